@@ -1,0 +1,3 @@
+//! map
+pub mod ingest;
+pub mod trace;

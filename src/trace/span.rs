@@ -1,0 +1,449 @@
+//! A span: the one form every wire format is decoded into, as a view of its chunk.
+
+use super::{Entries, SpanId, StrId, Text, TraceChunk, TraceId, UnixNanos, Value, tag};
+
+/// A plain field of a span, in the order of the v0.5 format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The service.
+    Service,
+    /// The operation.
+    Name,
+    /// What the operation works on.
+    Resource,
+    /// Low 64 bits of the trace id.
+    TraceId,
+    /// The span's own id.
+    SpanId,
+    /// The parent's id.
+    ParentId,
+    /// Start in Unix nanoseconds.
+    Start,
+    /// Duration in nanoseconds.
+    Duration,
+    /// 1 for an error.
+    Error,
+    /// What kind of work it is: `web`, `llm`, `template`.
+    Type,
+}
+
+impl Field {
+    /// Every field, in the order of the v0.5 format.
+    pub const ALL: [Self; 10] = [
+        Self::Service,
+        Self::Name,
+        Self::Resource,
+        Self::TraceId,
+        Self::SpanId,
+        Self::ParentId,
+        Self::Start,
+        Self::Duration,
+        Self::Error,
+        Self::Type,
+    ];
+
+    /// Its name on the wire and in exports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Service => "service",
+            Self::Name => "name",
+            Self::Resource => "resource",
+            Self::TraceId => "trace_id",
+            Self::SpanId => "span_id",
+            Self::ParentId => "parent_id",
+            Self::Start => "start",
+            Self::Duration => "duration",
+            Self::Error => "error",
+            Self::Type => "type",
+        }
+    }
+}
+
+/// Whether a tracer sent a field, sent it as nil, or left it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Left out; reads as zero or empty.
+    Absent,
+    /// Sent as nil; reads as zero or empty.
+    Null,
+    /// Sent.
+    Present,
+}
+
+/// A part of a span that is not one number or string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attribute {
+    /// String tags.
+    Meta,
+    /// Numeric tags.
+    Metrics,
+    /// Tags that are msgpack in themselves.
+    MetaStruct,
+    /// Links to spans of other traces.
+    SpanLinks,
+    /// Things that happened during the span.
+    SpanEvents,
+    /// Fields this program has no name for: a map from name to the msgpack bytes as they came.
+    Unknown,
+}
+
+impl Attribute {
+    /// Every attribute, in the order of exports.
+    pub const ALL: [Self; 6] = [
+        Self::Meta,
+        Self::Metrics,
+        Self::MetaStruct,
+        Self::SpanLinks,
+        Self::SpanEvents,
+        Self::Unknown,
+    ];
+
+    /// Its name on the wire and in exports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::Metrics => "metrics",
+            Self::MetaStruct => "meta_struct",
+            Self::SpanLinks => "span_links",
+            Self::SpanEvents => "span_events",
+            Self::Unknown => "unknown_fields",
+        }
+    }
+
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Meta => 0,
+            Self::Metrics => 1,
+            Self::MetaStruct => 2,
+            Self::SpanLinks => 3,
+            Self::SpanEvents => 4,
+            Self::Unknown => 5,
+        }
+    }
+
+    fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|attribute| attribute.code() == code)
+    }
+}
+
+/// 64 bytes: all that rows, bars and trees need; tags are behind `attributes`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record {
+    span_id: u64,
+    parent_id: u64,
+    start: i64,
+    duration: i64,
+    service: StrId,
+    name: StrId,
+    resource: StrId,
+    kind: StrId,
+    error: i32,
+    attributes: u32,
+    pub(super) n_attributes: u16,
+    /// One bit for each [`Field`].
+    present: u16,
+    null: u16,
+}
+
+const _: () = assert!(size_of::<Record>() == 64, "a span record is one cache line");
+
+impl Record {
+    pub(super) fn starting_at(attributes: u32) -> Self {
+        Self {
+            span_id: 0,
+            parent_id: 0,
+            start: 0,
+            duration: 0,
+            service: StrId(u32::MAX),
+            name: StrId(u32::MAX),
+            resource: StrId(u32::MAX),
+            kind: StrId(u32::MAX),
+            error: 0,
+            attributes,
+            n_attributes: 0,
+            present: 0,
+            null: 0,
+        }
+    }
+
+    pub(super) fn set_text(&mut self, field: Field, text: StrId) {
+        match field {
+            Field::Service => self.service = text,
+            Field::Name => self.name = text,
+            Field::Resource => self.resource = text,
+            Field::Type => self.kind = text,
+            _ => return,
+        }
+        self.set_presence(field, Presence::Present);
+    }
+
+    pub(super) fn set_number(&mut self, field: Field, bits: u64) {
+        match field {
+            Field::SpanId => self.span_id = bits,
+            Field::ParentId => self.parent_id = bits,
+            Field::Start => self.start = bits.cast_signed(),
+            Field::Duration => self.duration = bits.cast_signed(),
+            #[expect(clippy::cast_possible_truncation, reason = "decoders check the 32-bit range")]
+            Field::Error => self.error = bits.cast_signed() as i32,
+            Field::TraceId => {}
+            _ => return,
+        }
+        self.set_presence(field, Presence::Present);
+    }
+
+    pub(super) fn set_presence(&mut self, field: Field, presence: Presence) {
+        let bit = bit(field);
+        self.present &= !bit;
+        self.null &= !bit;
+        match presence {
+            Presence::Absent => {}
+            Presence::Null => self.null |= bit,
+            Presence::Present => self.present |= bit,
+        }
+    }
+}
+
+fn bit(field: Field) -> u16 {
+    Field::ALL.iter().position(|other| *other == field).map_or(0, |place| 1 << place)
+}
+
+/// A span as the tracer sent it. Cheap to copy; borrows from its [`TraceChunk`].
+#[derive(Clone, Copy, Debug)]
+pub struct Span<'a> {
+    chunk: &'a TraceChunk,
+    record: &'a Record,
+}
+
+impl<'a> Span<'a> {
+    pub(super) fn new(chunk: &'a TraceChunk, record: &'a Record) -> Self {
+        Self { chunk, record }
+    }
+
+    /// The trace it belongs to.
+    pub fn trace_id(self) -> TraceId {
+        self.chunk.trace_id()
+    }
+
+    /// Its own id.
+    pub fn span_id(self) -> SpanId {
+        SpanId(self.record.span_id)
+    }
+
+    /// Its parent's id; [`SpanId::NONE`] for a root.
+    pub fn parent_id(self) -> SpanId {
+        SpanId(self.record.parent_id)
+    }
+
+    /// Whether it names no parent, or itself.
+    pub fn is_root(self) -> bool {
+        self.record.parent_id == 0 || self.record.parent_id == self.record.span_id
+    }
+
+    /// When it began, by the clock of the machine it ran on.
+    pub fn start(self) -> UnixNanos {
+        UnixNanos(self.record.start)
+    }
+
+    /// How long it took, in nanoseconds; as sent, so it can be negative.
+    pub fn duration(self) -> i64 {
+        self.record.duration
+    }
+
+    /// When it ended; never before it began.
+    pub fn end(self) -> UnixNanos {
+        self.start().plus(self.record.duration.max(0))
+    }
+
+    /// The service.
+    pub fn service(self) -> Text<'a> {
+        self.chunk.text(self.record.service)
+    }
+
+    /// The operation.
+    pub fn name(self) -> Text<'a> {
+        self.chunk.text(self.record.name)
+    }
+
+    /// What the operation works on.
+    pub fn resource(self) -> Text<'a> {
+        self.chunk.text(self.record.resource)
+    }
+
+    /// The span type in the tracer's words: `llm`, `template`, `web`.
+    pub fn span_type(self) -> Text<'a> {
+        self.chunk.text(self.record.kind)
+    }
+
+    /// The error flag as sent: 0 or, for an error, 1.
+    pub fn error(self) -> i32 {
+        self.record.error
+    }
+
+    /// Whether the error flag is set.
+    pub fn is_error(self) -> bool {
+        self.record.error != 0
+    }
+
+    /// Whether a field was sent.
+    pub fn presence(self, field: Field) -> Presence {
+        let bit = bit(field);
+        match (self.record.present & bit != 0, self.record.null & bit != 0) {
+            (true, _) => Presence::Present,
+            (_, true) => Presence::Null,
+            _ => Presence::Absent,
+        }
+    }
+
+    /// A string field; `None` for the fields that are numbers.
+    pub fn field_text(self, field: Field) -> Option<Text<'a>> {
+        match field {
+            Field::Service => Some(self.service()),
+            Field::Name => Some(self.name()),
+            Field::Resource => Some(self.resource()),
+            Field::Type => Some(self.span_type()),
+            _ => None,
+        }
+    }
+
+    /// The bits of a number field; 0 for the fields that are strings.
+    pub fn field_number(self, field: Field) -> u64 {
+        match field {
+            Field::TraceId => self.trace_id().low(),
+            Field::SpanId => self.record.span_id,
+            Field::ParentId => self.record.parent_id,
+            Field::Start => self.record.start.cast_unsigned(),
+            Field::Duration => self.record.duration.cast_unsigned(),
+            Field::Error => i64::from(self.record.error).cast_unsigned(),
+            _ => 0,
+        }
+    }
+
+    /// The attributes that were sent, in the order they came.
+    pub fn attributes(self) -> impl Iterator<Item = (Attribute, Value<'a>)> {
+        let mut reader = self.chunk.reader(self.record.attributes);
+        (0..self.record.n_attributes).map_while(move |_| {
+            let attribute = Attribute::from_code(reader.byte()?)?;
+            Some((attribute, reader.value()?))
+        })
+    }
+
+    /// One attribute, if it was sent. The last one, should it have come twice.
+    pub fn attribute(self, attribute: Attribute) -> Option<Value<'a>> {
+        self.attributes().filter(|(found, _)| *found == attribute).last().map(|(_, value)| value)
+    }
+
+    /// The string tags in the order they came.
+    pub fn meta(self) -> Entries<'a> {
+        self.attribute(Attribute::Meta).map(Value::entries).unwrap_or_default()
+    }
+
+    /// The numeric tags in the order they came.
+    pub fn metrics(self) -> Entries<'a> {
+        self.attribute(Attribute::Metrics).map(Value::entries).unwrap_or_default()
+    }
+
+    /// A string tag.
+    pub fn meta_text(self, key: &str) -> Option<Text<'a>> {
+        self.meta().find(key)?.as_text()
+    }
+
+    /// A numeric tag.
+    pub fn metric(self, key: &str) -> Option<f64> {
+        self.metrics().find(key)?.as_f64()
+    }
+
+    /// The exception's message, under either of its names.
+    pub fn error_message(self) -> Option<Text<'a>> {
+        self.meta_text(tag::ERROR_MESSAGE).or_else(|| self.meta_text(tag::ERROR_MSG))
+    }
+
+    /// The typed span links. (Formats without room for them carry JSON in the tag
+    /// `_dd.span_links`, which is a tag like any other here.)
+    pub fn links(self) -> impl Iterator<Item = SpanLink<'a>> {
+        let links = self.attribute(Attribute::SpanLinks).map(Value::items).unwrap_or_default();
+        links.map(|link| SpanLink::read(link.entries()))
+    }
+
+    /// The typed span events.
+    pub fn events(self) -> impl Iterator<Item = SpanEvent<'a>> {
+        let events = self.attribute(Attribute::SpanEvents).map(Value::items).unwrap_or_default();
+        events.map(|event| SpanEvent::read(event.entries()))
+    }
+
+    /// Whether it is a snapshot of a span that has not ended.
+    pub fn is_snapshot(self) -> bool {
+        self.metric(tag::PARTIAL_VERSION).is_some_and(|version| version >= 0.0)
+    }
+
+    /// Whether another span says the same, field by field.
+    pub fn same_as(self, other: Span<'_>) -> bool {
+        let fields = Field::ALL.into_iter().all(|field| {
+            self.presence(field) == other.presence(field)
+                && self.field_text(field).map(Text::as_bytes)
+                    == other.field_text(field).map(Text::as_bytes)
+                && self.field_number(field) == other.field_number(field)
+        });
+        fields && same_attributes(self, other)
+    }
+}
+
+fn same_attributes(a: Span<'_>, b: Span<'_>) -> bool {
+    let mut others = b.attributes();
+    a.attributes().all(|(attribute, value)| {
+        others.next().is_some_and(|(other, twin)| other == attribute && twin == value)
+    }) && others.next().is_none()
+}
+
+/// A link to a span of another trace.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SpanLink<'a> {
+    /// The trace linked to.
+    pub trace_id: TraceId,
+    /// The span linked to.
+    pub span_id: SpanId,
+    /// What the link says of itself.
+    pub attributes: Entries<'a>,
+    /// The W3C trace state, possibly empty.
+    pub tracestate: Text<'a>,
+    /// The W3C trace flags; bit 31 says that they are set.
+    pub flags: Option<u64>,
+}
+
+impl<'a> SpanLink<'a> {
+    fn read(link: Entries<'a>) -> Self {
+        let id = |key| link.find(key).and_then(Value::as_id);
+        Self {
+            trace_id: TraceId::from_halves(
+                id("trace_id_high").unwrap_or(0),
+                id("trace_id").unwrap_or(0),
+            ),
+            span_id: SpanId(id("span_id").unwrap_or(0)),
+            attributes: link.find("attributes").map(Value::entries).unwrap_or_default(),
+            tracestate: link.find("tracestate").and_then(Value::as_text).unwrap_or_default(),
+            flags: id("flags"),
+        }
+    }
+}
+
+/// Something that happened during a span.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SpanEvent<'a> {
+    /// When.
+    pub time: UnixNanos,
+    /// What.
+    pub name: Text<'a>,
+    /// Typed values by name: maps with a `type` and the member that it names, as in
+    /// `pkg/proto/datadog/trace/span.proto` (`AttributeAnyValue`) of `DataDog/datadog-agent`.
+    pub attributes: Entries<'a>,
+}
+
+impl<'a> SpanEvent<'a> {
+    fn read(event: Entries<'a>) -> Self {
+        let nanos = event.find("time_unix_nano").and_then(Value::as_id).unwrap_or(0);
+        Self {
+            time: UnixNanos(i64::try_from(nanos).unwrap_or(i64::MAX)),
+            name: event.find("name").and_then(Value::as_text).unwrap_or_default(),
+            attributes: event.find("attributes").map(Value::entries).unwrap_or_default(),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Reserved tag names that tracers and the Agent give a meaning to.
+
+/// High 64 bits of the trace id, 16 hex digits, on the first span of a chunk.
+pub const TRACE_ID_HIGH: &str = "_dd.p.tid";
+/// Who decided the sampling: `-0` to `-13`, see [`super::SamplingMechanism`].
+pub const DECISION_MAKER: &str = "_dd.p.dm";
+/// The tracer's sampling decision, a metric.
+pub const SAMPLING_PRIORITY: &str = "_sampling_priority_v1";
+/// The rate an Agent told the tracer, and that was applied.
+pub const AGENT_RATE: &str = "_dd.agent_psr";
+/// The rate of the sampling rule that matched.
+pub const RULE_RATE: &str = "_dd.rule_psr";
+/// The effective rate of the tracer's own limiter.
+pub const LIMIT_RATE: &str = "_dd.limit_psr";
+/// How a single span was kept out of a dropped trace.
+pub const SPAN_SAMPLING_MECHANISM: &str = "_dd.span_sampling.mechanism";
+/// Set on snapshots of spans that still run; the newest wins.
+pub const PARTIAL_VERSION: &str = "_dd.partial_version";
+/// The id of the client process.
+pub const RUNTIME_ID: &str = "runtime-id";
+/// The exception's class.
+pub const ERROR_TYPE: &str = "error.type";
+/// The exception's message.
+pub const ERROR_MESSAGE: &str = "error.message";
+/// The message's older name, still sent by some tracers.
+pub const ERROR_MSG: &str = "error.msg";
+/// The traceback.
+pub const ERROR_STACK: &str = "error.stack";
+/// Span links as JSON text, where the format has no room for them.
+pub const SPAN_LINKS_JSON: &str = "_dd.span_links";
+/// Span events as JSON text, where the format has no room for them.
+pub const SPAN_EVENTS_JSON: &str = "events";
+/// Client, server, producer, consumer or internal.
+pub const SPAN_KIND: &str = "span.kind";

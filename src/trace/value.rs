@@ -1,0 +1,399 @@
+//! Attribute values, packed: a few bytes each instead of an allocation each.
+//!
+//! One value is a tag byte and what follows it. Numbers are LEB128 varints, signed ones zig-zag;
+//! strings are numbers of the chunk's string table; arrays and maps carry their length in bytes, so
+//! that a reader steps over what it does not want.
+//!
+//! ```text
+//! 0 null   1 false   2 true   3 int    4 uint above i64::MAX   5 float, 8 bytes
+//! 6 text   7 bytes   8 array, u32 length, values   9 map, u32 length, (key string, value)…
+//! 10 float that is a whole number, stored as an int
+//! ```
+//!
+//! The packing never leaves the process: whoever reads it wrote it. Even so a reader of torn bytes
+//! ends early instead of panicking.
+
+use super::{StrId, Text, TraceChunk};
+
+/// An attribute's value as a tracer sent it, with its type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// An explicit nil.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A whole number above `i64::MAX`.
+    Uint(u64),
+    /// A number sent as a float, also when it is whole.
+    Float(f64),
+    /// A string.
+    Text(Text<'a>),
+    /// Bytes that do not claim to be text.
+    Bytes(&'a [u8]),
+    /// Values in order.
+    Array(Items<'a>),
+    /// Keys and values in the order they came.
+    Map(Entries<'a>),
+}
+
+impl<'a> Value<'a> {
+    /// The number in it, whatever its width.
+    pub fn as_f64(self) -> Option<f64> {
+        match self {
+            Self::Int(int) => Some(int as f64),
+            Self::Uint(uint) => Some(uint as f64),
+            Self::Float(float) => Some(float),
+            _ => None,
+        }
+    }
+
+    /// The number in it as an id: negative ones keep their bits, as the Agent reads them.
+    pub fn as_id(self) -> Option<u64> {
+        match self {
+            Self::Int(int) => Some(int.cast_unsigned()),
+            Self::Uint(uint) => Some(uint),
+            _ => None,
+        }
+    }
+
+    /// The string in it.
+    pub fn as_text(self) -> Option<Text<'a>> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The elements, none if this is not an array.
+    pub fn items(self) -> Items<'a> {
+        match self {
+            Self::Array(items) => items,
+            _ => Items::default(),
+        }
+    }
+
+    /// The members, none if this is not a map.
+    pub fn entries(self) -> Entries<'a> {
+        match self {
+            Self::Map(entries) => entries,
+            _ => Entries::default(),
+        }
+    }
+}
+
+const NULL: u8 = 0;
+const FALSE: u8 = 1;
+const TRUE: u8 = 2;
+const INT: u8 = 3;
+const UINT: u8 = 4;
+const FLOAT: u8 = 5;
+const TEXT: u8 = 6;
+const BYTES: u8 = 7;
+const ARRAY: u8 = 8;
+const MAP: u8 = 9;
+const WHOLE_FLOAT: u8 = 10;
+
+/// The values of an array.
+#[derive(Clone, Copy, Default)]
+pub struct Items<'a>(Reader<'a>);
+
+/// The keys and values of a map.
+#[derive(Clone, Copy, Default)]
+pub struct Entries<'a>(Reader<'a>);
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        self.0.value()
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (Text<'a>, Value<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let key = self.0.text()?;
+        Some((key, self.0.value()?))
+    }
+}
+
+impl<'a> Entries<'a> {
+    /// The value under a key; the last one if the key came twice, as a decoder into a map has it.
+    pub fn find(self, key: &str) -> Option<Value<'a>> {
+        self.filter(|(name, _)| *name == key).last().map(|(_, value)| value)
+    }
+
+    /// Whether no member is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.bytes.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Items<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(*self).finish()
+    }
+}
+
+impl std::fmt::Debug for Entries<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(*self).finish()
+    }
+}
+
+impl PartialEq for Items<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (*self).eq(*other)
+    }
+}
+
+impl PartialEq for Entries<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (*self).eq(*other)
+    }
+}
+
+/// Reads packed values; `None` at the end.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Reader<'a> {
+    chunk: Option<&'a TraceChunk>,
+    bytes: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(chunk: &'a TraceChunk, bytes: &'a [u8]) -> Self {
+        Self { chunk: Some(chunk), bytes }
+    }
+
+    pub(super) fn byte(&mut self) -> Option<u8> {
+        let (byte, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(*byte)
+    }
+
+    pub(super) fn value(&mut self) -> Option<Value<'a>> {
+        Some(match self.byte()? {
+            FALSE => Value::Bool(false),
+            TRUE => Value::Bool(true),
+            INT => Value::Int(zigzag_back(self.varint()?)),
+            UINT => Value::Uint(self.varint()?),
+            FLOAT => {
+                let (eight, rest) = self.bytes.split_first_chunk::<8>()?;
+                self.bytes = rest;
+                Value::Float(f64::from_le_bytes(*eight))
+            }
+            WHOLE_FLOAT => Value::Float(zigzag_back(self.varint()?) as f64),
+            TEXT => Value::Text(self.text()?),
+            BYTES => Value::Bytes(self.text()?.as_bytes()),
+            ARRAY => Value::Array(Items(self.block()?)),
+            MAP => Value::Map(Entries(self.block()?)),
+            _ => Value::Null,
+        })
+    }
+
+    fn text(&mut self) -> Option<Text<'a>> {
+        let id = u32::try_from(self.varint()?).ok()?;
+        Some(self.chunk?.text(StrId(id)))
+    }
+
+    fn block(&mut self) -> Option<Self> {
+        let (length, rest) = self.bytes.split_first_chunk::<4>()?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+        let (bytes, rest) = rest.split_at_checked(length)?;
+        self.bytes = rest;
+        Some(Self { chunk: self.chunk, bytes })
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+}
+
+fn zigzag_back(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+}
+
+/// Packs one value after another; made by [`super::ChunkBuilder::attribute`].
+///
+/// Arrays and maps are opened and closed; inside a map each value follows its key.
+#[derive(Debug)]
+pub struct ValueWriter<'b> {
+    bytes: &'b mut Vec<u8>,
+}
+
+/// The place of a length that is known once its array or map is closed.
+#[derive(Debug)]
+#[must_use = "an opened array or map is closed with `close`"]
+pub struct Opened(usize);
+
+impl<'b> ValueWriter<'b> {
+    pub(super) fn new(bytes: &'b mut Vec<u8>) -> Self {
+        Self { bytes }
+    }
+
+    /// Writes a nil.
+    pub fn null(&mut self) {
+        self.bytes.push(NULL);
+    }
+
+    /// Writes true or false.
+    pub fn bool(&mut self, bool: bool) {
+        self.bytes.push(if bool { TRUE } else { FALSE });
+    }
+
+    /// Writes a whole number.
+    pub fn int(&mut self, int: i64) {
+        self.bytes.push(INT);
+        self.varint(zigzag(int));
+    }
+
+    /// Writes a whole number that may be above `i64::MAX`.
+    pub fn uint(&mut self, uint: u64) {
+        if let Ok(int) = i64::try_from(uint) {
+            return self.int(int);
+        }
+        self.bytes.push(UINT);
+        self.varint(uint);
+    }
+
+    /// Writes a float; NaN, the infinities and -0.0 come back as they are.
+    pub fn float(&mut self, float: f64) {
+        if let Some(whole) = whole(float) {
+            self.bytes.push(WHOLE_FLOAT);
+            self.varint(zigzag(whole));
+        } else {
+            self.bytes.push(FLOAT);
+            self.bytes.extend_from_slice(&float.to_le_bytes());
+        }
+    }
+
+    /// Writes a string of the chunk.
+    pub fn text(&mut self, text: StrId) {
+        self.bytes.push(TEXT);
+        self.varint(u64::from(text.0));
+    }
+
+    /// Writes bytes of the chunk.
+    pub fn bytes(&mut self, bytes: StrId) {
+        self.bytes.push(BYTES);
+        self.varint(u64::from(bytes.0));
+    }
+
+    /// Opens an array.
+    pub fn open_array(&mut self) -> Opened {
+        self.open(ARRAY)
+    }
+
+    /// Opens a map.
+    pub fn open_map(&mut self) -> Opened {
+        self.open(MAP)
+    }
+
+    /// Writes the key of the next value.
+    pub fn key(&mut self, key: StrId) {
+        self.varint(u64::from(key.0));
+    }
+
+    /// Closes what was opened.
+    pub fn close(&mut self, opened: Opened) {
+        let length = self.bytes.len().saturating_sub(opened.0 + 4);
+        let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+        if let Some(place) = self.bytes.get_mut(opened.0..opened.0 + 4) {
+            place.copy_from_slice(&length);
+        }
+    }
+
+    fn open(&mut self, tag: u8) -> Opened {
+        self.bytes.push(tag);
+        let place = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; 4]);
+        Opened(place)
+    }
+
+    fn varint(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.bytes.push(number.to_le_bytes()[0] | 0x80);
+            number >>= 7;
+        }
+        self.bytes.push(number.to_le_bytes()[0]);
+    }
+}
+
+fn zigzag(int: i64) -> u64 {
+    (int << 1 ^ int >> 63).cast_unsigned()
+}
+
+/// The whole number that stands for this float exactly, if there is one.
+fn whole(float: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let is_whole = float.trunc().to_bits() == float.to_bits() && float.abs() < EXACT;
+    let negative_zero = float.to_bits() == (-0.0_f64).to_bits();
+    #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53, checked above")]
+    (is_whole && !negative_zero).then_some(float as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Attribute, ChunkBuilder};
+    use super::*;
+
+    #[test]
+    fn every_value_comes_back_with_its_type_and_bits() {
+        let mut builder = ChunkBuilder::default();
+        builder.begin_span().unwrap();
+        let text = builder.text(b"text").unwrap();
+        let bytes = builder.raw(&[0xff, 0]).unwrap();
+        let mut writer = builder.attribute(Attribute::Meta);
+        let map = writer.open_map();
+        let floats =
+            [0.0, -0.0, 1.0, 0.1, f64::NAN, f64::INFINITY, 9_007_199_254_740_992.0, f64::MIN, -3.0];
+        for float in floats {
+            writer.key(text);
+            writer.float(float);
+        }
+        for int in [0, -1, i64::MIN, i64::MAX] {
+            writer.key(text);
+            writer.int(int);
+        }
+        writer.key(text);
+        writer.uint(u64::MAX);
+        writer.key(text);
+        writer.bytes(bytes);
+        writer.key(text);
+        let array = writer.open_array();
+        writer.null();
+        writer.bool(true);
+        writer.text(text);
+        writer.close(array);
+        writer.close(map);
+        let chunk = builder.finish().pop().unwrap();
+        let mut values =
+            chunk.span(0).unwrap().attribute(Attribute::Meta).unwrap().entries().map(|(key, value)| {
+                assert_eq!(key, "text");
+                value
+            });
+        for float in floats {
+            let Some(Value::Float(read)) = values.next() else { panic!("not a float") };
+            assert_eq!(read.to_bits(), float.to_bits());
+        }
+        for int in [0, -1, i64::MIN, i64::MAX] {
+            assert_eq!(values.next(), Some(Value::Int(int)));
+        }
+        assert_eq!(values.next(), Some(Value::Uint(u64::MAX)));
+        assert_eq!(values.next(), Some(Value::Bytes(&[0xff, 0])));
+        let items: Vec<_> = values.next().unwrap().items().collect();
+        assert_eq!(items, [Value::Null, Value::Bool(true), Value::Text("text".into())]);
+        assert_eq!(values.next(), None);
+    }
+}
