@@ -1,3 +1,4 @@
 //! map
 pub mod ingest;
+pub mod store;
 pub mod trace;

@@ -77,9 +77,13 @@ impl TraceChunk {
 
 fn slice<'a>(text: &'a [u8], ends: &[u32], id: u32) -> &'a [u8] {
     let at = |index: usize| ends.get(index).and_then(|end| usize::try_from(*end).ok());
-    let Ok(index) = usize::try_from(id) else { return &[] };
+    let Ok(index) = usize::try_from(id) else {
+        return &[];
+    };
     let start = if index == 0 { Some(0) } else { at(index - 1) };
-    let (Some(start), Some(end)) = (start, at(index)) else { return &[] };
+    let (Some(start), Some(end)) = (start, at(index)) else {
+        return &[];
+    };
     text.get(start..end).unwrap_or_default()
 }
 
@@ -137,7 +141,8 @@ impl ChunkBuilder {
     /// Starts a span. Everything up to the next `begin_span` belongs to it; a field that is never
     /// set is absent.
     pub fn begin_span(&mut self) -> Result<(), TooLarge> {
-        self.spans.push(Record::starting_at(u32_len(self.attributes.len())));
+        self.spans
+            .push(Record::starting_at(u32_len(self.attributes.len())));
         self.trace_ids.push(0);
         self.check()
     }
@@ -154,7 +159,8 @@ impl ChunkBuilder {
         }
         let id = self.raw(bytes)?;
         let (text, ends, hasher) = (&self.text, &self.ends, &self.hasher);
-        self.known.insert_unique(hash, id.0, |id| hasher.hash_one(slice(text, ends, *id)));
+        self.known
+            .insert_unique(hash, id.0, |id| hasher.hash_one(slice(text, ends, *id)));
         Ok(id)
     }
 
@@ -296,11 +302,17 @@ impl ChunkBuilder {
             + self.attributes.len()
             + self.text.len()
             + self.ends.len() * 4;
-        if bytes > self.limit_bytes { Err(self.too_large()) } else { Ok(()) }
+        if bytes > self.limit_bytes {
+            Err(self.too_large())
+        } else {
+            Ok(())
+        }
     }
 
     fn too_large(&self) -> TooLarge {
-        TooLarge { limit_bytes: self.limit_bytes }
+        TooLarge {
+            limit_bytes: self.limit_bytes,
+        }
     }
 
     fn clear(&mut self) {
@@ -345,7 +357,11 @@ impl TraceChunk {
     fn named(mut self, low: u64) -> Self {
         let high = self
             .spans()
-            .find_map(|span| span.meta_text(tag::TRACE_ID_HIGH)?.to_str().and_then(parse_high))
+            .find_map(|span| {
+                span.meta_text(tag::TRACE_ID_HIGH)?
+                    .to_str()
+                    .and_then(parse_high)
+            })
             .unwrap_or(0);
         self.trace_id = TraceId::from_halves(high, low);
         self
@@ -359,7 +375,11 @@ impl TraceChunk {
 
 fn parse_high(hex: &str) -> Option<u64> {
     let well_formed = hex.len() == 16 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if well_formed { u64::from_str_radix(hex, 16).ok() } else { None }
+    if well_formed {
+        u64::from_str_radix(hex, 16).ok()
+    } else {
+        None
+    }
 }
 
 fn u32_len(length: usize) -> u32 {

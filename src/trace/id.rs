@@ -86,7 +86,10 @@ mod tests {
     fn halves_come_back() {
         let id = TraceId::from_halves(0x6b00_a83d_0000_0000, 0x6f0d_bd9e_7942_056a);
         assert_eq!(id.to_string(), "6b00a83d000000006f0dbd9e7942056a");
-        assert_eq!((id.high(), id.low()), (0x6b00_a83d_0000_0000, 0x6f0d_bd9e_7942_056a));
+        assert_eq!(
+            (id.high(), id.low()),
+            (0x6b00_a83d_0000_0000, 0x6f0d_bd9e_7942_056a)
+        );
         assert_eq!(id.to_string().parse(), Ok(id));
     }
 

@@ -19,7 +19,9 @@ pub struct TracerInfo {
 impl TracerInfo {
     /// Whether it says nothing at all.
     pub fn is_empty(&self) -> bool {
-        self.language.is_empty() && self.language_version.is_empty() && self.tracer_version.is_empty()
+        self.language.is_empty()
+            && self.language_version.is_empty()
+            && self.tracer_version.is_empty()
     }
 }
 
@@ -80,7 +82,10 @@ impl Via {
 
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::NAMES.iter().find(|(via, _)| via == self).map_or("", |(_, name)| name);
+        let name = Self::NAMES
+            .iter()
+            .find(|(via, _)| via == self)
+            .map_or("", |(_, name)| name);
         f.pad(name)
     }
 }
@@ -90,6 +95,8 @@ impl FromStr for Via {
 
     fn from_str(name: &str) -> Result<Self, String> {
         let known = Self::NAMES.iter().find(|(_, known)| *known == name);
-        known.map(|(via, _)| *via).ok_or_else(|| format!("{name:?} is no way for spans to come"))
+        known
+            .map(|(via, _)| *via)
+            .ok_or_else(|| format!("{name:?} is no way for spans to come"))
     }
 }

@@ -102,7 +102,10 @@ impl<'a> SamplingFacts<'a> {
         for span in spans {
             let metrics = span.metrics();
             let metric = |key| metrics.find(key).and_then(super::Value::as_f64);
-            #[expect(clippy::cast_possible_truncation, reason = "saturates; a priority is small")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "saturates; a priority is small"
+            )]
             let priority = || metric(tag::SAMPLING_PRIORITY).map(|p| SamplingPriority(p as i32));
             facts.priority = facts.priority.or_else(priority);
             facts.rule_rate = facts.rule_rate.or_else(|| metric(tag::RULE_RATE));

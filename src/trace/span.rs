@@ -122,7 +122,9 @@ impl Attribute {
     }
 
     fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.into_iter().find(|attribute| attribute.code() == code)
+        Self::ALL
+            .into_iter()
+            .find(|attribute| attribute.code() == code)
     }
 }
 
@@ -183,7 +185,10 @@ impl Record {
             Field::ParentId => self.parent_id = bits,
             Field::Start => self.start = bits.cast_signed(),
             Field::Duration => self.duration = bits.cast_signed(),
-            #[expect(clippy::cast_possible_truncation, reason = "decoders check the 32-bit range")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "decoders check the 32-bit range"
+            )]
             Field::Error => self.error = bits.cast_signed() as i32,
             Field::TraceId => {}
             _ => return,
@@ -204,7 +209,10 @@ impl Record {
 }
 
 fn bit(field: Field) -> u16 {
-    Field::ALL.iter().position(|other| *other == field).map_or(0, |place| 1 << place)
+    Field::ALL
+        .iter()
+        .position(|other| *other == field)
+        .map_or(0, |place| 1 << place)
 }
 
 /// A span as the tracer sent it. Cheap to copy; borrows from its [`TraceChunk`].
@@ -329,17 +337,24 @@ impl<'a> Span<'a> {
 
     /// One attribute, if it was sent. The last one, should it have come twice.
     pub fn attribute(self, attribute: Attribute) -> Option<Value<'a>> {
-        self.attributes().filter(|(found, _)| *found == attribute).last().map(|(_, value)| value)
+        self.attributes()
+            .filter(|(found, _)| *found == attribute)
+            .last()
+            .map(|(_, value)| value)
     }
 
     /// The string tags in the order they came.
     pub fn meta(self) -> Entries<'a> {
-        self.attribute(Attribute::Meta).map(Value::entries).unwrap_or_default()
+        self.attribute(Attribute::Meta)
+            .map(Value::entries)
+            .unwrap_or_default()
     }
 
     /// The numeric tags in the order they came.
     pub fn metrics(self) -> Entries<'a> {
-        self.attribute(Attribute::Metrics).map(Value::entries).unwrap_or_default()
+        self.attribute(Attribute::Metrics)
+            .map(Value::entries)
+            .unwrap_or_default()
     }
 
     /// A string tag.
@@ -354,25 +369,33 @@ impl<'a> Span<'a> {
 
     /// The exception's message, under either of its names.
     pub fn error_message(self) -> Option<Text<'a>> {
-        self.meta_text(tag::ERROR_MESSAGE).or_else(|| self.meta_text(tag::ERROR_MSG))
+        self.meta_text(tag::ERROR_MESSAGE)
+            .or_else(|| self.meta_text(tag::ERROR_MSG))
     }
 
     /// The typed span links. (Formats without room for them carry JSON in the tag
     /// `_dd.span_links`, which is a tag like any other here.)
     pub fn links(self) -> impl Iterator<Item = SpanLink<'a>> {
-        let links = self.attribute(Attribute::SpanLinks).map(Value::items).unwrap_or_default();
+        let links = self
+            .attribute(Attribute::SpanLinks)
+            .map(Value::items)
+            .unwrap_or_default();
         links.map(|link| SpanLink::read(link.entries()))
     }
 
     /// The typed span events.
     pub fn events(self) -> impl Iterator<Item = SpanEvent<'a>> {
-        let events = self.attribute(Attribute::SpanEvents).map(Value::items).unwrap_or_default();
+        let events = self
+            .attribute(Attribute::SpanEvents)
+            .map(Value::items)
+            .unwrap_or_default();
         events.map(|event| SpanEvent::read(event.entries()))
     }
 
     /// Whether it is a snapshot of a span that has not ended.
     pub fn is_snapshot(self) -> bool {
-        self.metric(tag::PARTIAL_VERSION).is_some_and(|version| version >= 0.0)
+        self.metric(tag::PARTIAL_VERSION)
+            .is_some_and(|version| version >= 0.0)
     }
 
     /// Whether another span says the same, field by field.
@@ -390,7 +413,9 @@ impl<'a> Span<'a> {
 fn same_attributes(a: Span<'_>, b: Span<'_>) -> bool {
     let mut others = b.attributes();
     a.attributes().all(|(attribute, value)| {
-        others.next().is_some_and(|(other, twin)| other == attribute && twin == value)
+        others
+            .next()
+            .is_some_and(|(other, twin)| other == attribute && twin == value)
     }) && others.next().is_none()
 }
 
@@ -418,8 +443,14 @@ impl<'a> SpanLink<'a> {
                 id("trace_id").unwrap_or(0),
             ),
             span_id: SpanId(id("span_id").unwrap_or(0)),
-            attributes: link.find("attributes").map(Value::entries).unwrap_or_default(),
-            tracestate: link.find("tracestate").and_then(Value::as_text).unwrap_or_default(),
+            attributes: link
+                .find("attributes")
+                .map(Value::entries)
+                .unwrap_or_default(),
+            tracestate: link
+                .find("tracestate")
+                .and_then(Value::as_text)
+                .unwrap_or_default(),
             flags: id("flags"),
         }
     }
@@ -439,11 +470,20 @@ pub struct SpanEvent<'a> {
 
 impl<'a> SpanEvent<'a> {
     fn read(event: Entries<'a>) -> Self {
-        let nanos = event.find("time_unix_nano").and_then(Value::as_id).unwrap_or(0);
+        let nanos = event
+            .find("time_unix_nano")
+            .and_then(Value::as_id)
+            .unwrap_or(0);
         Self {
             time: UnixNanos(i64::try_from(nanos).unwrap_or(i64::MAX)),
-            name: event.find("name").and_then(Value::as_text).unwrap_or_default(),
-            attributes: event.find("attributes").map(Value::entries).unwrap_or_default(),
+            name: event
+                .find("name")
+                .and_then(Value::as_text)
+                .unwrap_or_default(),
+            attributes: event
+                .find("attributes")
+                .map(Value::entries)
+                .unwrap_or_default(),
         }
     }
 }

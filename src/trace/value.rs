@@ -123,7 +123,9 @@ impl<'a> Iterator for Entries<'a> {
 impl<'a> Entries<'a> {
     /// The value under a key; the last one if the key came twice, as a decoder into a map has it.
     pub fn find(self, key: &str) -> Option<Value<'a>> {
-        self.filter(|(name, _)| *name == key).last().map(|(_, value)| value)
+        self.filter(|(name, _)| *name == key)
+            .last()
+            .map(|(_, value)| value)
     }
 
     /// Whether no member is in it.
@@ -165,7 +167,10 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(chunk: &'a TraceChunk, bytes: &'a [u8]) -> Self {
-        Self { chunk: Some(chunk), bytes }
+        Self {
+            chunk: Some(chunk),
+            bytes,
+        }
     }
 
     pub(super) fn byte(&mut self) -> Option<u8> {
@@ -204,7 +209,10 @@ impl<'a> Reader<'a> {
         let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
         let (bytes, rest) = rest.split_at_checked(length)?;
         self.bytes = rest;
-        Some(Self { chunk: self.chunk, bytes })
+        Some(Self {
+            chunk: self.chunk,
+            bytes,
+        })
     }
 
     fn varint(&mut self) -> Option<u64> {
@@ -339,7 +347,10 @@ fn whole(float: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let is_whole = float.trunc().to_bits() == float.to_bits() && float.abs() < EXACT;
     let negative_zero = float.to_bits() == (-0.0_f64).to_bits();
-    #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53, checked above")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole and below 2^53, checked above"
+    )]
     (is_whole && !negative_zero).then_some(float as i64)
 }
 
@@ -356,8 +367,17 @@ mod tests {
         let bytes = builder.raw(&[0xff, 0]).unwrap();
         let mut writer = builder.attribute(Attribute::Meta);
         let map = writer.open_map();
-        let floats =
-            [0.0, -0.0, 1.0, 0.1, f64::NAN, f64::INFINITY, 9_007_199_254_740_992.0, f64::MIN, -3.0];
+        let floats = [
+            0.0,
+            -0.0,
+            1.0,
+            0.1,
+            f64::NAN,
+            f64::INFINITY,
+            9_007_199_254_740_992.0,
+            f64::MIN,
+            -3.0,
+        ];
         for float in floats {
             writer.key(text);
             writer.float(float);
@@ -378,13 +398,20 @@ mod tests {
         writer.close(array);
         writer.close(map);
         let chunk = builder.finish().pop().unwrap();
-        let mut values =
-            chunk.span(0).unwrap().attribute(Attribute::Meta).unwrap().entries().map(|(key, value)| {
+        let mut values = chunk
+            .span(0)
+            .unwrap()
+            .attribute(Attribute::Meta)
+            .unwrap()
+            .entries()
+            .map(|(key, value)| {
                 assert_eq!(key, "text");
                 value
             });
         for float in floats {
-            let Some(Value::Float(read)) = values.next() else { panic!("not a float") };
+            let Some(Value::Float(read)) = values.next() else {
+                panic!("not a float")
+            };
             assert_eq!(read.to_bits(), float.to_bits());
         }
         for int in [0, -1, i64::MIN, i64::MAX] {
@@ -393,7 +420,10 @@ mod tests {
         assert_eq!(values.next(), Some(Value::Uint(u64::MAX)));
         assert_eq!(values.next(), Some(Value::Bytes(&[0xff, 0])));
         let items: Vec<_> = values.next().unwrap().items().collect();
-        assert_eq!(items, [Value::Null, Value::Bool(true), Value::Text("text".into())]);
+        assert_eq!(
+            items,
+            [Value::Null, Value::Bool(true), Value::Text("text".into())]
+        );
         assert_eq!(values.next(), None);
     }
 }

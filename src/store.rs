@@ -1,0 +1,398 @@
+//! Everything captured, within a budget: insert, look up, evict. One owner, no lock, no clock.
+//!
+//! Traces stand in order of first arrival under keys of our own, because ids on the wire repeat.
+//! When the budget is reached whole traces go, the oldest first, and are counted. Colours and
+//! display strings have no place here.
+//!
+//! ```text
+//! entries  VecDeque<Option<Box<TraceEntry>>>   key - first_key = place; None = evicted
+//! by_low   low half of the trace id ─▶ newest key ─older_twin─▶ next key …
+//! ```
+
+mod counters;
+mod entry;
+mod index;
+mod summary;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+pub use counters::Counters;
+pub use entry::{Arrival, TraceEntry};
+pub use summary::Summary;
+pub use tree::{RowMark, SpanTree, TreeRow};
+
+use crate::ingest::{Overflow, Received, RequestRecord};
+use crate::trace::{Now, TraceChunk, TraceId, TracerInfo, Via};
+use entry::Inserted;
+
+/// A trace, numbered by first arrival. Never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TraceKey(pub u64);
+
+/// A span of a trace, numbered by first arrival. Stays the same while the trace grows, also when a
+/// newer snapshot takes the span's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SpanIndex(pub u32);
+
+impl SpanIndex {
+    fn place(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+
+    fn at(place: usize) -> Self {
+        Self(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+}
+
+/// How many requests the log of requests keeps.
+pub const REQUESTS_MAX: usize = 1_000;
+
+/// A trace of this size is small: what a reservation at start is counted with.
+const SMALL_TRACE_BYTES: usize = 2 * 1024;
+/// The most entries reserved at start.
+const RESERVED_ENTRIES_MAX: usize = 256 * 1024;
+/// Place in the maps of the store, for each trace.
+const ENTRY_OVERHEAD_BYTES: usize = 64;
+/// How far eviction looks for a complete trace before it takes the oldest, complete or not.
+const EVICTION_LOOKAHEAD: usize = 64;
+
+/// The captured traces, the log of requests and the counters.
+#[derive(Debug)]
+pub struct Store {
+    entries: VecDeque<Option<Box<TraceEntry>>>,
+    first_key: u64,
+    by_low: HashMap<u64, TraceKey>,
+    held: Vec<TraceKey>,
+    tracers: VecDeque<Arc<TracerInfo>>,
+    requests: VecDeque<RequestRecord>,
+    counters: Counters,
+    n_traces: usize,
+    bytes: usize,
+    memory_bytes_max: usize,
+    revision: u64,
+}
+
+impl Store {
+    /// An empty store that keeps at most so many bytes of spans, by its own count.
+    pub fn new(memory_bytes_max: usize) -> Self {
+        let reserved = (memory_bytes_max / SMALL_TRACE_BYTES).min(RESERVED_ENTRIES_MAX);
+        Self {
+            entries: VecDeque::with_capacity(reserved),
+            first_key: 0,
+            by_low: HashMap::with_capacity(reserved),
+            held: Vec::new(),
+            tracers: VecDeque::new(),
+            requests: VecDeque::new(),
+            counters: Counters::default(),
+            n_traces: 0,
+            bytes: 0,
+            memory_bytes_max,
+            revision: 0,
+        }
+    }
+
+    /// Takes what a delivery brought. Returns the traces it touched, each once, in order.
+    pub fn insert(&mut self, received: Received, now: Now) -> Vec<TraceKey> {
+        let Received {
+            at, via, payload, ..
+        } = received;
+        self.counters.chunks_received += count(payload.n_chunks);
+        self.counters.client_dropped_p0_traces += received.client_dropped_p0_traces;
+        self.counters.client_dropped_p0_spans += received.client_dropped_p0_spans;
+        let tracer = self.shared_tracer(payload.tracer);
+        let mut touched: Vec<TraceKey> = Vec::new();
+        for chunk in payload.chunks {
+            let arrival = Arrival {
+                at,
+                via,
+                n_spans: count_u32(chunk.len()),
+            };
+            let key = self.insert_chunk(chunk, arrival, &tracer, now);
+            if touched.last() != Some(&key) && !touched.contains(&key) {
+                touched.push(key);
+            }
+        }
+        self.evict();
+        self.revision += 1;
+        touched
+    }
+
+    /// Notes a request: in the log of requests and in the counters.
+    pub fn record(&mut self, record: RequestRecord) {
+        self.counters.count_request(&record);
+        if self.requests.len() >= REQUESTS_MAX {
+            self.requests.pop_front();
+        }
+        self.requests.push_back(record);
+        self.revision += 1;
+    }
+
+    /// Counts requests that were refused because the loop had no room even for their records.
+    pub fn overflow(&mut self, overflow: Overflow) {
+        self.counters.payloads_refused += overflow.payloads;
+        self.counters.chunks_undecodable += overflow.chunks;
+        self.revision += 1;
+    }
+
+    /// Puts back a trace of an export, uncounted: the export's own counters are put back with
+    /// [`Store::restore_counters`].
+    pub fn restore(&mut self, chunks: Vec<TraceChunk>, arrivals: Vec<Arrival>, tracer: TracerInfo) {
+        let tracer = self.shared_tracer(tracer);
+        let counters = self.counters.clone();
+        let mut restored = None;
+        for chunk in chunks {
+            let arrival = Arrival {
+                at: crate::trace::UnixNanos(0),
+                via: Via::File,
+                n_spans: 0,
+            };
+            restored = Some(self.insert_chunk(chunk, arrival, &tracer, Now::default()));
+        }
+        let (open, complete) = (self.counters.traces_open, self.counters.traces_complete);
+        self.counters = counters;
+        (self.counters.traces_open, self.counters.traces_complete) = (open, complete);
+        if let Some(entry) = restored.and_then(|key| self.entry_mut(key)) {
+            let before = entry.bytes();
+            entry.set_arrivals(arrivals);
+            let after = entry.bytes();
+            self.bytes = self.bytes.saturating_sub(before) + after;
+        }
+        self.evict();
+        self.revision += 1;
+    }
+
+    /// Adds the counters of an export to ours. Open and complete traces are not added: they are
+    /// counted from what is held.
+    pub fn restore_counters(&mut self, counters: &Counters) {
+        let (open, complete) = (self.counters.traces_open, self.counters.traces_complete);
+        self.counters.add(counters);
+        (self.counters.traces_open, self.counters.traces_complete) = (open, complete);
+        self.revision += 1;
+    }
+
+    /// Puts back the log of requests of an export, uncounted.
+    pub fn restore_requests(&mut self, requests: impl IntoIterator<Item = RequestRecord>) {
+        self.requests.extend(requests);
+        let excess = self.requests.len().saturating_sub(REQUESTS_MAX);
+        self.requests.drain(..excess);
+        self.revision += 1;
+    }
+
+    /// Says which traces are evicted last: those on the screen and those the user marked.
+    pub fn hold(&mut self, held: Vec<TraceKey>) {
+        self.held = held;
+    }
+
+    /// A trace, unless it was evicted.
+    pub fn trace(&self, key: TraceKey) -> Option<&TraceEntry> {
+        self.entries.get(self.place(key)?)?.as_deref()
+    }
+
+    /// The traces in order of first arrival, the oldest first.
+    pub fn traces(&self) -> impl DoubleEndedIterator<Item = &TraceEntry> {
+        self.entries.iter().filter_map(Option::as_deref)
+    }
+
+    /// The newest trace with this id, comparing all 128 bits.
+    pub fn find(&self, id: TraceId) -> Option<&TraceEntry> {
+        self.twins(id.low()).find(|entry| entry.trace_id() == id)
+    }
+
+    /// How many traces are held.
+    pub fn n_traces(&self) -> usize {
+        self.n_traces
+    }
+
+    /// The newest requests, the oldest of them first.
+    pub fn requests(&self) -> impl DoubleEndedIterator<Item = &RequestRecord> + ExactSizeIterator {
+        self.requests.iter()
+    }
+
+    /// The counters of everything since the start.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Bytes held, by our own count.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The budget.
+    pub fn memory_bytes_max(&self) -> usize {
+        self.memory_bytes_max
+    }
+
+    /// Changes whenever anything in the store does.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    fn insert_chunk(
+        &mut self,
+        chunk: TraceChunk,
+        arrival: Arrival,
+        tracer: &Arc<TracerInfo>,
+        now: Now,
+    ) -> TraceKey {
+        self.counters.spans_received += count(chunk.len());
+        self.revision += 1;
+        let revision = self.revision;
+        let key = self.key_for(chunk.trace_id(), now);
+        let Some(entry) = self.entry_mut(key) else {
+            return key;
+        };
+        let (bytes, was_complete) = (entry.bytes(), entry.is_complete());
+        let is_new = entry.n_spans() == 0;
+        let inserted = entry.insert(chunk, arrival, tracer, now);
+        entry.set_revision(revision);
+        let (after, is_complete) = (entry.bytes(), entry.is_complete());
+        self.bytes = (self.bytes + after).saturating_sub(bytes);
+        self.count_inserted(inserted);
+        if !is_new {
+            *self.counters.traces(was_complete) -= 1;
+        }
+        *self.counters.traces(is_complete) += 1;
+        key
+    }
+
+    fn count_inserted(&mut self, inserted: Inserted) {
+        self.counters.spans_shown += inserted.n_new;
+        self.counters.spans_duplicate += inserted.n_duplicate;
+    }
+
+    /// The trace a chunk belongs to. A chunk that does not say the high half of its id (only the
+    /// first span of a chunk carries it, and some writers forget) joins the newest trace with its
+    /// low half, and the other way round.
+    fn key_for(&mut self, id: TraceId, now: Now) -> TraceKey {
+        let exact = self.twins(id.low()).find(|entry| entry.trace_id() == id);
+        let unsaid = |entry: &&TraceEntry| id.high() == 0 || entry.trace_id().high() == 0;
+        let found = exact
+            .or_else(|| self.twins(id.low()).find(unsaid))
+            .map(TraceEntry::key);
+        match found {
+            Some(key) => {
+                if let (true, Some(entry)) = (id.high() != 0, self.entry_mut(key)) {
+                    entry.set_trace_id(id);
+                }
+                key
+            }
+            None => self.add_entry(id, now),
+        }
+    }
+
+    fn add_entry(&mut self, id: TraceId, now: Now) -> TraceKey {
+        let key = TraceKey(self.first_key + count(self.entries.len()));
+        let older_twin = self.by_low.insert(id.low(), key);
+        let entry = TraceEntry::new(key, id, older_twin, now);
+        self.bytes += entry.bytes() + ENTRY_OVERHEAD_BYTES;
+        self.entries.push_back(Some(Box::new(entry)));
+        self.n_traces += 1;
+        key
+    }
+
+    /// The traces with this low half, the newest first.
+    fn twins(&self, low: u64) -> impl Iterator<Item = &TraceEntry> {
+        let newest = self.by_low.get(&low).and_then(|key| self.trace(*key));
+        std::iter::successors(newest, |entry| self.trace(entry.older_twin()?))
+    }
+
+    fn evict(&mut self) {
+        while self.bytes > self.memory_bytes_max && self.n_traces > 0 {
+            self.remove(self.next_to_evict());
+        }
+    }
+
+    /// The oldest complete trace that nobody looks at; if the oldest ones are all unfinished, the
+    /// oldest of them; if everything is looked at, the oldest.
+    fn next_to_evict(&self) -> Option<TraceKey> {
+        let unheld = || {
+            self.traces()
+                .filter(|entry| !self.held.contains(&entry.key()))
+        };
+        let complete = unheld()
+            .take(EVICTION_LOOKAHEAD)
+            .find(|entry| entry.is_complete());
+        let chosen = complete
+            .or_else(|| unheld().next())
+            .or_else(|| self.traces().next());
+        chosen.map(TraceEntry::key)
+    }
+
+    fn remove(&mut self, key: Option<TraceKey>) {
+        let place = key.and_then(|key| self.place(key));
+        let slot = place.and_then(|place| self.entries.get_mut(place));
+        let Some(entry) = slot.and_then(Option::take) else {
+            return;
+        };
+        self.n_traces -= 1;
+        self.bytes = self
+            .bytes
+            .saturating_sub(entry.bytes() + ENTRY_OVERHEAD_BYTES);
+        self.counters.traces_evicted += 1;
+        self.counters.spans_evicted += count(entry.n_spans());
+        self.counters.spans_shown -= count(entry.n_spans());
+        *self.counters.traces(entry.is_complete()) -= 1;
+        self.unlink(&entry);
+        while let Some(None) = self.entries.front() {
+            self.entries.pop_front();
+            self.first_key += 1;
+        }
+    }
+
+    /// Takes a trace that was removed out of the chain of its twins.
+    fn unlink(&mut self, removed: &TraceEntry) {
+        let low = removed.trace_id().low();
+        if self.by_low.get(&low) == Some(&removed.key()) {
+            match removed.older_twin() {
+                Some(older) => self.by_low.insert(low, older),
+                None => self.by_low.remove(&low),
+            };
+            return;
+        }
+        let newer = self
+            .twins(low)
+            .find(|entry| entry.older_twin() == Some(removed.key()));
+        if let Some(newer) = newer.map(TraceEntry::key)
+            && let Some(newer) = self.entry_mut(newer)
+        {
+            newer.set_older_twin(removed.older_twin());
+        }
+    }
+
+    fn place(&self, key: TraceKey) -> Option<usize> {
+        usize::try_from(key.0.checked_sub(self.first_key)?).ok()
+    }
+
+    fn entry_mut(&mut self, key: TraceKey) -> Option<&mut TraceEntry> {
+        let place = self.place(key)?;
+        self.entries.get_mut(place)?.as_deref_mut()
+    }
+
+    /// One copy of each tracer's description, among the last few that sent.
+    fn shared_tracer(&mut self, tracer: TracerInfo) -> Arc<TracerInfo> {
+        const TRACERS_MAX: usize = 32;
+        if let Some(known) = self.tracers.iter().find(|known| ***known == tracer) {
+            return Arc::clone(known);
+        }
+        if self.tracers.len() >= TRACERS_MAX {
+            self.tracers.pop_front();
+        }
+        let tracer = Arc::new(tracer);
+        self.tracers.push_back(Arc::clone(&tracer));
+        tracer
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+fn count_u32(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,127 @@
+//! The counters: one name for the header, the headless summary and the export.
+//!
+//! Law: `spans_received = spans_shown + spans_evicted + spans_duplicate`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ingest::{RequestClass, RequestRecord};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What came, what is shown, and what became of the rest.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Counters {
+            $($(#[$doc])* pub $name: u64,)*
+            /// Requests by the endpoint that answered them; `other` for paths nobody serves.
+            pub requests_by_endpoint: BTreeMap<Box<str>, u64>,
+            /// Traces by what became of them.
+            pub traces_by_verdict: BTreeMap<Box<str>, u64>,
+        }
+
+        impl Counters {
+            /// Adds other counters to these, one by one.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+                for (ours, theirs) in [
+                    (&mut self.requests_by_endpoint, &other.requests_by_endpoint),
+                    (&mut self.traces_by_verdict, &other.traces_by_verdict),
+                ] {
+                    for (name, number) in theirs {
+                        *ours.entry(name.clone()).or_default() += number;
+                    }
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Trace, stats and log payloads that were accepted.
+    payloads_received,
+    /// Trace, stats and log payloads that were not answered 2xx.
+    payloads_refused,
+    /// Bytes of the bodies of both.
+    bytes_received,
+    /// Chunks decoded, the empty ones too.
+    chunks_received,
+    /// Spans decoded.
+    spans_received,
+    /// Spans held.
+    spans_shown,
+    /// Spans of evicted traces.
+    spans_evicted,
+    /// Chunks that refused payloads had announced.
+    chunks_undecodable,
+    /// Spans that were held already: retries, and snapshots replaced by newer ones.
+    spans_duplicate,
+    /// Traces held that lack their root or a parent.
+    traces_open,
+    /// Traces held that have a root and every parent.
+    traces_complete,
+    /// Traces that went because the budget was reached.
+    traces_evicted,
+    /// Log lines read.
+    logs_received,
+    /// Log lines that belong to a trace.
+    logs_joined,
+    /// Log lines that do not.
+    logs_unjoined,
+    /// Log lines that could not be taken.
+    logs_dropped,
+    /// Relay messages read.
+    relay_messages,
+    /// Relay messages known to be lost.
+    relay_lost,
+    /// Traces the clients say they sampled away before sending.
+    client_dropped_p0_traces,
+    /// Spans the clients say they sampled away before sending.
+    client_dropped_p0_spans,
+    /// Traces a client says it could not send.
+    client_unsent_traces,
+    /// Payloads passed on.
+    forwarded_payloads,
+    /// Spans passed on.
+    forwarded_spans,
+    /// Payloads that could not be passed on.
+    forward_failed,
+    /// Payloads dropped before they could be passed on.
+    forward_dropped,
+}
+
+impl Counters {
+    /// The counter of complete traces, or of open ones.
+    pub(super) fn traces(&mut self, complete: bool) -> &mut u64 {
+        if complete {
+            &mut self.traces_complete
+        } else {
+            &mut self.traces_open
+        }
+    }
+
+    pub(super) fn count_request(&mut self, record: &RequestRecord) {
+        let endpoint = if record.endpoint.is_empty() {
+            "other"
+        } else {
+            &record.endpoint
+        };
+        match self.requests_by_endpoint.get_mut(endpoint) {
+            Some(number) => *number += 1,
+            None => {
+                self.requests_by_endpoint.insert(endpoint.into(), 1);
+            }
+        }
+        if record.class == RequestClass::Other {
+            return;
+        }
+        self.bytes_received += record.bytes;
+        if record.is_refused_payload() {
+            self.payloads_refused += 1;
+            self.chunks_undecodable += record.announced_chunks;
+        } else {
+            self.payloads_received += 1;
+        }
+    }
+}
