@@ -1,4 +1,5 @@
 //! map
+pub mod export;
 pub mod ingest;
 pub mod store;
 pub mod trace;

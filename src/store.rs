@@ -221,8 +221,8 @@ impl Store {
     pub fn trace_from(&self, key: TraceKey) -> Option<&TraceEntry> {
         let skipped = key.0.saturating_sub(self.first_key);
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        let from = self.entries.range(skipped.min(self.entries.len())..);
-        from.filter_map(Option::as_deref).next()
+        let mut from = self.entries.range(skipped.min(self.entries.len())..);
+        from.find_map(Option::as_deref)
     }
 
     /// The key of the trace that comes next.
