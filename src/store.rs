@@ -70,6 +70,7 @@ pub struct Store {
     held: Vec<TraceKey>,
     tracers: VecDeque<Arc<TracerInfo>>,
     requests: VecDeque<RequestRecord>,
+    evicted: Vec<Box<TraceEntry>>,
     counters: Counters,
     n_traces: usize,
     bytes: usize,
@@ -88,6 +89,7 @@ impl Store {
             held: Vec::new(),
             tracers: VecDeque::new(),
             requests: VecDeque::new(),
+            evicted: Vec::new(),
             counters: Counters::default(),
             n_traces: 0,
             bytes: 0,
@@ -98,6 +100,7 @@ impl Store {
 
     /// Takes what a delivery brought. Returns the traces it touched, each once, in order.
     pub fn insert(&mut self, received: Received, now: Now) -> Vec<TraceKey> {
+        self.evicted.clear();
         let Received {
             at, via, payload, ..
         } = received;
@@ -201,6 +204,11 @@ impl Store {
     /// The newest trace with this id, comparing all 128 bits.
     pub fn find(&self, id: TraceId) -> Option<&TraceEntry> {
         self.twins(id.low()).find(|entry| entry.trace_id() == id)
+    }
+
+    /// The traces that the last [`Store::insert`] evicted: the last chance to look at them.
+    pub fn evicted(&self) -> impl Iterator<Item = &TraceEntry> {
+        self.evicted.iter().map(Box::as_ref)
     }
 
     /// How many traces are held.
@@ -339,6 +347,7 @@ impl Store {
         self.counters.spans_shown -= count(entry.n_spans());
         *self.counters.traces(entry.is_complete()) -= 1;
         self.unlink(&entry);
+        self.evicted.push(entry);
         while let Some(None) = self.entries.front() {
             self.entries.pop_front();
             self.first_key += 1;
