@@ -1,3 +1,4 @@
 //! map
 pub mod ingest;
 pub mod trace;
+pub mod wire;
