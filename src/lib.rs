@@ -81,3 +81,4 @@
 pub mod ingest;
 pub mod store;
 pub mod trace;
+pub mod wire;
