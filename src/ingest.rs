@@ -1,7 +1,8 @@
 //! One request to what it brings: a payload for the store, or a rejection with its reason. Pure;
 //! whoever has bytes (HTTP, a relay line, a file) calls [`receive`].
 
-use crate::trace::{TracerPayload, UnixNanos, Via};
+use crate::trace::{ChunkBuilder, TracerPayload, UnixNanos, Via};
+use crate::wire::header::TraceHeaders;
 
 /// What the shell hands to the loop.
 #[derive(Debug)]
@@ -92,4 +93,82 @@ pub struct Received {
     pub client_dropped_p0_traces: u64,
     /// `Datadog-Client-Dropped-P0-Spans`.
     pub client_dropped_p0_spans: u64,
+}
+
+/// The shapes of a trace payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceFormat {
+    /// Arrays of arrays of maps.
+    V03,
+    /// The same.
+    V04,
+    /// With a dictionary.
+    V05,
+    /// By content: v0.4-shaped, else v1.0.
+    V10,
+}
+
+/// A request as the decoders need it.
+#[derive(Debug)]
+pub struct RequestBody<'a> {
+    /// The shape its path stands for.
+    pub format: TraceFormat,
+    /// `Content-Type`.
+    pub content_type: Option<&'a str>,
+    /// `Content-Encoding`.
+    pub content_encoding: Option<&'a str>,
+    /// What the tracer says of itself.
+    pub headers: TraceHeaders,
+    /// The body.
+    pub bytes: &'a [u8],
+    /// When it came.
+    pub at: UnixNanos,
+    /// The way it came.
+    pub via: Via,
+}
+
+/// Why a payload was not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The status of the answer.
+    pub status: u16,
+    /// What happened and what to do.
+    pub reason: String,
+}
+
+/// Decodes a trace payload. A stand-in until the decoders are merged: it tells an array from
+/// everything else and builds one span.
+pub fn receive(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Received, Rejection> {
+    if body.content_encoding.is_some() {
+        return Err(Rejection {
+            status: 501,
+            reason: "compressed bodies are not taken".into(),
+        });
+    }
+    let is_array = matches!(body.bytes.first(), Some(0x90..=0x9f | 0xdc | 0xdd | b'['));
+    if !is_array {
+        return Err(Rejection {
+            status: 400,
+            reason: "expected an array at byte 0".into(),
+        });
+    }
+    builder.reset(1 << 26);
+    let too_large = |error: crate::trace::TooLarge| Rejection {
+        status: 413,
+        reason: error.to_string(),
+    };
+    builder.begin_span().map_err(too_large)?;
+    builder.raw(body.bytes).map_err(too_large)?;
+    let chunks = builder.finish();
+    Ok(Received {
+        at: body.at,
+        via: body.via,
+        payload: TracerPayload {
+            tracer: body.headers.tracer.clone(),
+            chunks,
+            n_chunks: 1,
+        },
+        client_dropped_p0_traces: body.headers.client_dropped_p0_traces,
+        client_dropped_p0_spans: body.headers.client_dropped_p0_spans,
+    })
 }

@@ -1,3 +1,6 @@
 //! map
 pub mod ingest;
+#[doc(hidden)]
+pub mod io;
 pub mod trace;
+pub mod wire;

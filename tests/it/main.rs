@@ -1,1 +1,3 @@
-//! x
+//! One integration binary: the program from outside.
+
+mod agent;

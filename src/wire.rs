@@ -1,0 +1,4 @@
+//! Bytes of a client to the model.
+
+pub(crate) mod endpoint;
+pub mod header;
