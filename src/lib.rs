@@ -79,6 +79,8 @@
 //! - **an export format**: a file in `export/`, one row in its table.
 
 pub mod ingest;
+#[doc(hidden)]
+pub mod io;
 pub mod store;
 pub mod trace;
 pub mod wire;

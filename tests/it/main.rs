@@ -1,2 +1,4 @@
-//! x
+//! One integration binary: the program from outside.
+
+mod agent;
 mod replay;
