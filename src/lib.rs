@@ -1,3 +1,5 @@
 //! map
+pub mod cli;
+pub mod config;
 pub mod ingest;
 pub mod trace;
