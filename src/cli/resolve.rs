@@ -152,21 +152,18 @@ fn listen_of(
 
 fn log_of(asked: Option<PathBuf>, environment: &Environment) -> LogTarget {
     let filter = environment.log_filter.clone();
-    match asked {
-        Some(path) => LogTarget {
-            path: Some(path),
+    if asked.is_some() {
+        return LogTarget {
+            path: asked,
             origin: LogOrigin::Asked,
             filter,
-        },
-        None => {
-            let directory = environment.state_directory.as_deref();
-            let path = directory.map(|directory| directory.join("modtrace-tui.log"));
-            LogTarget {
-                path,
-                origin: LogOrigin::Default,
-                filter,
-            }
-        }
+        };
+    }
+    let directory = environment.state_directory.as_deref();
+    LogTarget {
+        path: directory.map(|directory| directory.join("modtrace-tui.log")),
+        origin: LogOrigin::Default,
+        filter,
     }
 }
 
