@@ -2,6 +2,8 @@
 
 #[cfg_attr(not(test), expect(dead_code, reason = "the main loop calls it"))]
 pub(crate) mod clipboard;
+#[cfg_attr(not(test), expect(dead_code, reason = "the main loop calls it"))]
+pub(crate) mod demo;
 #[expect(dead_code, reason = "the main loop calls it")]
 pub(crate) mod files;
 #[expect(dead_code, reason = "the main loop calls it")]
