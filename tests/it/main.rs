@@ -1,4 +1,6 @@
-//! One integration binary: the program from outside.
+//! The program from outside: one binary, one module for each side of it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod agent;
+mod cli;
 mod replay;
