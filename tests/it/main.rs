@@ -1,1 +1,6 @@
-//! x
+//! The built program and its sources, looked at from outside.
+
+#[cfg(unix)]
+mod clients;
+#[cfg(unix)]
+mod support;
