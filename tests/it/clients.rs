@@ -174,7 +174,7 @@ fn it_ends_by_itself_once_the_client_is_silent() {
     let agent = Headless::start(&["--exit-after-idle", "20s"]);
     let url = agent.url().to_owned();
     let client = Client::new("document_processor.py").send(&url);
-    Exchange::new(client, agent.wait()).check();
+    Exchange::new(&client, agent.wait()).check();
 }
 
 /// A Python program of `tests/clients` with its arguments and settings.
@@ -215,7 +215,7 @@ impl Client {
     #[track_caller]
     fn run_against(self, agent: Headless, url: &str) -> Exchange {
         let client = self.send(url);
-        Exchange::new(client, agent.finish())
+        Exchange::new(&client, agent.finish())
     }
 
     #[track_caller]
@@ -236,7 +236,7 @@ struct Exchange {
 
 impl Exchange {
     #[track_caller]
-    fn new(client: Output, agent: Finished) -> Self {
+    fn new(client: &Output, agent: Finished) -> Self {
         let client_stderr = String::from_utf8_lossy(&client.stderr);
         assert_eq!(client_stderr, "", "the client's own log is silent");
         assert!(
