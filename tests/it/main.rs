@@ -11,3 +11,4 @@
 mod clients;
 #[cfg(unix)]
 mod support;
+mod tidy;
