@@ -122,16 +122,14 @@ fn children_sent_before_their_root_join_it() {
 fn a_unix_socket_serves_the_client() {
     let scratch = Scratch::new();
     let socket = scratch.path("apm.socket");
-    let path = socket
-        .to_str()
-        .expect("the temporary folder's name is text")
-        .to_owned();
-    let agent = Headless::start_in(scratch, &["--uds", &path]);
+    let path = socket.to_str().expect("the temporary folder is text");
+    let agent = Headless::start_in(scratch, &["--uds", path]);
     let url = format!("unix://{path}");
     let exchange = Client::new("document_processor.py").run_against(agent, &url);
     exchange.check();
     assert_eq!(exchange.first_arrival()["via"], "uds");
-    assert!(!socket.exists(), "the socket is removed at the end");
+    let left = exchange.agent.scratch.path("apm.socket");
+    assert!(!left.exists(), "the socket is removed at the end");
 }
 
 #[test]
@@ -363,7 +361,10 @@ impl Exchange {
                 spans.map(|span| &span["span_id"]).collect::<Vec<_>>(),
             )
         });
-        assert_eq!(traces.collect::<Vec<_>>(), expected);
+        assert_eq!(traces.len(), expected.len(), "as many traces as were sent");
+        for (trace, expected) in traces.zip(&expected) {
+            assert_eq!(trace, *expected);
+        }
 
         let events = self.agent.events_named("trace");
         let announced: HashMap<_, _> = events

@@ -39,6 +39,8 @@ pub(crate) struct Finished {
     /// The file of `--export`.
     pub(crate) export: Value,
     pub(crate) stderr: String,
+    /// Its folder, so that what it left there can be looked at.
+    pub(crate) scratch: Scratch,
 }
 
 impl Headless {
@@ -121,6 +123,7 @@ impl Headless {
             events,
             export: parse(&text),
             stderr,
+            scratch: self.scratch,
         }
     }
 }
