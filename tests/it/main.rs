@@ -1,6 +1,18 @@
-//! The program from outside: one binary, one module for each side of it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+//! The built program and its sources, looked at from outside: one module for each side.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking; clippy's settings spare the tests, not their helpers"
+)]
 
 mod agent;
 mod cli;
+#[cfg(unix)]
+mod clients;
 mod replay;
+#[cfg(unix)]
+mod support;
+mod tidy;
