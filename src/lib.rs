@@ -2,3 +2,4 @@
 pub mod ingest;
 pub mod store;
 pub mod trace;
+pub mod tui;
