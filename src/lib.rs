@@ -85,4 +85,5 @@ pub mod ingest;
 pub mod io;
 pub mod store;
 pub mod trace;
+pub mod tui;
 pub mod wire;
