@@ -13,3 +13,4 @@ pub mod message;
 pub mod screen;
 pub(crate) mod text;
 pub mod theme;
+pub(crate) mod widget;

@@ -1,5 +1,9 @@
 //! The waterfall of one trace.
 
+mod rows;
+#[cfg(test)]
+pub(crate) mod sample;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 

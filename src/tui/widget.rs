@@ -1,0 +1,3 @@
+//! Parts that more than one pane draws.
+
+pub(crate) mod bar;
