@@ -27,8 +27,8 @@ pub use summary::Summary;
 pub use tree::{RowMark, SpanTree, TreeRow};
 
 use crate::ingest::{Overflow, Received, RequestRecord};
-use crate::trace::{Now, TraceChunk, TraceId, TracerInfo, Via};
-use entry::Inserted;
+use crate::trace::{Now, TraceChunk, TraceId, TracerInfo};
+use entry::{Delivery, Inserted};
 
 /// A trace, numbered by first arrival. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,7 +100,6 @@ impl Store {
 
     /// Takes what a delivery brought. Returns the traces it touched, each once, in order.
     pub fn insert(&mut self, received: Received, now: Now) -> Vec<TraceKey> {
-        self.evicted.clear();
         let Received {
             at, via, payload, ..
         } = received;
@@ -110,12 +109,20 @@ impl Store {
         let tracer = self.shared_tracer(payload.tracer);
         let mut touched: Vec<TraceKey> = Vec::new();
         for chunk in payload.chunks {
+            if chunk.is_empty() {
+                continue;
+            }
             let arrival = Arrival {
                 at,
                 via,
                 n_spans: count_u32(chunk.len()),
             };
-            let key = self.insert_chunk(chunk, arrival, &tracer, now);
+            let delivery = Delivery {
+                arrivals: &[arrival],
+                tracer: &tracer,
+                now,
+            };
+            let key = self.insert_chunk(chunk.trace_id(), chunk, delivery);
             if touched.last() != Some(&key) && !touched.contains(&key) {
                 touched.push(key);
             }
@@ -142,39 +149,45 @@ impl Store {
         self.revision += 1;
     }
 
-    /// Puts back a trace of an export, uncounted: the export's own counters are put back with
-    /// [`Store::restore_counters`].
-    pub fn restore(&mut self, chunks: Vec<TraceChunk>, arrivals: Vec<Arrival>, tracer: TracerInfo) {
-        let tracer = self.shared_tracer(tracer);
-        let counters = self.counters.clone();
-        let mut restored = None;
-        for chunk in chunks {
-            let arrival = Arrival {
-                at: crate::trace::UnixNanos(0),
-                via: Via::File,
-                n_spans: 0,
-            };
-            restored = Some(self.insert_chunk(chunk, arrival, &tracer, Now::default()));
+    /// Puts back a trace of an export, under the id it had there: a chunk alone may not know the
+    /// high half. Its spans are counted, its deliveries are not.
+    pub fn restore(
+        &mut self,
+        id: TraceId,
+        chunk: TraceChunk,
+        arrivals: &[Arrival],
+        tracer: TracerInfo,
+    ) {
+        if chunk.is_empty() {
+            return;
         }
-        let (open, complete) = (self.counters.traces_open, self.counters.traces_complete);
-        self.counters = counters;
-        (self.counters.traces_open, self.counters.traces_complete) = (open, complete);
-        if let Some(entry) = restored.and_then(|key| self.entry_mut(key)) {
-            let before = entry.bytes();
-            entry.set_arrivals(arrivals);
-            let after = entry.bytes();
-            self.bytes = self.bytes.saturating_sub(before) + after;
+        let tracer = self.shared_tracer(tracer);
+        let seen = |arrival: Option<&Arrival>| Now {
+            wall: arrival.map(|arrival| arrival.at).unwrap_or_default(),
+            uptime_ns: 0,
+        };
+        let delivery = Delivery {
+            arrivals,
+            tracer: &tracer,
+            now: seen(arrivals.first()),
+        };
+        let key = self.insert_chunk(id, chunk, delivery);
+        if let Some(entry) = self.entry_mut(key) {
+            entry.set_last_seen(seen(arrivals.last()));
         }
         self.evict();
         self.revision += 1;
     }
 
-    /// Adds the counters of an export to ours. Open and complete traces are not added: they are
-    /// counted from what is held.
+    /// Adds the counters of an export to ours, before or after its traces. What is held is counted
+    /// already; of the spans an export counts only those that it does not hold are added, so that
+    /// the law stands whatever the file says.
     pub fn restore_counters(&mut self, counters: &Counters) {
-        let (open, complete) = (self.counters.traces_open, self.counters.traces_complete);
-        self.counters.add(counters);
-        (self.counters.traces_open, self.counters.traces_complete) = (open, complete);
+        let mut theirs = counters.clone();
+        (theirs.traces_open, theirs.traces_complete) = (0, 0);
+        theirs.spans_shown = 0;
+        theirs.spans_received = theirs.spans_evicted.saturating_add(theirs.spans_duplicate);
+        self.counters.add(&theirs);
         self.revision += 1;
     }
 
@@ -206,9 +219,22 @@ impl Store {
         self.twins(id.low()).find(|entry| entry.trace_id() == id)
     }
 
-    /// The traces that the last [`Store::insert`] evicted: the last chance to look at them.
+    /// The traces that the last insert evicted: the last chance to look at them.
     pub fn evicted(&self) -> impl Iterator<Item = &TraceEntry> {
         self.evicted.iter().map(Box::as_ref)
+    }
+
+    /// The oldest trace that is held among those from a key on.
+    pub fn trace_from(&self, key: TraceKey) -> Option<&TraceEntry> {
+        let skipped = key.0.saturating_sub(self.first_key);
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        let from = self.entries.range(skipped.min(self.entries.len())..);
+        from.filter_map(Option::as_deref).next()
+    }
+
+    /// The key of the trace that comes next.
+    pub fn next_key(&self) -> TraceKey {
+        TraceKey(self.first_key + count(self.entries.len()))
     }
 
     /// How many traces are held.
@@ -241,23 +267,17 @@ impl Store {
         self.revision
     }
 
-    fn insert_chunk(
-        &mut self,
-        chunk: TraceChunk,
-        arrival: Arrival,
-        tracer: &Arc<TracerInfo>,
-        now: Now,
-    ) -> TraceKey {
+    fn insert_chunk(&mut self, id: TraceId, chunk: TraceChunk, delivery: Delivery<'_>) -> TraceKey {
         self.counters.spans_received += count(chunk.len());
         self.revision += 1;
         let revision = self.revision;
-        let key = self.key_for(chunk.trace_id(), now);
+        let key = self.key_for(id, delivery.now);
         let Some(entry) = self.entry_mut(key) else {
             return key;
         };
         let (bytes, was_complete) = (entry.bytes(), entry.is_complete());
         let is_new = entry.n_spans() == 0;
-        let inserted = entry.insert(chunk, arrival, tracer, now);
+        let inserted = entry.insert(chunk, delivery);
         entry.set_revision(revision);
         let (after, is_complete) = (entry.bytes(), entry.is_complete());
         self.bytes = (self.bytes + after).saturating_sub(bytes);
@@ -295,7 +315,7 @@ impl Store {
     }
 
     fn add_entry(&mut self, id: TraceId, now: Now) -> TraceKey {
-        let key = TraceKey(self.first_key + count(self.entries.len()));
+        let key = self.next_key();
         let older_twin = self.by_low.insert(id.low(), key);
         let entry = TraceEntry::new(key, id, older_twin, now);
         self.bytes += entry.bytes() + ENTRY_OVERHEAD_BYTES;
@@ -311,6 +331,7 @@ impl Store {
     }
 
     fn evict(&mut self) {
+        self.evicted.clear();
         while self.bytes > self.memory_bytes_max && self.n_traces > 0 {
             self.remove(self.next_to_evict());
         }

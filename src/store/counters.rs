@@ -22,15 +22,23 @@ macro_rules! counters {
         }
 
         impl Counters {
-            /// Adds other counters to these, one by one.
+            /// The largest of them.
+            pub(crate) fn largest(&self) -> u64 {
+                let maps = [&self.requests_by_endpoint, &self.traces_by_verdict];
+                let in_maps = maps.into_iter().flat_map(BTreeMap::values).copied();
+                [$(self.$name),*].into_iter().chain(in_maps).max().unwrap_or(0)
+            }
+
+            /// Adds other counters to these, one by one, each as far as it goes.
             pub fn add(&mut self, other: &Self) {
-                $(self.$name += other.$name;)*
+                $(self.$name = self.$name.saturating_add(other.$name);)*
                 for (ours, theirs) in [
                     (&mut self.requests_by_endpoint, &other.requests_by_endpoint),
                     (&mut self.traces_by_verdict, &other.traces_by_verdict),
                 ] {
                     for (name, number) in theirs {
-                        *ours.entry(name.clone()).or_default() += number;
+                        let ours = ours.entry(name.clone()).or_default();
+                        *ours = ours.saturating_add(*number);
                     }
                 }
             }

@@ -19,6 +19,14 @@ pub struct Arrival {
     pub n_spans: u32,
 }
 
+/// What is said of a delivery beside its spans.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delivery<'a> {
+    pub(super) arrivals: &'a [Arrival],
+    pub(super) tracer: &'a Arc<TracerInfo>,
+    pub(super) now: Now,
+}
+
 /// Where a span is kept.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
@@ -232,30 +240,24 @@ impl TraceEntry {
         self.trace_id = id;
     }
 
+    pub(super) fn set_last_seen(&mut self, now: Now) {
+        self.last_seen = now;
+    }
+
     pub(super) fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
 
-    pub(super) fn set_arrivals(&mut self, arrivals: Vec<Arrival>) {
-        self.arrivals = arrivals;
-    }
-
     /// Adds a chunk: new spans to the end, newer snapshots in place of what they replace, and
     /// spans that are here already not at all.
-    pub(super) fn insert(
-        &mut self,
-        chunk: TraceChunk,
-        arrival: Arrival,
-        tracer: &Arc<TracerInfo>,
-        now: Now,
-    ) -> Inserted {
+    pub(super) fn insert(&mut self, chunk: TraceChunk, delivery: Delivery<'_>) -> Inserted {
         if self.chunks.is_empty() {
-            self.tracer = Arc::clone(tracer);
+            self.tracer = Arc::clone(delivery.tracer);
             self.chunks.reserve_exact(1);
-            self.arrivals.reserve_exact(1);
+            self.arrivals.reserve_exact(delivery.arrivals.len());
         }
-        self.arrivals.push(arrival);
-        self.last_seen = now;
+        self.arrivals.extend_from_slice(delivery.arrivals);
+        self.last_seen = delivery.now;
         if self.map.is_none() && self.n_spans + chunk.len() > SCANNED_SPANS_MAX {
             let mut map = Box::<SpanMap>::default();
             self.spans().for_each(|(index, span)| map.add(index, span));

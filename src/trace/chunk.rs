@@ -231,6 +231,22 @@ impl ChunkBuilder {
         chunks
     }
 
+    /// Ends the chunk, whose spans all belong to the trace with this low half, whatever they said
+    /// so far. For formats that name the trace once, possibly after its spans.
+    pub fn finish_as(&mut self, low: u64) -> Option<TraceChunk> {
+        self.trace_ids.fill(low);
+        self.finish().pop()
+    }
+
+    /// Takes back the current span, however much of it was written.
+    pub fn abandon_span(&mut self) {
+        if let Some(record) = self.spans.pop() {
+            self.trace_ids.pop();
+            let written = usize::try_from(record.attributes).unwrap_or(usize::MAX);
+            self.attributes.truncate(written);
+        }
+    }
+
     /// Copies a span of another chunk, tag by tag.
     pub fn copy_span(&mut self, span: Span<'_>) -> Result<(), TooLarge> {
         self.begin_span()?;

@@ -42,6 +42,11 @@ impl Field {
         Self::Type,
     ];
 
+    /// Whether it holds an id.
+    pub(crate) fn is_id(self) -> bool {
+        matches!(self, Self::TraceId | Self::SpanId | Self::ParentId)
+    }
+
     /// Its name on the wire and in exports.
     pub fn name(self) -> &'static str {
         match self {
@@ -140,7 +145,7 @@ pub(super) struct Record {
     resource: StrId,
     kind: StrId,
     error: i32,
-    attributes: u32,
+    pub(super) attributes: u32,
     pub(super) n_attributes: u16,
     /// One bit for each [`Field`].
     present: u16,
@@ -398,10 +403,10 @@ impl<'a> Span<'a> {
             .is_some_and(|version| version >= 0.0)
     }
 
-    /// Whether another span says the same, field by field.
+    /// Whether another span says the same, field by field. An id that was left out says 0.
     pub fn same_as(self, other: Span<'_>) -> bool {
         let fields = Field::ALL.into_iter().all(|field| {
-            self.presence(field) == other.presence(field)
+            (field.is_id() || self.presence(field) == other.presence(field))
                 && self.field_text(field).map(Text::as_bytes)
                     == other.field_text(field).map(Text::as_bytes)
                 && self.field_number(field) == other.field_number(field)

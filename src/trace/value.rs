@@ -16,7 +16,7 @@
 use super::{StrId, Text, TraceChunk};
 
 /// An attribute's value as a tracer sent it, with its type.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
     /// An explicit nil.
     Null,
@@ -36,6 +36,27 @@ pub enum Value<'a> {
     Array(Items<'a>),
     /// Keys and values in the order they came.
     Map(Entries<'a>),
+}
+
+/// Values are equal if they have the same type and say the same: one NaN is as good as another,
+/// and 0.0 is not -0.0.
+impl PartialEq for Value<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::Uint(a), Self::Uint(b)) => a == b,
+            (Self::Float(a), Self::Float(b)) => {
+                a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+            }
+            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::Array(a), Self::Array(b)) => a == b,
+            (Self::Map(a), Self::Map(b)) => a == b,
+            _ => false,
+        }
+    }
 }
 
 impl<'a> Value<'a> {
