@@ -135,10 +135,11 @@ pub(super) async fn discard(
         .unwrap_or(Err(Problem::TooSlow))
 }
 
-/// Goes on reading a refused body for a moment. A client that is still sending would otherwise see
-/// a reset connection instead of the answer.
+/// Goes on reading a refused body for a moment, up to twice what is allowed. A client that is still
+/// sending would otherwise see a reset connection instead of the answer.
 pub(super) fn linger(mut body: Incoming, limits: &Limits) {
-    let (bytes_max, wait_max) = (limits.body_bytes_max, limits.body_room_wait_max);
+    let bytes_max = limits.body_bytes_max.saturating_mul(2);
+    let wait_max = limits.body_room_wait_max;
     tokio::task::spawn_local(timeout(wait_max, async move {
         let mut n_bytes = 0;
         while let Some(Ok(frame)) = body.frame().await {
