@@ -12,6 +12,8 @@ mod agent;
 mod cli;
 #[cfg(unix)]
 mod clients;
+#[cfg(unix)]
+mod pty;
 mod replay;
 #[cfg(unix)]
 mod support;
