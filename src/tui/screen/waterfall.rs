@@ -98,8 +98,8 @@ impl WaterfallPane {
             };
             *self = Self {
                 key,
-                filter,
                 viewport,
+                filter,
                 ..Self::default()
             };
         }
@@ -297,7 +297,11 @@ impl WaterfallPane {
     }
 
     fn search_error(&mut self, trace: &TraceEntry, direction: Direction) -> Outcome {
-        self.search(trace, direction, |span| span.is_error())
+        // The method itself is not general over the lifetime of its span.
+        fn is_error(span: Span<'_>) -> bool {
+            span.is_error()
+        }
+        self.search(trace, direction, is_error)
     }
 
     fn search_filter(&mut self, trace: &TraceEntry, direction: Direction) -> Outcome {

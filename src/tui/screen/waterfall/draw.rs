@@ -1,6 +1,8 @@
 //! Paints the frame, the ruler and the visible rows of a waterfall. What is shown of a row is
 //! decided in `row`.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::text::Line;
@@ -163,20 +165,16 @@ impl WaterfallPane {
             text::cut(&self.title(context, trace, room), room, theme.glyphs)
         );
         let block = block.title_top(Line::styled(top, title));
-        let block = match self.filter.is_empty() {
-            true => block,
-            false => {
-                let filter = std::borrow::Cow::Borrowed(self.filter.as_str());
-                let filter = text::visible(filter, theme.glyphs);
-                let filter = format!(" /{} ", text::cut(&filter, room / 3, theme.glyphs));
-                block.title_bottom(Line::styled(filter, theme.matched))
-            }
+        let filter = Cow::Borrowed(self.filter.as_str());
+        let filter = text::visible(filter, theme.glyphs);
+        let block = if filter.is_empty() {
+            block
+        } else {
+            let filter = format!(" /{} ", text::cut(&filter, room / 3, theme.glyphs));
+            block.title_bottom(Line::styled(filter, theme.matched))
         };
         let bottom = self.position_words(context, trace);
-        let bottom = match room.checked_sub(text::width(&bottom)) {
-            Some(_) => bottom,
-            None => text::cut(&bottom, room, theme.glyphs).into_owned(),
-        };
+        let bottom = text::cut(&bottom, room, theme.glyphs).into_owned();
         block.title_bottom(Line::styled(bottom, theme.text).alignment(Alignment::Right))
     }
 

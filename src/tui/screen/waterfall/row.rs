@@ -13,6 +13,7 @@ use crate::store::{RowMark, TraceEntry, TreeRow};
 use crate::trace::Span;
 use crate::tui::screen::{Focus, ViewContext};
 use crate::tui::text;
+use crate::tui::theme::Glyphs;
 use crate::tui::widget::bar::{BarKind, Scale};
 
 /// An error's message is shown beside its bar if it has so many cells.
@@ -28,7 +29,23 @@ pub(super) struct RowPainter<'a> {
     pub(super) guide_cells_max: usize,
 }
 
-/// A row as it looks: how far its words and its bar stand out.
+/// A row to be painted.
+struct Subject<'a> {
+    row: &'a TreeRow,
+    span: Span<'a>,
+    parent: Option<Span<'a>>,
+    look: Look,
+}
+
+impl Subject<'_> {
+    /// Whether it still ran when its parent had ended.
+    fn is_async(&self) -> bool {
+        self.parent
+            .is_some_and(|parent| self.span.end() > parent.end() && !parent.is_snapshot())
+    }
+}
+
+/// How far the words and the bar of a row stand out.
 struct Look {
     text: Style,
     dim: Style,
@@ -38,7 +55,7 @@ struct Look {
     name: Style,
 }
 
-impl RowPainter<'_> {
+impl<'a> RowPainter<'a> {
     /// Paints a row into a line. A selected one says whether its pane has the keys.
     pub(super) fn draw(
         &self,
@@ -51,9 +68,15 @@ impl RowPainter<'_> {
             return;
         };
         let columns = Columns::of(line);
-        let look = self.look(span, selection);
-        self.draw_name(row, span, columns.name, buffer, &look);
-        self.draw_bar(span, columns.bars, buffer, &look);
+        let subject = Subject {
+            row,
+            span,
+            parent: self.parent(row),
+            look: self.look(span, selection),
+        };
+        self.draw_name(&subject, columns.name, buffer);
+        self.draw_bar(&subject, columns.bars, buffer);
+        let look = &subject.look;
         let theme = self.context.theme;
         let duration = text::duration(span.duration(), theme.glyphs);
         let duration = text::right(&duration, usize::from(columns.duration.width), theme.glyphs);
@@ -113,21 +136,18 @@ impl RowPainter<'_> {
         }
     }
 
-    fn draw_name(
-        &self,
-        row: &TreeRow,
-        span: Span<'_>,
-        column: Rect,
-        buffer: &mut Buffer,
-        look: &Look,
-    ) {
+    fn draw_name(&self, subject: &Subject<'_>, column: Rect, buffer: &mut Buffer) {
         let glyphs = self.context.theme.glyphs;
-        let parent = self.parent(row);
-        let is_async = parent.is_some_and(|parent| outlives(span, parent));
+        let Subject {
+            row,
+            span,
+            parent,
+            look,
+        } = subject;
         let guide = self
             .rows
-            .guide(row, self.mark(row, is_async), self.guide_cells_max, glyphs);
-        let marks = self.marks(row, span, is_async, look);
+            .guide(row, self.mark(subject), self.guide_cells_max, glyphs);
+        let marks = self.marks(subject);
         let marks_cells: u16 = marks
             .iter()
             .map(|(word, _)| text::cells(text::width(word) + 1))
@@ -170,39 +190,37 @@ impl RowPainter<'_> {
     }
 
     /// The span of the row above in the tree; not of an orphan's, which is no parent of it.
-    fn parent(&self, row: &TreeRow) -> Option<Span<'_>> {
+    fn parent(&self, row: &TreeRow) -> Option<Span<'a>> {
         if row.mark != RowMark::None {
             return None;
         }
         self.trace.span(self.rows.parent(row)?.span)
     }
 
-    fn mark(&self, row: &TreeRow, is_async: bool) -> &'static str {
+    fn mark(&self, subject: &Subject<'_>) -> &'static str {
+        let row = subject.row;
         let glyphs = self.context.theme.glyphs;
         match row.subtree {
             2.. if self.rows.is_folded(row.span) => glyphs.pick("▸", "+"),
             2.. => glyphs.pick("▾", "v"),
             _ if row.mark == RowMark::Orphan => "?",
-            _ if is_async => glyphs.pick("┄", "~"),
+            _ if subject.is_async() => glyphs.pick("┄", "~"),
             _ if row.depth == 0 => " ",
             _ => glyphs.pick("─", "-"),
         }
     }
 
     /// Everything that is marked, in words.
-    fn marks(
-        &self,
-        row: &TreeRow,
-        span: Span<'_>,
-        is_async: bool,
-        look: &Look,
-    ) -> Vec<(Cow<'static, str>, Style)> {
+    fn marks(&self, subject: &Subject<'_>) -> Vec<(Cow<'static, str>, Style)> {
+        let Subject {
+            row, span, look, ..
+        } = subject;
         let mut marks: Vec<(Cow<'static, str>, Style)> = Vec::new();
         if self.rows.is_folded(row.span) && row.subtree > 1 {
             marks.push((format!("+{}", row.subtree - 1).into(), look.dim));
         }
         let words = [
-            (is_async, "async", look.dim),
+            (subject.is_async(), "async", look.dim),
             (row.mark == RowMark::Cycle, "cycle", look.warning),
             (row.mark == RowMark::Orphan, "orphan", look.warning),
             (span.is_snapshot(), "open", look.warning),
@@ -213,7 +231,8 @@ impl RowPainter<'_> {
         marks
     }
 
-    fn draw_bar(&self, span: Span<'_>, column: Rect, buffer: &mut Buffer, look: &Look) {
+    fn draw_bar(&self, subject: &Subject<'_>, column: Rect, buffer: &mut Buffer) {
+        let Subject { span, look, .. } = subject;
         if column.width == 0 {
             return;
         }
@@ -251,11 +270,6 @@ impl RowPainter<'_> {
     }
 }
 
-/// Whether a span still ran when its parent had ended.
-fn outlives(span: Span<'_>, parent: Span<'_>) -> bool {
-    span.end() > parent.end() && !parent.is_snapshot()
-}
-
 /// Writes a text into a line and returns what is left of the line.
 fn put(buffer: &mut Buffer, line: Rect, text: &str, style: Style) -> Rect {
     let line = line.intersection(buffer.area);
@@ -270,7 +284,7 @@ fn put(buffer: &mut Buffer, line: Rect, text: &str, style: Style) -> Rect {
     }
 }
 
-fn cut_to<'a>(text: &'a str, room: Rect, glyphs: crate::tui::theme::Glyphs) -> Cow<'a, str> {
+fn cut_to(text: &str, room: Rect, glyphs: Glyphs) -> Cow<'_, str> {
     text::cut(text, usize::from(room.width), glyphs)
 }
 
