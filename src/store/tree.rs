@@ -130,12 +130,14 @@ impl Links {
             let at = usize::try_from(*index).ok()?;
             parent_of.get(at).copied().flatten()
         };
-        let mut links = Self::default();
-        links.is_orphan = nodes
-            .iter()
-            .zip(&parent_of)
-            .map(|(node, parent)| !node.is_root && parent.is_none())
-            .collect();
+        let mut links = Self {
+            is_orphan: nodes
+                .iter()
+                .zip(&parent_of)
+                .map(|(node, parent)| !node.is_root && parent.is_none())
+                .collect(),
+            ..Self::default()
+        };
         let mut adopted = Vec::new();
         for index in &by_start {
             match (node(index), parent(index)) {

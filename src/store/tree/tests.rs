@@ -189,16 +189,16 @@ mod naive {
         let orphans = naive.all(|span| !naive.is_root(span) && naive.parent(span).is_none());
         for (n, root) in roots.iter().enumerate() {
             let adopted = if n == 0 { orphans.clone() } else { Vec::new() };
-            naive.show(*root, 0, "", true, &adopted);
+            naive.show(*root, 0, " last", &adopted);
         }
         if roots.is_empty() {
             for orphan in orphans {
-                naive.show(orphan, 0, " orphan", true, &[]);
+                naive.show(orphan, 0, " orphan last", &[]);
             }
         }
         for span in 0..naive.spans.len() {
             if !naive.shown[span] && naive.is_ancestor_of_itself(span) {
-                naive.show(span, 0, " cycle", true, &[]);
+                naive.show(span, 0, " cycle last", &[]);
             }
         }
         naive.lines
@@ -230,18 +230,21 @@ mod naive {
             ups.take(self.spans.len()).any(|up| up == span)
         }
 
-        fn show(&mut self, span: usize, depth: usize, mark: &str, last: bool, adopted: &[usize]) {
+        fn show(&mut self, span: usize, depth: usize, mark: &str, adopted: &[usize]) {
             self.shown[span] = true;
             let (id, _, start, _) = self.spans[span];
-            let is_last = if last { " last" } else { "" };
             let indent = "·".repeat(depth);
-            self.lines
-                .push(format!("{indent}{id}@{start}{mark}{is_last}"));
+            self.lines.push(format!("{indent}{id}@{start}{mark}"));
             let own = self.all(|child| self.parent(child) == Some(span) && !self.shown[child]);
             let n_children = own.len() + adopted.len();
             for (n, child) in own.iter().chain(adopted).enumerate() {
-                let mark = if n < own.len() { "" } else { " orphan" };
-                self.show(*child, depth + 1, mark, n + 1 == n_children, &[]);
+                let mark = match (n < own.len(), n + 1 == n_children) {
+                    (true, false) => "",
+                    (true, true) => " last",
+                    (false, false) => " orphan",
+                    (false, true) => " orphan last",
+                };
+                self.show(*child, depth + 1, mark, &[]);
             }
         }
     }

@@ -69,6 +69,11 @@ pub(crate) struct Bar {
 
 const LEFT_BLOCKS: [&str; 8] = ["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"];
 
+fn left_block(n_eighths: u32) -> &'static str {
+    let place = usize::try_from(n_eighths.max(1) - 1).unwrap_or(0);
+    LEFT_BLOCKS.get(place).unwrap_or(&"█")
+}
+
 impl Bar {
     /// The cells it touches: the first, and the one after the last.
     pub(crate) fn cells(self) -> (u16, u16) {
@@ -76,24 +81,24 @@ impl Bar {
         (cell(self.from / 8), cell(self.to.div_ceil(8)))
     }
 
-    /// What stands in a cell it touches. Only halves can be left out at the left edge: there are
-    /// no other blocks that fill the right of a cell.
+    /// What stands in a cell it touches. At its left edge a bar begins with the cell, in its middle
+    /// or shortly before its end: there are no other blocks that leave the left of a cell free.
     fn symbol(self, cell: u16, glyphs: Glyphs) -> &'static str {
         let start = u32::from(cell) * 8;
         let end = self.to.saturating_sub(start).min(8);
-        let begin = self.from.saturating_sub(start);
-        let filled = end.saturating_sub(begin);
+        let begin = self.from.saturating_sub(start).min(end);
+        let is_whole_bar = self.from >= start && self.to < start + 8;
         match (glyphs, self.kind) {
             (Glyphs::Ascii, BarKind::Open) => "#",
             (Glyphs::Ascii, BarKind::Closed) if self.to - self.from < 8 => "|",
             (Glyphs::Ascii, BarKind::Closed) => "=",
             (Glyphs::Unicode, BarKind::Open) => "▒",
-            (Glyphs::Unicode, BarKind::Closed) if end == 8 && begin >= 4 && filled > 2 => "▐",
-            (Glyphs::Unicode, BarKind::Closed) => {
-                let eighths = if begin >= 4 { filled } else { end };
-                let place = usize::try_from(eighths.max(1) - 1).unwrap_or(0);
-                LEFT_BLOCKS.get(place).unwrap_or(&"█")
-            }
+            (Glyphs::Unicode, BarKind::Closed) if is_whole_bar => left_block(end - begin),
+            (Glyphs::Unicode, BarKind::Closed) => match begin {
+                0..=3 => left_block(end),
+                4..=5 => "▐",
+                _ => "▕",
+            },
         }
     }
 
@@ -153,17 +158,19 @@ mod tests {
         check(0, 12, "█▌        ", "==        ");
         check(4, 24, "▐██       ", "===       ");
         check(2, 24, "███       ", "===       ");
-        check(10, 13, " ▋        ", " |        ");
+        check(6, 24, "▕██       ", "===       ");
+        check(10, 13, " ▍        ", " |        ");
+        check(15, 17, " ▕▏       ", " ||       ");
     }
 
     #[test]
     fn nothing_is_shown_as_nothing() {
         check(0, 0, "▏         ", "|         ");
         check(40, 40, "     ▏    ", "     |    ");
-        check(80, 80, "         ▏", "         |");
-        check(80, 20, "         ▏", "         |");
+        check(80, 80, "         ▕", "         |");
+        check(80, 20, "         ▕", "         |");
         check(i64::MIN, i64::MAX, "██████████", "==========");
-        check(i64::MAX, i64::MIN, "         ▏", "         |");
+        check(i64::MAX, i64::MIN, "         ▕", "         |");
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! Small traces for the tests of the panes that show them.
+//! Small traces for the tests of the panes that show them, and frames as text.
+
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::{Color, Modifier};
 
 use crate::ingest::Received;
 use crate::store::{Store, TraceKey};
@@ -118,4 +121,37 @@ pub(crate) fn build(builder: &mut ChunkBuilder, sample: &Sample<'_>) {
         writer.float(value);
     }
     writer.close(map);
+}
+
+const LEGEND: &str =
+    ". plain  d dim  b bold  c coloured  e error  w warning  u underlined  r reversed";
+
+/// A frame as text, and below it one letter for the style of each cell.
+pub(crate) fn frame(buffer: &Buffer) -> String {
+    let lines = |letter: &dyn Fn(&Cell) -> String| -> String {
+        let area = buffer.area;
+        let line = |y| -> String {
+            let cells = (area.left()..area.right()).filter_map(|x| buffer.cell((x, y)));
+            cells.map(letter).collect::<String>().trim_end().to_owned() + "\n"
+        };
+        (area.top()..area.bottom()).map(line).collect()
+    };
+    let text = lines(&|cell| cell.symbol().to_owned());
+    let styles = lines(&|cell| style_letter(cell).to_owned());
+    format!("{text}\n{styles}\n{LEGEND}\n")
+}
+
+fn style_letter(cell: &Cell) -> &'static str {
+    match (cell.modifier, cell.fg) {
+        (modifier, _) if modifier.contains(Modifier::REVERSED) => "r",
+        (modifier, _) if modifier.contains(Modifier::UNDERLINED) => "u",
+        (modifier, _) if modifier.contains(Modifier::DIM) && cell.symbol() == " " => " ",
+        (modifier, _) if modifier.contains(Modifier::DIM) => "d",
+        (_, Color::Red) => "e",
+        (_, Color::Yellow) => "w",
+        (modifier, _) if modifier.contains(Modifier::BOLD) => "b",
+        (_, Color::Reset) if cell.symbol() == " " => " ",
+        (_, Color::Reset) => ".",
+        _ => "c",
+    }
 }
