@@ -67,8 +67,18 @@ pub(crate) struct Terminal {
     screen: ratatui::Terminal<CrosstermBackend<FrameBuffer>>,
     frame: FrameBuffer,
     area: Rect,
+    shown: Shown,
     tty: Arc<Tty>,
     panics: Panics,
+}
+
+/// Whether the terminal still shows what was drawn last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// It does: the next frame is drawn as a difference.
+    LastFrame,
+    /// It may not: the next frame is drawn in full.
+    Unknown,
 }
 
 impl std::fmt::Debug for Terminal {
@@ -100,6 +110,7 @@ impl Terminal {
             screen: screen(&frame, area)?,
             frame,
             area,
+            shown: Shown::Unknown,
             tty,
             panics,
         };
@@ -123,14 +134,20 @@ impl Terminal {
         if !self.is_ready() {
             return Ok(());
         }
-        if size() != self.area {
+        crossterm::queue!(self.frame, BeginSynchronizedUpdate)?;
+        if self.shown == Shown::Unknown || size() != self.area {
             self.start_over()?;
         }
-        crossterm::queue!(self.frame, BeginSynchronizedUpdate)?;
         self.screen.draw(view)?;
         crossterm::queue!(self.frame, EndSynchronizedUpdate)?;
         self.send();
         Ok(())
+    }
+
+    /// To be called when the size has changed, even if it is the same again by now: a terminal that
+    /// was small for a moment has lost what did not fit.
+    pub(crate) fn redraw_in_full(&mut self) {
+        self.shown = Shown::Unknown;
     }
 
     /// The columns and rows there are, at least one of each.
@@ -180,14 +197,15 @@ impl Terminal {
         if self.tty.mouse == Mouse::Captured {
             crossterm::queue!(self.frame, Print(ENABLE_CLICKS))?;
         }
-        self.start_over()?;
+        self.shown = Shown::Unknown;
         self.send();
         Ok(())
     }
 
-    /// Forgets what is on the screen: the next frame is drawn in full, in the size of now.
+    /// Empties the screen, and has the next frame drawn in full and in the size of now.
     fn start_over(&mut self) -> io::Result<()> {
         self.area = size();
+        self.shown = Shown::LastFrame;
         self.screen = screen(&self.frame, self.area)?;
         crossterm::queue!(self.frame, Clear(ClearType::All))
     }
@@ -297,7 +315,8 @@ fn size() -> Rect {
     clamped(columns, rows)
 }
 
-/// The terminal behind standard output, without the line buffer of `Stdout`.
+/// The terminal behind standard output, opened anew where that is possible: so it can be made
+/// non-blocking for us alone, not for the shell and everybody else who shares standard output.
 #[cfg(unix)]
 fn terminal_output() -> Result<std::fs::File, TerminalError> {
     use std::os::fd::AsFd;
@@ -305,7 +324,21 @@ fn terminal_output() -> Result<std::fs::File, TerminalError> {
     if !stdout.is_terminal() {
         return Err(TerminalError::NotATerminal);
     }
-    Ok(stdout.as_fd().try_clone_to_owned()?.into())
+    let opened = rustix::termios::ttyname(&stdout, Vec::new())
+        .map_err(io::Error::from)
+        .and_then(|name| {
+            let name = name.to_str().map_err(io::Error::other)?;
+            let file = std::fs::File::options().write(true).open(name)?;
+            rustix::io::ioctl_fionbio(&file, true)?;
+            Ok(file)
+        });
+    match opened {
+        Ok(file) => Ok(file),
+        Err(error) => {
+            tracing::info!(%error, "the terminal cannot be opened again");
+            Ok(stdout.as_fd().try_clone_to_owned()?.into())
+        }
+    }
 }
 
 #[cfg(not(unix))]

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 /// Written in one call. Small, so that giving up takes effect soon after a stuck terminal moves.
 const CHUNK_BYTES: usize = 1024;
-/// How long to wait before asking again a terminal that somebody switched to non-blocking.
+/// How long to wait before asking a terminal again that does not read.
 const RETRY_WAIT: Duration = Duration::from_millis(5);
 /// Ends an escape sequence that was cut in the middle.
 const CANCEL: u8 = 0x18;
