@@ -27,7 +27,9 @@ use ratatui::{Frame, TerminalOptions, Viewport};
 
 use crate::config::Mouse;
 
+mod device;
 mod hook;
+mod job_control;
 mod writer;
 
 use hook::Owner;
@@ -94,7 +96,10 @@ impl Terminal {
     /// Takes the terminal: raw mode, the other screen, no cursor. Call it on the thread that draws,
     /// outside any task.
     pub(crate) fn enter(mouse: Mouse) -> Result<Self, TerminalError> {
-        let output = terminal_output()?;
+        if !io::stdout().is_terminal() {
+            return Err(TerminalError::NotATerminal);
+        }
+        let output = device::open()?;
         // NO_COLOR is ours to honour: crossterm's way would also switch bold and reversed off.
         crossterm::style::force_color_output(true);
         let tty = Arc::new(Tty {
@@ -266,7 +271,7 @@ impl Tty {
             LeaveAlternateScreen
         );
         self.writer
-            .send_last(bytes, RESTORE_WAIT, discard_unread_output);
+            .send_last(bytes, RESTORE_WAIT, device::discard_unread);
         let _gone = crossterm::terminal::disable_raw_mode();
     }
 }
@@ -301,93 +306,10 @@ fn clamped(columns: u16, rows: u16) -> Rect {
     Rect::new(0, 0, columns.clamp(1, COLUMNS_MAX), rows.clamp(1, ROWS_MAX))
 }
 
-#[cfg(unix)]
 fn size() -> Rect {
-    match rustix::termios::tcgetwinsize(io::stdout()) {
-        Ok(size) => clamped(size.ws_col, size.ws_row),
-        Err(_no_terminal) => clamped(80, 24),
-    }
-}
-
-#[cfg(not(unix))]
-fn size() -> Rect {
-    let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
+    let known = device::size().or_else(|| crossterm::terminal::size().ok());
+    let (columns, rows) = known.unwrap_or((80, 24));
     clamped(columns, rows)
-}
-
-/// The terminal behind standard output, opened anew where that is possible: so it can be made
-/// non-blocking for us alone, not for the shell and everybody else who shares standard output.
-#[cfg(unix)]
-fn terminal_output() -> Result<std::fs::File, TerminalError> {
-    use std::os::fd::AsFd;
-    let stdout = io::stdout();
-    if !stdout.is_terminal() {
-        return Err(TerminalError::NotATerminal);
-    }
-    let opened = rustix::termios::ttyname(&stdout, Vec::new())
-        .map_err(io::Error::from)
-        .and_then(|name| {
-            let name = name.to_str().map_err(io::Error::other)?;
-            let file = std::fs::File::options().write(true).open(name)?;
-            rustix::io::ioctl_fionbio(&file, true)?;
-            Ok(file)
-        });
-    match opened {
-        Ok(file) => Ok(file),
-        Err(error) => {
-            tracing::info!(%error, "the terminal cannot be opened again");
-            Ok(stdout.as_fd().try_clone_to_owned()?.into())
-        }
-    }
-}
-
-#[cfg(not(unix))]
-fn terminal_output() -> Result<io::Stdout, TerminalError> {
-    let stdout = io::stdout();
-    if stdout.is_terminal() {
-        Ok(stdout)
-    } else {
-        Err(TerminalError::NotATerminal)
-    }
-}
-
-#[cfg(unix)]
-fn discard_unread_output() {
-    let _gone = rustix::termios::tcflush(io::stdout(), rustix::termios::QueueSelector::OFlush);
-}
-
-#[cfg(not(unix))]
-fn discard_unread_output() {}
-
-#[cfg(unix)]
-mod job_control {
-    use std::io;
-
-    use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
-
-    /// The process group a terminal window starts with has nobody who could continue it.
-    pub(super) fn is_possible() -> bool {
-        getsid(None).is_ok_and(|session| session != getpgrp())
-    }
-
-    /// The whole group, as the terminal itself does it: behind `cargo run` the shell would not
-    /// notice that only we have stopped.
-    pub(super) fn stop() -> io::Result<()> {
-        Ok(kill_current_process_group(Signal::TSTP)?)
-    }
-}
-
-#[cfg(not(unix))]
-mod job_control {
-    use std::io;
-
-    pub(super) fn is_possible() -> bool {
-        false
-    }
-
-    pub(super) fn stop() -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
 }
 
 #[cfg(test)]

@@ -96,3 +96,16 @@ fn without_a_shell_to_return_to_it_is_not_suspended() {
     assert_eq!(screen.exit_code(), 0);
     screen.assert_restored();
 }
+
+#[test]
+#[ignore = "there is no main loop yet"]
+fn without_a_terminal_it_names_the_option_for_that() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_modtrace-tui"))
+        .args(["demo", "--log-file", "/dev/null"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("--headless"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
