@@ -1,4 +1,5 @@
-//! Signals as values: the ones that end the program, and the one that brings it back.
+//! Signals as values: the ones that end the program, the one that brings it back, and the one that
+//! says that the window has another size.
 
 use std::io;
 
@@ -9,6 +10,9 @@ pub(crate) enum Signal {
     Stop,
     /// `SIGCONT`: take the terminal again.
     Continue,
+    /// `SIGWINCH`: draw in full. Heard here as well because crossterm forgets it when a key comes at
+    /// the same moment (its event loop returns after one of the two).
+    Resized,
 }
 
 /// Caught from here on, instead of what they do by default.
@@ -19,6 +23,7 @@ pub(crate) struct Signals {
     terminate: tokio::signal::unix::Signal,
     hang_up: tokio::signal::unix::Signal,
     go_on: tokio::signal::unix::Signal,
+    window: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
@@ -30,6 +35,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
             go_on: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+            window: signal(SignalKind::window_change())?,
         })
     }
 
@@ -40,6 +46,7 @@ impl Signals {
             _ = self.terminate.recv() => Signal::Stop,
             _ = self.hang_up.recv() => Signal::Stop,
             _ = self.go_on.recv() => Signal::Continue,
+            _ = self.window.recv() => Signal::Resized,
         }
     }
 }

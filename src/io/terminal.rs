@@ -27,7 +27,9 @@ use ratatui::{Frame, TerminalOptions, Viewport};
 
 use crate::config::Mouse;
 
+mod device;
 mod hook;
+mod job_control;
 mod writer;
 
 use hook::Owner;
@@ -67,8 +69,18 @@ pub(crate) struct Terminal {
     screen: ratatui::Terminal<CrosstermBackend<FrameBuffer>>,
     frame: FrameBuffer,
     area: Rect,
+    shown: Shown,
     tty: Arc<Tty>,
     panics: Panics,
+}
+
+/// Whether the terminal still shows what was drawn last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// It does: the next frame is drawn as a difference.
+    LastFrame,
+    /// It may not: the next frame is drawn in full.
+    Unknown,
 }
 
 impl std::fmt::Debug for Terminal {
@@ -84,7 +96,10 @@ impl Terminal {
     /// Takes the terminal: raw mode, the other screen, no cursor. Call it on the thread that draws,
     /// outside any task.
     pub(crate) fn enter(mouse: Mouse) -> Result<Self, TerminalError> {
-        let output = terminal_output()?;
+        if !io::stdout().is_terminal() {
+            return Err(TerminalError::NotATerminal);
+        }
+        let output = device::open()?;
         // NO_COLOR is ours to honour: crossterm's way would also switch bold and reversed off.
         crossterm::style::force_color_output(true);
         let tty = Arc::new(Tty {
@@ -100,6 +115,7 @@ impl Terminal {
             screen: screen(&frame, area)?,
             frame,
             area,
+            shown: Shown::Unknown,
             tty,
             panics,
         };
@@ -123,14 +139,20 @@ impl Terminal {
         if !self.is_ready() {
             return Ok(());
         }
-        if size() != self.area {
+        crossterm::queue!(self.frame, BeginSynchronizedUpdate)?;
+        if self.shown == Shown::Unknown || size() != self.area {
             self.start_over()?;
         }
-        crossterm::queue!(self.frame, BeginSynchronizedUpdate)?;
         self.screen.draw(view)?;
         crossterm::queue!(self.frame, EndSynchronizedUpdate)?;
         self.send();
         Ok(())
+    }
+
+    /// To be called when the size has changed, even if it is the same again by now: a terminal that
+    /// was small for a moment has lost what did not fit.
+    pub(crate) fn redraw_in_full(&mut self) {
+        self.shown = Shown::Unknown;
     }
 
     /// The columns and rows there are, at least one of each.
@@ -180,14 +202,15 @@ impl Terminal {
         if self.tty.mouse == Mouse::Captured {
             crossterm::queue!(self.frame, Print(ENABLE_CLICKS))?;
         }
-        self.start_over()?;
+        self.shown = Shown::Unknown;
         self.send();
         Ok(())
     }
 
-    /// Forgets what is on the screen: the next frame is drawn in full, in the size of now.
+    /// Empties the screen, and has the next frame drawn in full and in the size of now.
     fn start_over(&mut self) -> io::Result<()> {
         self.area = size();
+        self.shown = Shown::LastFrame;
         self.screen = screen(&self.frame, self.area)?;
         crossterm::queue!(self.frame, Clear(ClearType::All))
     }
@@ -248,7 +271,7 @@ impl Tty {
             LeaveAlternateScreen
         );
         self.writer
-            .send_last(bytes, RESTORE_WAIT, discard_unread_output);
+            .send_last(bytes, RESTORE_WAIT, device::discard_unread);
         let _gone = crossterm::terminal::disable_raw_mode();
     }
 }
@@ -283,78 +306,10 @@ fn clamped(columns: u16, rows: u16) -> Rect {
     Rect::new(0, 0, columns.clamp(1, COLUMNS_MAX), rows.clamp(1, ROWS_MAX))
 }
 
-#[cfg(unix)]
 fn size() -> Rect {
-    match rustix::termios::tcgetwinsize(io::stdout()) {
-        Ok(size) => clamped(size.ws_col, size.ws_row),
-        Err(_no_terminal) => clamped(80, 24),
-    }
-}
-
-#[cfg(not(unix))]
-fn size() -> Rect {
-    let (columns, rows) = crossterm::terminal::size().unwrap_or((80, 24));
+    let known = device::size().or_else(|| crossterm::terminal::size().ok());
+    let (columns, rows) = known.unwrap_or((80, 24));
     clamped(columns, rows)
-}
-
-/// The terminal behind standard output, without the line buffer of `Stdout`.
-#[cfg(unix)]
-fn terminal_output() -> Result<std::fs::File, TerminalError> {
-    use std::os::fd::AsFd;
-    let stdout = io::stdout();
-    if !stdout.is_terminal() {
-        return Err(TerminalError::NotATerminal);
-    }
-    Ok(stdout.as_fd().try_clone_to_owned()?.into())
-}
-
-#[cfg(not(unix))]
-fn terminal_output() -> Result<io::Stdout, TerminalError> {
-    let stdout = io::stdout();
-    if stdout.is_terminal() {
-        Ok(stdout)
-    } else {
-        Err(TerminalError::NotATerminal)
-    }
-}
-
-#[cfg(unix)]
-fn discard_unread_output() {
-    let _gone = rustix::termios::tcflush(io::stdout(), rustix::termios::QueueSelector::OFlush);
-}
-
-#[cfg(not(unix))]
-fn discard_unread_output() {}
-
-#[cfg(unix)]
-mod job_control {
-    use std::io;
-
-    use rustix::process::{Signal, getpgrp, getsid, kill_current_process_group};
-
-    /// The process group a terminal window starts with has nobody who could continue it.
-    pub(super) fn is_possible() -> bool {
-        getsid(None).is_ok_and(|session| session != getpgrp())
-    }
-
-    /// The whole group, as the terminal itself does it: behind `cargo run` the shell would not
-    /// notice that only we have stopped.
-    pub(super) fn stop() -> io::Result<()> {
-        Ok(kill_current_process_group(Signal::TSTP)?)
-    }
-}
-
-#[cfg(not(unix))]
-mod job_control {
-    use std::io;
-
-    pub(super) fn is_possible() -> bool {
-        false
-    }
-
-    pub(super) fn stop() -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
-    }
 }
 
 #[cfg(test)]

@@ -59,8 +59,10 @@ fn a_panic_restores_the_terminal_before_it_is_told() {
 fn it_leaves_although_the_terminal_does_not_read_and_restores_it_once_it_does() {
     let mut screen = demo(&[]);
     screen.set_reading(false);
-    for _ in 0..200 {
-        screen.press("jk");
+    // Whole frames, each more than the line takes in.
+    for rows in [30, 36, 30, 36] {
+        screen.resize(rows, 120);
+        screen.press("j");
     }
     screen.press("q");
     assert_eq!(screen.exit_code(), 0);
@@ -93,4 +95,17 @@ fn without_a_shell_to_return_to_it_is_not_suspended() {
     screen.press("q");
     assert_eq!(screen.exit_code(), 0);
     screen.assert_restored();
+}
+
+#[test]
+#[ignore = "there is no main loop yet"]
+fn without_a_terminal_it_names_the_option_for_that() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_modtrace-tui"))
+        .args(["demo", "--log-file", "/dev/null"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("--headless"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
 }

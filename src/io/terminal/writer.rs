@@ -12,8 +12,10 @@ use tokio::sync::Notify;
 
 /// Written in one call. Small, so that giving up takes effect soon after a stuck terminal moves.
 const CHUNK_BYTES: usize = 1024;
-/// How long to wait before asking again a terminal that somebody switched to non-blocking.
-const RETRY_WAIT: Duration = Duration::from_millis(5);
+/// How long to wait before asking a full line again: short for a terminal that is just reading,
+/// doubled up to long for one that does not.
+const RETRY_WAIT_MIN: Duration = Duration::from_micros(200);
+const RETRY_WAIT_MAX: Duration = Duration::from_millis(25);
 /// Ends an escape sequence that was cut in the middle.
 const CANCEL: u8 = 0x18;
 
@@ -112,14 +114,20 @@ fn write_all_received(mut output: impl Write, pieces: &Receiver<Vec<u8>>, progre
 }
 
 fn write_piece(output: &mut impl Write, piece: &[u8], give_up: &AtomicBool) -> io::Result<()> {
-    let mut rest = piece;
+    let (mut rest, mut wait) = (piece, RETRY_WAIT_MIN);
     while !rest.is_empty() && !give_up.load(Ordering::SeqCst) {
         let (chunk, _) = rest.split_at(rest.len().min(CHUNK_BYTES));
         match output.write(chunk) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Ok(written) => {
+                rest = rest.get(written..).unwrap_or_default();
+                wait = RETRY_WAIT_MIN;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(RETRY_WAIT),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                thread::sleep(wait);
+                wait = (wait * 2).min(RETRY_WAIT_MAX);
+            }
             Err(error) => return Err(error),
         }
     }
