@@ -1,7 +1,9 @@
 //! One request to what it brings: a payload for the store, or a rejection with its reason. Pure;
 //! whoever has bytes (HTTP, a relay line, a file) calls [`receive`].
 
-use crate::trace::{TracerPayload, UnixNanos, Via};
+use crate::trace::{ChunkBuilder, TracerPayload, UnixNanos, Via};
+use crate::wire::header::TraceHeaders;
+use crate::wire::{DecodeError, v04, v05};
 
 /// What the shell hands to the loop.
 #[derive(Debug)]
@@ -93,3 +95,143 @@ pub struct Received {
     /// `Datadog-Client-Dropped-P0-Spans`.
     pub client_dropped_p0_spans: u64,
 }
+
+/// The form in which an endpoint takes spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceFormat {
+    /// `/v0.3/traces`; the body is that of v0.4.
+    V03,
+    /// `/v0.4/traces`.
+    V04,
+    /// `/v0.5/traces`.
+    V05,
+    /// `/v1.0/traces`.
+    V10,
+}
+
+/// A trace request, read to its end.
+#[derive(Debug)]
+pub struct RequestBody<'a> {
+    /// What its endpoint takes.
+    pub format: TraceFormat,
+    /// `Content-Type`.
+    pub content_type: Option<&'a str>,
+    /// `Content-Encoding`.
+    pub content_encoding: Option<&'a str>,
+    /// The other headers.
+    pub headers: TraceHeaders,
+    /// The body.
+    pub bytes: &'a [u8],
+    /// When it came.
+    pub at: UnixNanos,
+    /// The way it came.
+    pub via: Via,
+}
+
+/// Why a request brings nothing, and how to answer it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Rejection {
+    /// The status of the answer.
+    pub status: u16,
+    /// What is wrong and what to do, for the answer and the request log.
+    pub reason: String,
+}
+
+impl Rejection {
+    fn not_built(reason: impl Into<String>) -> Self {
+        Self {
+            status: 501,
+            reason: reason.into(),
+        }
+    }
+}
+
+impl From<DecodeError> for Rejection {
+    fn from(error: DecodeError) -> Self {
+        Self {
+            status: 400,
+            reason: error.to_string(),
+        }
+    }
+}
+
+/// Decodes the body of a trace request.
+pub fn receive(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Received, Rejection> {
+    check_encoding(body.content_encoding)?;
+    let mut payload = match Shape::of(body) {
+        Shape::V04 => v04::decode(body.bytes, builder)?,
+        Shape::V05 => v05::decode(body.bytes, builder)?,
+        Shape::V10 => {
+            return Err(Rejection::not_built(
+                "trace payloads of v1.0 are not read yet. Set DD_TRACE_API_VERSION=v0.4 (Python) \
+                 or DD_TRACE_AGENT_PROTOCOL_VERSION=0.4 (Node.js, Go) in the traced program",
+            ));
+        }
+        Shape::Json => {
+            return Err(Rejection::not_built(
+                "trace payloads in JSON are not read yet. Send msgpack with \
+                 content-type: application/msgpack",
+            ));
+        }
+    };
+    payload.tracer = body.headers.tracer.clone();
+    Ok(Received {
+        at: body.at,
+        via: body.via,
+        payload,
+        client_dropped_p0_traces: body.headers.client_dropped_p0_traces,
+        client_dropped_p0_spans: body.headers.client_dropped_p0_spans,
+    })
+}
+
+/// What a body is, as its first byte tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    V04,
+    V05,
+    V10,
+    Json,
+}
+
+impl Shape {
+    /// Clients send msgpack labelled as JSON and v0.4 to `/v1.0/traces`, so the content decides
+    /// where it can. The bytes that begin a JSON text begin no msgpack array or map.
+    fn of(body: &RequestBody<'_>) -> Self {
+        let first = body.bytes.first().copied();
+        let says_json = body.content_type.is_some_and(is_json);
+        match (body.format, first) {
+            (TraceFormat::V05, _) => Self::V05,
+            (_, Some(0x90..=0x9f | 0xdc | 0xdd | 0xc0)) => Self::V04,
+            (TraceFormat::V10, Some(0x80..=0x8f | 0xde | 0xdf)) => Self::V10,
+            (_, Some(b'[' | b'{' | b' ' | b'\t' | b'\r' | b'\n')) => Self::Json,
+            _ if says_json => Self::Json,
+            _ => Self::V04,
+        }
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    ["application/json", "text/json"]
+        .iter()
+        .any(|json| essence.eq_ignore_ascii_case(json))
+}
+
+fn check_encoding(content_encoding: Option<&str>) -> Result<(), Rejection> {
+    let coding = content_encoding.unwrap_or_default().trim();
+    if coding.is_empty() || coding.eq_ignore_ascii_case("identity") {
+        return Ok(());
+    }
+    let shown: String = coding
+        .chars()
+        .take(32)
+        .flat_map(char::escape_debug)
+        .collect();
+    Err(Rejection::not_built(format!(
+        "the content-encoding {shown} is not read yet. Send the payload uncompressed"
+    )))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,90 @@
-//! map
+//! `modtrace-tui` stands where the Datadog Agent would and shows every span that reaches it.
+//!
+//! A functional core that never waits, never reads a clock and never touches the world, inside a
+//! thin shell that does. This page is the map; each module's first lines say its job and what it
+//! must not do.
+//!
+//! # The way of the data
+//!
+//! ```text
+//!              SHELL (async, IO, clocks)                    CORE (pure: no await, no clock, no lock)
+//!  tracer ─HTTP/UDS─▶ io::agent ─bytes─▶ ingest ─▶ wire::{v04,v05} ─▶ trace::TraceChunk ─┐
+//!                        │ own thread                                                   │ Inbound
+//!                        └─────────────▶ io::inbox, bounded in items and bytes ◀────────┘
+//!                                              │
+//!                       run: the one loop ◀────┘
+//!         keys ─EventStream─▶ │   Message::{Input, Inbound, Notice, Frame, Shutdown} + Now
+//!                             ▼
+//!                       tui::App::update ─▶ store::Store::insert
+//!                             ├─▶ Effects: Export · Copy · Suspend · Quit ─▶ run ─▶ io::*
+//!                             ▼  on Frame, if dirty and the last frame has been written
+//!                       tui::App::view ─▶ Buffer ─▶ bytes ─▶ io::terminal's writer thread ─▶ tty
+//! ```
+//!
+//! Headless is the same loop with [`io`]'s `ndjson` where the terminal was, and `open` is the same
+//! store filled by [`export`]'s reader instead of the agent.
+//!
+//! One owner and one loop, because a shared store behind a lock makes drawing and ingest wait for
+//! each other. Requests are read, decoded and answered on a thread of their own, so an answer never
+//! waits for a frame. The loop takes what has gathered every few milliseconds instead of being woken
+//! for each request: that saves most of the cost of handing spans from one thread to the other.
+//!
+//! # The rooms
+//!
+//! - [`trace`]: the model, depends on nothing. A `TraceChunk` is packed into four allocations; a
+//!   `Span` is a view of it and says exactly what the client said, absent and nil told apart.
+//! - [`wire`]: bytes to model. One bounded reader (`msgpack`), one file a format (`v04`, `v05`),
+//!   `header`, `error` (offset and field path), and `endpoint`: the one table of routes, from which
+//!   `/info` is printed too.
+//! - [`ingest`]: one request to spans or to a rejection with its reason.
+//! - [`store`]: everything captured, within `--memory`. Own keys, since ids on the wire repeat;
+//!   duplicates, orphans, the tree in display order, eviction of whole traces, the counters.
+//! - [`export`]: one format a file, and the reader that `open` uses.
+//! - [`tui`]: `app` (update, view), `keymap` (keys are data: dispatch, footer and help are drawn
+//!   from one table), one file a screen, rows apart from drawing.
+//! - [`io`]: `agent`, `inbox`, `terminal`, `clipboard`, `ndjson`, `files`, `log_file`, `demo`: with
+//!   [`run`], [`cli`] and [`config`] the only modules that touch the world.
+//!
+//! Dependencies point one way: trace ◀ wire ◀ ingest ◀ store ◀ export ◀ tui ◀ run ◀ main.
+//!
+//! # Invariants, held by `tests/it/tidy.rs`
+//!
+//! 1. Only `io`, `run`, `cli`, `config` and `main` read the clock, the environment, a file, a socket
+//!    or the terminal.
+//! 2. `ratatui` and `crossterm` are named only in `tui`, `io::terminal`, `io::clipboard` and `run`.
+//! 3. `io` does not know `tui`; `tui` does not know `io`; they meet in `run`.
+//! 4. Only `Store` methods change traces; `view` changes nothing but viewport state.
+//! 5. Wire types do not leave `wire`: after `decode` there is one `Span`.
+//! 6. No `async fn` outside `io` and `run`; no lock in the core; no unbounded queue anywhere.
+//! 7. Decoding is total: any bytes give a payload or an error with offset and field path.
+//! 8. Nothing is dropped without a counter: `spans_received = spans_shown + spans_evicted +
+//!    spans_duplicate`.
+//! 9. What the client said and what a real Agent would do are never shown in one column without
+//!    `(sim)`. (There is no simulated Agent yet.)
+//!
+//! # The queues
+//!
+//! | queue | from → to | limit | when full |
+//! |---|---|---|---|
+//! | connections | accept | 256 | the longest idle one is closed; if none is idle, wait |
+//! | body bytes in flight | handlers | 25 MiB each, 64 MiB together | wait up to 1 s, then 429 and count |
+//! | inbox | handlers → loop | 256 items, 64 MiB decoded | wait up to 1 s, then 429 and count |
+//! | frames | loop → writer thread | 1 | no frame is computed |
+//! | store | | `--memory` | the oldest whole trace goes, and is counted |
+//!
+//! # To add …
+//!
+//! - **a wire version**: `wire/vN.rs`, one row in `wire::endpoint`, a fixture.
+//! - **a screen**: a file in `tui/screen/`, its keys a section of `assets/keymap.toml`.
+//! - **an export format**: a file in `export/`, one row in its table.
+
+pub mod cli;
+pub mod config;
 pub mod export;
 pub mod ingest;
+#[doc(hidden)]
+pub mod io;
 pub mod store;
 pub mod trace;
+pub mod tui;
+pub mod wire;

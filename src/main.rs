@@ -1,1 +1,24 @@
-fn main() {}
+//! The program: reads the command line, runs, and says in one sentence what went wrong.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use modtrace_tui::cli::{self, Invocation};
+
+fn main() -> ExitCode {
+    match cli::parse(std::env::args_os()) {
+        Err(usage) => say(&usage, 2),
+        Ok(Invocation::Print(text)) => {
+            // Whoever closed the pipe has seen enough.
+            let _closed = std::io::stdout().write_all(&text);
+            ExitCode::SUCCESS
+        }
+        Ok(Invocation::Run(_settings)) => say(&"error: this build has no viewer yet", 1),
+    }
+}
+
+/// Tells the user why there is nothing more to come.
+fn say(reason: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    let _closed = writeln!(std::io::stderr(), "{reason}");
+    ExitCode::from(code)
+}

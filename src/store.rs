@@ -70,6 +70,7 @@ pub struct Store {
     held: Vec<TraceKey>,
     tracers: VecDeque<Arc<TracerInfo>>,
     requests: VecDeque<RequestRecord>,
+    evicted: Vec<Box<TraceEntry>>,
     counters: Counters,
     n_traces: usize,
     bytes: usize,
@@ -88,6 +89,7 @@ impl Store {
             held: Vec::new(),
             tracers: VecDeque::new(),
             requests: VecDeque::new(),
+            evicted: Vec::new(),
             counters: Counters::default(),
             n_traces: 0,
             bytes: 0,
@@ -217,6 +219,11 @@ impl Store {
         self.twins(id.low()).find(|entry| entry.trace_id() == id)
     }
 
+    /// The traces that the last insert evicted: the last chance to look at them.
+    pub fn evicted(&self) -> impl Iterator<Item = &TraceEntry> {
+        self.evicted.iter().map(Box::as_ref)
+    }
+
     /// The oldest trace that is held among those from a key on.
     pub fn trace_from(&self, key: TraceKey) -> Option<&TraceEntry> {
         let skipped = key.0.saturating_sub(self.first_key);
@@ -324,6 +331,7 @@ impl Store {
     }
 
     fn evict(&mut self) {
+        self.evicted.clear();
         while self.bytes > self.memory_bytes_max && self.n_traces > 0 {
             self.remove(self.next_to_evict());
         }
@@ -360,6 +368,7 @@ impl Store {
         self.counters.spans_shown -= count(entry.n_spans());
         *self.counters.traces(entry.is_complete()) -= 1;
         self.unlink(&entry);
+        self.evicted.push(entry);
         while let Some(None) = self.entries.front() {
             self.entries.pop_front();
             self.first_key += 1;

@@ -1,0 +1,147 @@
+//! The command line as clap knows it. The doc comments are the help text. No default stands here:
+//! what was not said must stay apart from what was, so that the configuration file can say it.
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "the doc comments are help text, printed as they are"
+)]
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser};
+
+use crate::config::{ByteSize, ExportFormat, Idle, ListenAddress, Token};
+
+const EXAMPLES: &str = "\
+Examples:
+  modtrace-tui demo
+      Look around: a sample service sends real traffic. Nothing to set up.
+
+  modtrace-tui
+      Listen where the Datadog Agent would. Start your service with
+      DD_TRACE_AGENT_URL=http://127.0.0.1:8126 and watch its requests.
+
+  modtrace-tui --listen 127.0.0.1:8136
+      The same beside a running Agent: DD_TRACE_AGENT_URL=http://127.0.0.1:8136
+
+  modtrace-tui --headless --export all.json --exit-after-idle 2s
+      In a script or CI: one JSON object a line, all spans in all.json at the end.
+
+  modtrace-tui open all.json
+      Look at an export again. No port is bound.
+";
+
+/// Shows every span your service sends with ddtrace, live in the terminal
+///
+/// It stands where the Datadog Agent would (port 8126), captures every span that ddtrace sends,
+/// shows live waterfalls and exports traces to JSON. Nothing is sent on.
+#[derive(Debug, Parser)]
+#[command(
+    name = "modtrace-tui",
+    version,
+    after_long_help = EXAMPLES,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Option<Subcommand>,
+    #[command(flatten)]
+    pub(super) options: Options,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Subcommand {
+    /// View exports; no port is bound
+    Open {
+        /// The files `--export` or `x` wrote
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// View a built-in sample service, on a free port
+    Demo {
+        /// 1: requests without end; 2: one trace of 2,000 spans; 3: fifty requests at once
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+        story: u8,
+    },
+    /// Print a completion script
+    #[command(hide = true)]
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(hide = true)]
+    Man,
+}
+
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "clap makes a bool of each flag; Settings has none"
+)]
+#[derive(Args, Debug)]
+pub(super) struct Options {
+    /// Where to listen [default: 127.0.0.1:8126]
+    ///
+    /// Port 0 takes any free port. An address others can reach needs --token or --insecure-listen.
+    #[arg(long, value_name = "ADDR", env = "MODTRACE_LISTEN", global = true)]
+    pub(super) listen: Option<ListenAddress>,
+    /// Listen on a unix socket as well
+    ///
+    /// It is removed at exit. A stale socket is replaced; one that somebody answers is an error.
+    #[arg(long, value_name = "PATH", env = "MODTRACE_UDS", global = true)]
+    pub(super) uds: Option<PathBuf>,
+    /// Serve only paths under /TOKEN/
+    ///
+    /// Anything else gets 404. The app then takes the token as the path of its address:
+    /// DD_TRACE_AGENT_URL=http://host:8126/TOKEN/
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "MODTRACE_TOKEN",
+        hide_env_values = true,
+        global = true
+    )]
+    pub(super) token: Option<Token>,
+    /// Let anybody who reaches the address send
+    #[arg(long, global = true)]
+    pub(super) insecure_listen: bool,
+    /// Memory for captured traces [default: 512MiB]
+    ///
+    /// When it is full, whole traces are dropped, oldest first, and counted in the header.
+    #[arg(long, value_name = "SIZE", global = true)]
+    pub(super) memory: Option<ByteSize>,
+    /// No screen: one JSON object a line on stdout
+    #[arg(long, global = true)]
+    pub(super) headless: bool,
+    /// At exit write everything captured to FILE
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) export: Option<PathBuf>,
+    /// What the export holds [default: json]
+    #[arg(long, value_name = "FORMAT", value_enum, global = true)]
+    pub(super) export_format: Option<ExportFormat>,
+    /// Leave when nothing has come for DUR, as in 2s or 500ms
+    #[arg(long, value_name = "DUR", global = true)]
+    pub(super) exit_after_idle: Option<Idle>,
+    /// Read settings from FILE
+    ///
+    /// TOML; the keys are the long options without their dashes. Options and variables win over it.
+    /// The default is modtrace-tui/config.toml in $XDG_CONFIG_HOME, which may be missing.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) config: Option<PathBuf>,
+    /// Leave clicks and the wheel to the terminal
+    #[arg(long, global = true)]
+    pub(super) no_mouse: bool,
+    /// Draw with ASCII characters only
+    #[arg(long, global = true)]
+    pub(super) ascii: bool,
+    /// Where our own diagnostics go, filtered by RUST_LOG
+    ///
+    /// The default is modtrace-tui/modtrace-tui.log in $XDG_STATE_HOME.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) log_file: Option<PathBuf>,
+    /// Panic after DUR, to see the terminal come back
+    #[cfg(debug_assertions)]
+    #[arg(long, value_name = "DUR", hide = true, global = true)]
+    pub(super) panic_after: Option<Idle>,
+}

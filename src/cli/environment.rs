@@ -1,0 +1,80 @@
+//! The variables that are not options: colours, ssh, desktop, directories. Read once, as a value.
+
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+
+use crate::config::ClipboardRoute;
+
+/// What the environment says, read once.
+#[derive(Clone, Debug)]
+pub(super) struct Environment {
+    pub(super) no_color: bool,
+    pub(super) clipboard: ClipboardRoute,
+    pub(super) log_filter: Option<String>,
+    pub(super) config_directory: Option<PathBuf>,
+    pub(super) state_directory: Option<PathBuf>,
+    pub(super) home_directory: Option<PathBuf>,
+    pub(super) current_directory: Option<PathBuf>,
+}
+
+impl Environment {
+    pub(super) fn read() -> Self {
+        let base = etcetera::choose_base_strategy().ok();
+        let state = base.as_ref().and_then(BaseStrategy::state_dir);
+        Self {
+            no_color: variable("NO_COLOR").is_some(),
+            clipboard: clipboard_route(|name| variable(name).is_some(), cfg!(target_os = "linux")),
+            log_filter: variable("RUST_LOG"),
+            config_directory: base.as_ref().map(BaseStrategy::config_dir),
+            state_directory: state.map(|directory| directory.join("modtrace-tui")),
+            home_directory: base.as_ref().map(|base| base.home_dir().to_owned()),
+            current_directory: std::env::current_dir().ok(),
+        }
+    }
+}
+
+/// A variable that is set and not empty.
+fn variable(name: &str) -> Option<String> {
+    let value = std::env::var_os(name)?.to_string_lossy().into_owned();
+    (!value.is_empty()).then_some(value)
+}
+
+/// Over ssh the desktop we run on is not the one the user sits at, and without a display there is
+/// none at all.
+fn clipboard_route(is_set: impl Fn(&str) -> bool, needs_display: bool) -> ClipboardRoute {
+    let over_ssh = is_set("SSH_CONNECTION") || is_set("SSH_TTY");
+    let display = is_set("DISPLAY") || is_set("WAYLAND_DISPLAY");
+    if over_ssh || needs_display && !display {
+        ClipboardRoute::Terminal
+    } else {
+        ClipboardRoute::Desktop
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(set: &[&str], needs_display: bool, expected: ClipboardRoute) {
+        assert_eq!(
+            clipboard_route(|name| set.contains(&name), needs_display),
+            expected
+        );
+    }
+
+    #[test]
+    fn text_is_copied_to_the_desktop_the_user_sits_at() {
+        check(&["DISPLAY"], true, ClipboardRoute::Desktop);
+        check(&["WAYLAND_DISPLAY"], true, ClipboardRoute::Desktop);
+        check(&[], false, ClipboardRoute::Desktop);
+        check(&[], true, ClipboardRoute::Terminal);
+        check(
+            &["DISPLAY", "SSH_CONNECTION"],
+            true,
+            ClipboardRoute::Terminal,
+        );
+        check(&["SSH_TTY"], false, ClipboardRoute::Terminal);
+    }
+}

@@ -1,0 +1,181 @@
+//! Puts the layers together: option, then variable, then configuration file, then default; and
+//! refuses what does not fit together. Pure, but for reading the configuration file.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use super::UsageError;
+use super::arguments::{Arguments, Options, Subcommand};
+use super::environment::Environment;
+use super::file::{self, FileOptions};
+use crate::config::{
+    AGENT_PORT, Color, Command, ExportTarget, Glyphs, ListenAddress, LogOrigin, LogTarget,
+    MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN, Mouse, Output, ScreenSettings, Settings, Story,
+};
+
+/// Options about the listening agent that make no sense where nothing listens.
+const AGENT_OPTIONS: [&str; 4] = ["listen", "uds", "token", "insecure_listen"];
+
+/// Which of the agent's options stand on the command line itself.
+pub(super) fn given_options(matches: &ArgMatches) -> Vec<&'static str> {
+    let given = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
+    AGENT_OPTIONS.into_iter().filter(given).collect()
+}
+
+/// The settings of this invocation.
+pub(super) fn settings(
+    arguments: Arguments,
+    given: &[&str],
+    environment: &Environment,
+) -> Result<Settings, UsageError> {
+    let default = environment.config_directory.as_ref();
+    let default = default.map(|directory| directory.join("modtrace-tui").join("config.toml"));
+    let file = file::read(arguments.options.config.as_deref(), default.as_deref())?;
+    layered(arguments, file, given, environment)
+}
+
+fn layered(
+    arguments: Arguments,
+    file: FileOptions,
+    given: &[&str],
+    environment: &Environment,
+) -> Result<Settings, UsageError> {
+    let Arguments { command, options } = arguments;
+    let command = command_of(command, given)?;
+    let listen = listen_of(&command, &options, &file, given);
+    let token = options.token.or(file.token);
+    let insecure = options.insecure_listen || file.insecure_listen == Some(true);
+    let is_public = !listen.ip().to_canonical().is_loopback();
+    if is_public && token.is_none() && !insecure && !matches!(command, Command::Open(_)) {
+        return Err(UsageError::new(format!(
+            "{listen} can be reached from other machines: add --token TOKEN so that only your app \
+             can send, or --insecure-listen if anybody may"
+        )));
+    }
+    let memory_bytes = options
+        .memory
+        .or(file.memory)
+        .map_or(MEMORY_BYTES_DEFAULT, |size| size.0);
+    if memory_bytes < MEMORY_BYTES_MIN {
+        return Err(UsageError::new("--memory needs at least 64KiB"));
+    }
+    let format = options
+        .export_format
+        .or(file.export_format)
+        .unwrap_or_default();
+    let headless = options.headless || file.headless == Some(true);
+    Ok(Settings {
+        command,
+        listen,
+        uds: options.uds.or(file.uds),
+        token,
+        memory_bytes,
+        output: if headless {
+            Output::Headless
+        } else {
+            Output::Screen
+        },
+        export: options
+            .export
+            .or(file.export)
+            .map(|path| ExportTarget { path, format }),
+        exit_after_idle: options
+            .exit_after_idle
+            .or(file.exit_after_idle)
+            .map(|idle| idle.0),
+        screen: ScreenSettings {
+            mouse: pick(
+                options.no_mouse || file.no_mouse == Some(true),
+                Mouse::Free,
+                Mouse::Captured,
+            ),
+            glyphs: pick(
+                options.ascii || file.ascii == Some(true),
+                Glyphs::Ascii,
+                Glyphs::Unicode,
+            ),
+            color: pick(environment.no_color, Color::Off, Color::On),
+        },
+        clipboard: environment.clipboard,
+        log: log_of(options.log_file.or(file.log_file), environment),
+        export_directories: export_directories(environment),
+        #[cfg(debug_assertions)]
+        panic_after: options.panic_after.map(|after| after.0),
+        #[cfg(not(debug_assertions))]
+        panic_after: None,
+    })
+}
+
+fn pick<T>(condition: bool, then: T, otherwise: T) -> T {
+    if condition { then } else { otherwise }
+}
+
+fn command_of(command: Option<Subcommand>, given: &[&str]) -> Result<Command, UsageError> {
+    match command {
+        Some(Subcommand::Open { files }) => match given.first() {
+            None => Ok(Command::Open(files)),
+            Some(option) => {
+                let option = option.replace('_', "-");
+                Err(UsageError::new(format!(
+                    "`open` binds no port: leave out --{option}"
+                )))
+            }
+        },
+        Some(Subcommand::Demo { story }) => Ok(Command::Demo(match story {
+            2 => Story::LargeTrace,
+            3 => Story::Burst,
+            _ => Story::Live,
+        })),
+        // The two that only print have been answered before.
+        None | Some(Subcommand::Completions { .. } | Subcommand::Man) => Ok(Command::Agent),
+    }
+}
+
+/// The demo takes a free port unless this very command line names one: the agent that
+/// `MODTRACE_LISTEN` or the file is about may well be running.
+fn listen_of(
+    command: &Command,
+    options: &Options,
+    file: &FileOptions,
+    given: &[&str],
+) -> SocketAddr {
+    let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+    let address = |listen: Option<ListenAddress>| listen.map(|address| address.0);
+    match command {
+        Command::Demo(_) if !given.contains(&"listen") => loopback(0),
+        _ => address(options.listen.or(file.listen)).unwrap_or_else(|| loopback(AGENT_PORT)),
+    }
+}
+
+fn log_of(asked: Option<PathBuf>, environment: &Environment) -> LogTarget {
+    let filter = environment.log_filter.clone();
+    if asked.is_some() {
+        return LogTarget {
+            path: asked,
+            origin: LogOrigin::Asked,
+            filter,
+        };
+    }
+    let directory = environment.state_directory.as_deref();
+    LogTarget {
+        path: directory.map(|directory| directory.join("modtrace-tui.log")),
+        origin: LogOrigin::Default,
+        filter,
+    }
+}
+
+fn export_directories(environment: &Environment) -> Vec<PathBuf> {
+    let current = environment
+        .current_directory
+        .as_deref()
+        .unwrap_or(Path::new("."));
+    let others = [&environment.state_directory, &environment.home_directory];
+    let others = others.into_iter().filter_map(Clone::clone);
+    std::iter::once(current.to_owned()).chain(others).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+use clap::{CommandFactory, FromArgMatches};
+
+use super::*;
+use crate::config::ClipboardRoute;
+
+fn environment() -> Environment {
+    Environment {
+        no_color: false,
+        clipboard: ClipboardRoute::Terminal,
+        log_filter: None,
+        config_directory: None,
+        state_directory: Some("/state/modtrace-tui".into()),
+        home_directory: Some("/home/user".into()),
+        current_directory: Some("/here".into()),
+    }
+}
+
+/// Reads a command line with a configuration file that holds `config`.
+fn resolve(line: &str, config: &str) -> Result<Settings, String> {
+    let words = std::iter::once("modtrace-tui").chain(line.split_whitespace());
+    let matches = Arguments::command()
+        .try_get_matches_from(words)
+        .map_err(|error| error.to_string())?;
+    let arguments = Arguments::from_arg_matches(&matches).unwrap();
+    let file: FileOptions = toml::from_str(config).unwrap();
+    layered(arguments, file, &given_options(&matches), &environment())
+        .map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn check<T: PartialEq + std::fmt::Debug>(
+    line: &str,
+    config: &str,
+    read: impl Fn(Settings) -> T,
+    expected: &T,
+) {
+    assert_eq!(&read(resolve(line, config).unwrap()), expected, "{line}");
+}
+
+#[track_caller]
+fn check_refused(line: &str, part: &str) {
+    let error = resolve(line, "").unwrap_err();
+    assert!(error.contains(part), "{line}: {error}");
+}
+
+#[test]
+fn without_arguments_it_is_the_agent_on_its_usual_port() {
+    let settings = resolve("", "").unwrap();
+    assert_eq!(settings.command, Command::Agent);
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:8126");
+    assert_eq!(settings.memory_bytes, 512 * 1024 * 1024);
+    assert_eq!(settings.output, Output::Screen);
+    assert_eq!(settings.export, None);
+    assert_eq!(
+        settings.log.path,
+        Some("/state/modtrace-tui/modtrace-tui.log".into())
+    );
+    let directories = ["/here", "/state/modtrace-tui", "/home/user"].map(PathBuf::from);
+    assert_eq!(settings.export_directories, directories);
+}
+
+#[test]
+fn an_option_wins_over_the_file_and_the_file_over_the_default() {
+    let memory = |settings: Settings| settings.memory_bytes;
+    check("", "memory = \"1MiB\"", memory, &1_048_576);
+    check("--memory 2MiB", "memory = \"1MiB\"", memory, &2_097_152);
+    check(
+        "",
+        "ascii = true",
+        |settings| settings.screen.glyphs,
+        &Glyphs::Ascii,
+    );
+    check(
+        "--no-mouse",
+        "",
+        |settings| settings.screen.mouse,
+        &Mouse::Free,
+    );
+}
+
+#[test]
+fn options_may_stand_before_and_after_the_subcommand() {
+    let output = |settings: Settings| settings.output;
+    check("--headless demo", "", output, &Output::Headless);
+    check("demo --headless", "", output, &Output::Headless);
+}
+
+#[test]
+fn the_demo_takes_a_free_port_unless_its_command_line_names_one() {
+    let listen = |settings: Settings| settings.listen.to_string();
+    let free = "127.0.0.1:0".to_owned();
+    check("demo", "", listen, &free);
+    check("demo", "listen = \"127.0.0.1:8136\"", listen, &free);
+    check(
+        "demo --listen 127.0.0.1:8136",
+        "",
+        listen,
+        &"127.0.0.1:8136".to_owned(),
+    );
+    check(
+        "demo --story 2",
+        "",
+        |settings| settings.command,
+        &Command::Demo(Story::LargeTrace),
+    );
+    check_refused("demo --story 4", "1..=3");
+}
+
+#[test]
+fn a_public_address_needs_a_token_or_the_word_of_the_user() {
+    for address in ["0.0.0.0:8126", "192.0.2.1:8126", "[::]:8126"] {
+        check_refused(&format!("--listen {address}"), "--token TOKEN");
+        let secret = |settings: Settings| settings.token.is_some();
+        check(
+            &format!("--listen {address} --token s3cret"),
+            "",
+            secret,
+            &true,
+        );
+        check(
+            &format!("--listen {address} --insecure-listen"),
+            "",
+            secret,
+            &false,
+        );
+    }
+    for address in ["127.0.0.2:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+        resolve(&format!("--listen {address}"), "").unwrap();
+    }
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused() {
+    check_refused("open all.json --listen 127.0.0.1:1", "leave out --listen");
+    check_refused("open", "<FILE>");
+    check_refused("--memory 1KiB", "64KiB");
+    check_refused("--exit-after-idle 2", "as in 2s");
+    check_refused("--export-format otlp", "datadog");
+    check_refused("run", "unrecognized subcommand");
+    check_refused("doctor", "unrecognized subcommand");
+}

@@ -1,0 +1,177 @@
+//! What the program was asked to do, validated: every other part takes its settings from here and
+//! trusts them. Reads no argument, no variable and no file; `cli` does.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+mod value;
+
+pub use value::{ByteSize, Idle, ListenAddress, Token, ValueError};
+
+/// The port a Datadog Agent listens on, and so do we.
+pub(crate) const AGENT_PORT: u16 = 8126;
+/// The store's budget when nothing else is said.
+pub(crate) const MEMORY_BYTES_DEFAULT: u64 = 512 * 1024 * 1024;
+/// Below this not even one ordinary trace would stay.
+pub(crate) const MEMORY_BYTES_MIN: u64 = 64 * 1024;
+
+/// Everything the program was told, with defaults filled in.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What to do.
+    pub command: Command,
+    /// Where the agent listens; not used by [`Command::Open`].
+    pub listen: SocketAddr,
+    /// The unix socket it listens on as well.
+    pub uds: Option<PathBuf>,
+    /// The first path segment every request must carry.
+    pub token: Option<Token>,
+    /// What the store may occupy.
+    pub memory_bytes: u64,
+    /// A screen, or lines for a program.
+    pub output: Output,
+    /// What is written at exit.
+    pub export: Option<ExportTarget>,
+    /// Leave when nothing has come for so long.
+    pub exit_after_idle: Option<Duration>,
+    /// How the screen looks and what it listens to.
+    pub screen: ScreenSettings,
+    /// How copied text travels.
+    pub clipboard: ClipboardRoute,
+    /// Where our own diagnostics go.
+    pub log: LogTarget,
+    /// Where `x` writes a trace: the first of these that can be written to.
+    pub export_directories: Vec<PathBuf>,
+    /// Panic on purpose once the screen has been up for so long. Debug builds only: it is how the
+    /// tests see that a panic gives the terminal back.
+    pub panic_after: Option<Duration>,
+}
+
+/// The subcommands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Stand where the agent would, and show what comes.
+    Agent,
+    /// Show exports, without listening.
+    Open(Vec<PathBuf>),
+    /// Show the built-in sample service.
+    Demo(Story),
+}
+
+/// What the sample service does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Story {
+    /// Requests one after another, without end.
+    Live,
+    /// One trace of 2,000 spans.
+    LargeTrace,
+    /// Fifty requests at once.
+    Burst,
+}
+
+/// Who reads what we show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// A person at a terminal.
+    Screen,
+    /// A program that reads one JSON object a line.
+    Headless,
+}
+
+/// What is written at exit, and as what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportTarget {
+    /// The file.
+    pub path: PathBuf,
+    /// What it holds.
+    pub format: ExportFormat,
+}
+
+/// The formats of `--export-format`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExportFormat {
+    /// Everything we know, to be opened again.
+    #[default]
+    Json,
+    /// The array of arrays of spans that an agent takes on /v0.4/traces.
+    Datadog,
+}
+
+/// How the screen looks and what it listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScreenSettings {
+    /// Whether clicks and the wheel are ours.
+    pub mouse: Mouse,
+    /// What bars and lines are drawn with.
+    pub glyphs: Glyphs,
+    /// Whether colours may be used.
+    pub color: Color,
+}
+
+/// Whether clicks and the wheel are ours; if not, the terminal selects text with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mouse {
+    /// They are ours.
+    Captured,
+    /// They are the terminal's.
+    Free,
+}
+
+/// What bars and lines are drawn with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glyphs {
+    /// Block elements and arrows.
+    Unicode,
+    /// Only what a typewriter has.
+    Ascii,
+}
+
+/// Whether colours may be used; `NO_COLOR` says no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Color {
+    /// Colours carry meaning beside the text.
+    On,
+    /// Bold, dim and reversed only.
+    Off,
+}
+
+/// How copied text travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClipboardRoute {
+    /// To the desktop we run on; to the terminal if that fails.
+    Desktop,
+    /// Through the terminal (OSC 52): over ssh, in a container, on a console.
+    Terminal,
+}
+
+/// Where our own diagnostics go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogTarget {
+    /// The file; without one (no home directory) nothing is logged.
+    pub path: Option<PathBuf>,
+    /// Whether the user named it, so that failing to open it is an error.
+    pub origin: LogOrigin,
+    /// What `RUST_LOG` says.
+    pub filter: Option<String>,
+}
+
+/// Who chose the log file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogOrigin {
+    /// `--log-file` or the configuration file.
+    Asked,
+    /// The default place.
+    Default,
+}
+
+impl fmt::Display for ExportFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Json => "json",
+            Self::Datadog => "datadog",
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! The line of the request log: made before the body is read, so that a request whose client goes
+//! away still leaves one.
+
+use crate::ingest::{Inbound, Overflow, Request, RequestClass, RequestRecord};
+use crate::io::clock;
+use crate::io::inbox::Inbox;
+use crate::trace::{UnixNanos, Via};
+use crate::wire::header::TraceHeaders;
+
+use super::route::Route;
+
+/// A request that has begun. Unless it is [finished](Pending::finish), it is recorded as one whose
+/// client went away.
+#[derive(Debug)]
+pub(super) struct Pending {
+    record: Option<RequestRecord>,
+    inbox: Inbox,
+}
+
+impl Pending {
+    pub(super) fn new(record: RequestRecord, inbox: Inbox) -> Self {
+        Self {
+            record: Some(record),
+            inbox,
+        }
+    }
+
+    /// Counts bytes of the body.
+    pub(super) fn count(&mut self, bytes: usize) {
+        if let Some(record) = &mut self.record {
+            record.bytes = record
+                .bytes
+                .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// The record with the answer in it.
+    pub(super) fn finish(mut self, status: u16, note: &str) -> Option<RequestRecord> {
+        self.take(status, note)
+    }
+
+    /// Ends it where there is no room for the record: only the numbers are kept.
+    pub(super) fn overflow(mut self, status: u16) {
+        if let Some(record) = self.take(status, "") {
+            self.inbox.refuse(overflow(&record));
+        }
+    }
+
+    fn take(&mut self, status: u16, note: &str) -> Option<RequestRecord> {
+        let mut record = self.record.take()?;
+        record.at = clock::wall();
+        record.status = status;
+        record.note = printable(note, NOTE_BYTES_MAX);
+        Some(record)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some(record) = self.take(400, "the client closed the connection before the answer") {
+            send_now(&self.inbox, record);
+        }
+    }
+}
+
+/// Puts a record without spans into the inbox without waiting; counts it if there is no room.
+pub(super) fn send_now(inbox: &Inbox, record: RequestRecord) {
+    let overflow = overflow(&record);
+    let request = Request {
+        record,
+        received: None,
+    };
+    if inbox.try_send(Inbound::Request(Box::new(request))).is_err() {
+        inbox.refuse(overflow);
+    }
+}
+
+fn overflow(record: &RequestRecord) -> Overflow {
+    if record.is_refused_payload() {
+        Overflow {
+            payloads: 1,
+            chunks: record.announced_chunks,
+        }
+    } else {
+        Overflow::default()
+    }
+}
+
+/// The record of a request before its answer.
+pub(super) fn begun(
+    route: &Route,
+    method: &str,
+    headers: &TraceHeaders,
+    via: Via,
+) -> RequestRecord {
+    RequestRecord {
+        at: UnixNanos::default(),
+        via,
+        method: printable(method, METHOD_BYTES_MAX),
+        path: route.path.clone(),
+        endpoint: route.endpoint.into(),
+        class: route.class,
+        status: 0,
+        bytes: 0,
+        client: printable(&headers.client, CLIENT_BYTES_MAX),
+        note: Box::default(),
+        announced_chunks: headers.announced_chunks,
+    }
+}
+
+/// The record of what was no request, because its head could not be read.
+pub(super) fn unreadable(via: Via, status: u16, reason: &str) -> RequestRecord {
+    RequestRecord {
+        at: clock::wall(),
+        via,
+        method: Box::default(),
+        path: Box::default(),
+        endpoint: Box::default(),
+        class: RequestClass::Other,
+        status,
+        bytes: 0,
+        client: Box::default(),
+        note: printable(reason, NOTE_BYTES_MAX),
+        announced_chunks: 0,
+    }
+}
+
+const NOTE_BYTES_MAX: usize = 1024;
+const METHOD_BYTES_MAX: usize = 16;
+const CLIENT_BYTES_MAX: usize = 128;
+
+/// Text of a stranger as it may be shown: bounded, and nothing in it that moves a cursor or turns
+/// the direction of writing.
+pub(super) fn printable(text: &str, bytes_max: usize) -> Box<str> {
+    let mut shown = String::with_capacity(text.len().min(bytes_max));
+    for character in text.chars() {
+        let hidden = character.is_control()
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let character = if hidden {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            character
+        };
+        if shown.len() + character.len_utf8() > bytes_max {
+            break;
+        }
+        shown.push(character);
+    }
+    shown.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(&*printable("aéé", 4), "aé");
+        assert_eq!(&*printable("\u{202e}x", 16), "\u{fffd}x");
+    }
+}

@@ -1,0 +1,109 @@
+//! What is answered, and what the request log says of it. Every answer that says yes has a body: a
+//! tracer takes an empty one for a failure.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use crate::ingest::{Received, Rejection};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) note: Box<str>,
+    body: Bytes,
+    content_type: HeaderValue,
+    /// The methods to name in `Allow`.
+    allow: &'static str,
+    /// Whether the connection ends with it, because the rest of the request was not read.
+    ends_connection: bool,
+}
+
+impl Reply {
+    /// An answer in JSON.
+    pub(super) fn json(status: u16, body: Bytes, note: impl Into<Box<str>>) -> Self {
+        Self {
+            status,
+            note: note.into(),
+            body,
+            content_type: JSON,
+            allow: "",
+            ends_connection: false,
+        }
+    }
+
+    /// A refusal, in one sentence that the client's log may show.
+    pub(super) fn refusal(status: u16, reason: impl Into<Box<str>>) -> Self {
+        let note = reason.into();
+        let body = format!("{note}\n").into();
+        Self {
+            content_type: TEXT,
+            ..Self::json(status, body, note)
+        }
+    }
+
+    pub(super) fn accepted(received: &Received, rates: Bytes) -> Self {
+        Self::json(200, rates, summary(received))
+    }
+
+    pub(super) fn busy() -> Self {
+        Self::refusal(
+            429,
+            "more arrives than can be taken in; it was refused, send it again later",
+        )
+    }
+
+    pub(super) fn naming_methods(mut self, allow: &'static str) -> Self {
+        self.allow = allow;
+        self
+    }
+
+    pub(super) fn ending_connection(mut self) -> Self {
+        self.ends_connection = true;
+        self
+    }
+
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = Response::new(Full::new(self.body));
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, self.content_type);
+        if !self.allow.is_empty() {
+            headers.insert(ALLOW, HeaderValue::from_static(self.allow));
+        }
+        if self.ends_connection {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+impl From<Rejection> for Reply {
+    fn from(rejection: Rejection) -> Self {
+        Self::refusal(rejection.status, rejection.reason)
+    }
+}
+
+/// `2 chunks, 9 spans`.
+fn summary(received: &Received) -> String {
+    let mut summary = String::new();
+    let counts = [
+        (received.payload.n_chunks, "chunk"),
+        (received.payload.n_spans(), "span"),
+    ];
+    for (count, noun) in counts {
+        let separator = if summary.is_empty() { "" } else { ", " };
+        let plural = if count == 1 { "" } else { "s" };
+        // Writing to a string cannot fail.
+        let _written = write!(summary, "{separator}{count} {noun}{plural}");
+    }
+    summary
+}

@@ -1,0 +1,228 @@
+//! From method and path to what is to be done. Pure; the token ends here.
+
+use crate::ingest::{RequestClass, TraceFormat};
+use crate::wire::endpoint::{self, Action, Endpoint};
+
+use super::record::printable;
+use super::reply::Reply;
+use super::token::Token;
+
+/// What is known of a request before its body.
+#[derive(Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a str,
+    /// As it came, with the token.
+    pub(super) path: &'a str,
+    /// Whether a web page of another site sent it (`Sec-Fetch-Site`).
+    pub(super) is_cross_site: bool,
+}
+
+/// Where a request goes.
+#[derive(Debug)]
+pub(super) struct Route {
+    /// The path as it may be shown: without the token, printable, bounded.
+    pub(super) path: Box<str>,
+    /// The endpoint's path, empty for a path nobody serves.
+    pub(super) endpoint: &'static str,
+    pub(super) class: RequestClass,
+    pub(super) target: Target,
+}
+
+/// What is done with the body.
+#[derive(Debug)]
+pub(super) enum Target {
+    /// It is decoded.
+    Traces(TraceFormat),
+    /// `/info` is answered.
+    Info,
+    /// It is read, thrown away, and answered with this.
+    Reply(Reply),
+}
+
+/// A path longer than this is cut in the request log.
+const PATH_BYTES_MAX: usize = 512;
+
+impl Route {
+    pub(super) fn of(asked: &Asked<'_>, token: Option<&Token>) -> Self {
+        let (path, stray) = match token {
+            None => (asked.path, None),
+            Some(token) => match token.strip(asked.path) {
+                Some(path) => (path, None),
+                None => (asked.path, Some(token)),
+            },
+        };
+        let redacted = token.map(|token| token.redact(path));
+        let shown = printable(redacted.as_deref().unwrap_or(path), PATH_BYTES_MAX);
+        if stray.is_some() {
+            return Self {
+                path: shown,
+                endpoint: "",
+                class: class_of_stray(path),
+                target: nothing_here(),
+            };
+        }
+        let Some(endpoint) = endpoint::find(path) else {
+            let target = Target::Reply(Reply::refusal(404, unknown_path(&shown)));
+            return Self {
+                path: shown,
+                endpoint: "",
+                class: RequestClass::Other,
+                target,
+            };
+        };
+        let (class, target) = match refusal(endpoint, asked) {
+            Some((class, reply)) => (class, Target::Reply(reply)),
+            None => (endpoint.class, target(endpoint)),
+        };
+        Self {
+            path: shown,
+            endpoint: endpoint.path,
+            class,
+            target,
+        }
+    }
+}
+
+fn refusal(endpoint: &Endpoint, asked: &Asked<'_>) -> Option<(RequestClass, Reply)> {
+    if asked.is_cross_site {
+        // As the Agent: a web page must not post to our port.
+        return Some((
+            endpoint.class,
+            Reply::refusal(403, "cross-site request rejected"),
+        ));
+    }
+    if endpoint.methods.allow(asked.method) {
+        return None;
+    }
+    let allow = endpoint.methods.names();
+    let reason = format!(
+        "{} takes {} only",
+        endpoint.path,
+        allow.replace(", ", " and ")
+    );
+    // Whoever asks with another method has no payload: most often a browser.
+    Some((
+        RequestClass::Other,
+        Reply::refusal(405, reason).naming_methods(allow),
+    ))
+}
+
+fn target(endpoint: &Endpoint) -> Target {
+    match endpoint.action {
+        Action::Info => Target::Info,
+        Action::Traces(format) => Target::Traces(format),
+        Action::Acknowledge { status, note } => {
+            Target::Reply(Reply::json(status, bytes::Bytes::from_static(b"{}"), note))
+        }
+        Action::Refuse(reason) => Target::Reply(Reply::refusal(501, reason)),
+    }
+}
+
+fn unknown_path(shown: &str) -> String {
+    format!("nothing is served at {shown}; GET /info lists what is")
+}
+
+/// The same answer however near the token is, and without the path, which may hold most of it.
+fn nothing_here() -> Target {
+    Target::Reply(Reply::refusal(404, "nothing is served at this path"))
+}
+
+/// A payload sent without the token, or with another, is a payload that was refused.
+fn class_of_stray(path: &str) -> RequestClass {
+    let below_first = || {
+        path.strip_prefix('/')?
+            .find('/')
+            .and_then(|at| path.get(at + 1..))
+    };
+    let endpoint = endpoint::find(path).or_else(|| endpoint::find(below_first()?));
+    endpoint.map_or(RequestClass::Other, |endpoint| endpoint.class)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(method: &str, path: &str, token: Option<&str>) -> Route {
+        let token = token.map(Token::new);
+        Route::of(
+            &Asked {
+                method,
+                path,
+                is_cross_site: false,
+            },
+            token.as_ref(),
+        )
+    }
+
+    #[track_caller]
+    fn check(asked: (&str, &str), token: Option<&str>, expected: (&str, RequestClass, u16)) {
+        let route = route(asked.0, asked.1, token);
+        let status = match route.target {
+            Target::Traces(_) | Target::Info => 200,
+            Target::Reply(reply) => reply.status,
+        };
+        assert_eq!((&*route.path, route.class, status), expected, "{asked:?}");
+    }
+
+    #[test]
+    fn the_token_is_taken_off_and_never_shown() {
+        let token = Some("s3cret");
+        check(
+            ("PUT", "/s3cret/v0.4/traces"),
+            token,
+            ("/v0.4/traces", RequestClass::Traces, 200),
+        );
+        check(
+            ("GET", "/s3cret/s3cret"),
+            token,
+            ("/[token]", RequestClass::Other, 404),
+        );
+        check(
+            ("GET", "/s3cret"),
+            token,
+            ("/[token]", RequestClass::Other, 404),
+        );
+        check(
+            ("GET", "/x/s3cret/info"),
+            token,
+            ("/x/[token]/info", RequestClass::Other, 404),
+        );
+    }
+
+    #[test]
+    fn payloads_without_the_token_count_as_payloads() {
+        let token = Some("s3cret");
+        check(
+            ("POST", "/v0.4/traces"),
+            token,
+            ("/v0.4/traces", RequestClass::Traces, 404),
+        );
+        check(
+            ("POST", "/guess/v0.4/traces"),
+            token,
+            ("/guess/v0.4/traces", RequestClass::Traces, 404),
+        );
+        check(("GET", "/info"), token, ("/info", RequestClass::Other, 404));
+        check(
+            ("GET", "nonsense"),
+            token,
+            ("nonsense", RequestClass::Other, 404),
+        );
+    }
+
+    #[test]
+    fn another_method_is_no_payload() {
+        check(
+            ("GET", "/v0.4/traces"),
+            None,
+            ("/v0.4/traces", RequestClass::Other, 405),
+        );
+        check(("POST", "/info"), None, ("/info", RequestClass::Other, 405));
+    }
+
+    #[test]
+    fn long_paths_are_cut() {
+        let path = format!("/{}", "é".repeat(10_000));
+        assert!(route("GET", &path, None).path.len() <= PATH_BYTES_MAX);
+    }
+}

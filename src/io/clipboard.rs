@@ -1,0 +1,190 @@
+//! Copies text: to the desktop we run on, else through the terminal (OSC 52). Says which way it
+//! took, or why neither can. Never waits on the thread that draws.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use tokio::sync::oneshot;
+
+use crate::config::ClipboardRoute;
+
+/// A display server that hangs must not take the user's text with it.
+const DESKTOP_WAIT: Duration = Duration::from_secs(2);
+/// What terminals take in one sequence: 100,000 bytes of it, as base64.
+const TERMINAL_TEXT_BYTES_MAX: usize = 74_994;
+
+/// Where the text went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Copied {
+    /// To the desktop's clipboard.
+    Desktop,
+    /// Nowhere yet: these bytes, sent to the terminal, make it copy. Whether it does, no terminal
+    /// tells.
+    Terminal(Vec<u8>),
+}
+
+/// Why nothing was copied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CopyError {
+    /// Larger than any terminal takes, and there is no desktop.
+    #[error(
+        "{bytes} bytes are more than a terminal copies ({TERMINAL_TEXT_BYTES_MAX}): press x to export to a file"
+    )]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+}
+
+/// The way to the clipboard. Kept while the program runs: on X11 and Wayland the text is served by
+/// whoever copied it.
+#[derive(Debug)]
+pub(crate) struct Clipboard {
+    desktop: Option<SyncSender<Job>>,
+}
+
+struct Job {
+    text: String,
+    done: oneshot::Sender<Result<(), arboard::Error>>,
+}
+
+impl Clipboard {
+    pub(crate) fn new(route: ClipboardRoute) -> Self {
+        Self {
+            desktop: (route == ClipboardRoute::Desktop).then(start).flatten(),
+        }
+    }
+
+    /// Copies text, control characters made visible. To be awaited in a task.
+    pub(crate) fn copy(
+        &self,
+        text: &str,
+    ) -> impl Future<Output = Result<Copied, CopyError>> + Send + 'static {
+        let text = visible(text).into_owned();
+        let (done, outcome) = oneshot::channel();
+        let job = Job {
+            text: text.clone(),
+            done,
+        };
+        let is_taken = self
+            .desktop
+            .as_ref()
+            .is_some_and(|desktop| match desktop.try_send(job) {
+                Ok(()) => true,
+                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+            });
+        async move {
+            if is_taken && let Ok(Ok(Ok(()))) = tokio::time::timeout(DESKTOP_WAIT, outcome).await {
+                return Ok(Copied::Desktop);
+            }
+            through_terminal(&text).map(Copied::Terminal)
+        }
+    }
+}
+
+/// A thread of its own, because display servers answer when they like.
+fn start() -> Option<SyncSender<Job>> {
+    let (jobs, received) = sync_channel(1);
+    let thread = thread::Builder::new()
+        .name("clipboard".into())
+        .spawn(move || serve(&received));
+    thread.is_ok().then_some(jobs)
+}
+
+fn serve(jobs: &Receiver<Job>) {
+    let mut clipboard = None;
+    for job in jobs {
+        let outcome = match clipboard.take().map_or_else(arboard::Clipboard::new, Ok) {
+            Ok(opened) => clipboard.insert(opened).set_text(job.text),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &outcome {
+            tracing::info!(%error, "the desktop's clipboard does not take text");
+            clipboard = None;
+        }
+        // Nobody waits any longer after the time-out.
+        let _late = job.done.send(outcome);
+    }
+}
+
+fn through_terminal(text: &str) -> Result<Vec<u8>, CopyError> {
+    if text.len() > TERMINAL_TEXT_BYTES_MAX {
+        return Err(CopyError::TooLong { bytes: text.len() });
+    }
+    Ok(format!("\x1b]52;c;{}\x1b\\", STANDARD.encode(text)).into_bytes())
+}
+
+/// Text as it may be pasted into a shell: control characters but newline and tab, and those that
+/// turn the direction of writing, are shown instead of sent.
+fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        match (letter, u32::from(letter)) {
+            (_, code) if !is_hidden(letter) || code > 0x10_ffff => shown.push(letter),
+            ('\x7f', _) => shown.push('\u{2421}'),
+            (_, code @ 0..0x20) => shown.extend(char::from_u32(0x2400 + code)),
+            (_, code) => {
+                let _never_fails = write!(shown, "\\u{{{code:x}}}");
+            }
+        }
+    }
+    Cow::Owned(shown)
+}
+
+fn is_hidden(letter: char) -> bool {
+    let control = letter.is_control() && letter != '\n' && letter != '\t';
+    control || is_direction(letter)
+}
+
+/// Marks and embeddings of bidirectional text, and the two separators that count as line ends.
+pub(super) fn is_direction(letter: char) -> bool {
+    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_visible(text: &str, expected: &str) {
+        assert_eq!(visible(text), expected);
+    }
+
+    #[test]
+    fn escape_sequences_are_shown_and_not_pasted() {
+        check_visible("\x1b[31mred\x1b[0m", "␛[31mred␛[0m");
+        check_visible("one\n\ttwo\r\n", "one\n\ttwo␍\n");
+        check_visible("\x7f\u{9b}2J", "␡\\u{9b}2J");
+        check_visible("safe\u{202e}txt.exe", "safe\\u{202e}txt.exe");
+        check_visible("größer ☃", "größer ☃");
+    }
+
+    #[tokio::test]
+    async fn without_a_desktop_the_terminal_is_asked() {
+        let clipboard = Clipboard::new(ClipboardRoute::Terminal);
+        let copied = clipboard.copy("hello").await;
+        assert_eq!(
+            copied,
+            Ok(Copied::Terminal(b"\x1b]52;c;aGVsbG8=\x1b\\".to_vec()))
+        );
+    }
+
+    #[tokio::test]
+    async fn more_than_a_terminal_takes_is_told() {
+        let clipboard = Clipboard::new(ClipboardRoute::Terminal);
+        let bytes = TERMINAL_TEXT_BYTES_MAX + 1;
+        assert_eq!(
+            clipboard.copy(&"x".repeat(bytes)).await,
+            Err(CopyError::TooLong { bytes })
+        );
+        assert!(clipboard.copy(&"x".repeat(bytes - 1)).await.is_ok());
+    }
+}

@@ -1,0 +1,179 @@
+use std::collections::{HashMap, HashSet};
+
+use super::*;
+use crate::io::demo::sketch::SampleSpan;
+use crate::trace::tag;
+
+const NOW: UnixNanos = UnixNanos(1_795_204_425_287_000_000);
+const MINUTE: i64 = 60_000 * MILLISECOND;
+
+/// Everything a story sends until a time, with when it does.
+fn told(story: Story, until: UnixNanos) -> Vec<(UnixNanos, Chunk)> {
+    let (mut script, mut now) = (Script::begin(story, NOW), NOW);
+    let mut sent = Vec::new();
+    while now <= until {
+        sent.extend(script.due(now).into_iter().map(|chunk| (now, chunk)));
+        let Some(wait) = script.wait(now) else { break };
+        now = now.plus(i64::try_from(wait.as_nanos()).unwrap().max(1));
+    }
+    sent
+}
+
+fn by_trace(sent: &[(UnixNanos, Chunk)]) -> HashMap<u64, Vec<&SampleSpan>> {
+    let mut traces: HashMap<u64, Vec<&SampleSpan>> = HashMap::new();
+    for span in sent.iter().flat_map(|(_, chunk)| chunk) {
+        traces.entry(span.trace_id).or_default().push(span);
+    }
+    traces
+}
+
+fn end(span: &SampleSpan) -> i64 {
+    span.start + span.duration
+}
+
+fn metric(span: &SampleSpan, key: &str) -> Option<f64> {
+    span.metrics
+        .iter()
+        .find(|(name, _)| *name == key)
+        .map(|(_, value)| *value)
+}
+
+#[test]
+fn the_first_frame_has_a_cold_start_an_error_and_a_fan_out_of_forty() {
+    let chunks = Script::begin(Story::Live, NOW).due(NOW);
+    let spans: Vec<_> = chunks.iter().flatten().collect();
+    for name in [
+        "modal.init",
+        "import torch",
+        "model.load",
+        "document.parse",
+        "document.extract",
+    ] {
+        assert!(spans.iter().any(|span| span.name == name), "{name}");
+    }
+    assert_eq!(
+        spans
+            .iter()
+            .filter(|span| span.name == "batch.worker")
+            .count(),
+        40
+    );
+    let failed = spans
+        .iter()
+        .find(|span| span.error == 1 && span.name == "llm.generate")
+        .unwrap();
+    let stack = failed
+        .meta
+        .iter()
+        .find(|(key, _)| *key == tag::ERROR_STACK)
+        .unwrap();
+    assert!(stack.1.lines().count() > 5);
+    assert!(
+        spans.iter().all(|span| end(span) <= NOW.0),
+        "a span that has not ended was sent"
+    );
+}
+
+#[test]
+fn an_hour_of_it_is_made_of_whole_and_sensible_traces() {
+    let sent = told(Story::Live, NOW.plus(60 * MINUTE));
+    let traces = by_trace(&sent);
+    assert!(traces.len() > 3_000, "{}", traces.len());
+    let mut ids = HashSet::new();
+    for spans in traces.values() {
+        let by_id: HashMap<u64, &SampleSpan> =
+            spans.iter().map(|span| (span.span_id, *span)).collect();
+        let still_running = spans.iter().all(|span| span.parent_id != 0);
+        for span in spans {
+            assert!(ids.insert(span.span_id), "{span:?} is sent twice");
+            assert!(span.duration > 0 && span.start > 0, "{span:?}");
+            if let Some(parent) = by_id.get(&span.parent_id) {
+                assert!(
+                    parent.start <= span.start && end(span) <= end(parent),
+                    "{span:?} in {parent:?}"
+                );
+            } else {
+                assert!(
+                    span.parent_id == 0 || still_running,
+                    "{span:?} has no parent"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_span_is_never_sent_before_it_ends_and_each_chunk_says_how_it_was_sampled() {
+    let sent = told(Story::Live, NOW.plus(10 * MINUTE));
+    let mut rejected = 0;
+    for (at, chunk) in &sent {
+        assert!(chunk.iter().all(|span| end(span) <= at.0));
+        let first = chunk.first().unwrap();
+        let priority = metric(first, tag::SAMPLING_PRIORITY).unwrap();
+        rejected += u32::from(priority < 0.0);
+        let high = first
+            .meta
+            .iter()
+            .find(|(key, _)| *key == tag::TRACE_ID_HIGH)
+            .unwrap();
+        assert!(
+            high.1.len() == 16 && high.1.ends_with("00000000"),
+            "{}",
+            high.1
+        );
+    }
+    assert!(rejected > 10, "{rejected}");
+}
+
+#[test]
+fn a_long_trace_comes_in_parts_and_its_root_last() {
+    let sent = told(Story::Live, NOW.plus(MINUTE));
+    let is_part = |chunk: &Chunk| metric(&chunk[0], "_dd.py.partial_flush").is_some();
+    let (_, first) = sent.iter().find(|(_, chunk)| is_part(chunk)).unwrap();
+    let parts: Vec<_> = sent
+        .iter()
+        .filter(|(_, chunk)| chunk[0].trace_id == first[0].trace_id)
+        .collect();
+    assert!(parts.len() >= 5);
+    assert!(
+        parts.windows(2).all(|pair| pair[0].0 < pair[1].0),
+        "parts come one after another"
+    );
+    let n_roots = |chunk: &Chunk| chunk.iter().filter(|span| span.parent_id == 0).count();
+    let (last, before) = parts.split_last().unwrap();
+    assert_eq!(n_roots(&last.1), 1);
+    assert!(before.iter().all(|(_, chunk)| n_roots(chunk) == 0));
+}
+
+#[test]
+fn the_second_story_is_one_trace_of_two_thousand_spans_at_once() {
+    let sent = told(Story::LargeTrace, NOW.plus(MINUTE));
+    let traces = by_trace(&sent);
+    assert_eq!(traces.len(), 1);
+    assert_eq!(traces.values().next().unwrap().len(), 2_000);
+    assert!(sent.iter().all(|(at, _)| *at == NOW));
+    assert!(
+        sent.iter()
+            .flat_map(|(_, chunk)| chunk)
+            .all(|span| end(span) <= NOW.0)
+    );
+}
+
+#[test]
+fn the_third_story_is_fifty_requests_that_run_side_by_side() {
+    let sent = told(Story::Burst, NOW.plus(MINUTE));
+    assert_eq!(sent[0].0, NOW, "the first spans come at once");
+    let requests = sent
+        .iter()
+        .filter(|(_, chunk)| chunk[0].name == "document.process");
+    let requests: Vec<_> = requests.map(|(_, chunk)| &chunk[0]).collect();
+    assert_eq!(requests.len(), 50);
+    let latest_start = requests.iter().map(|span| span.start).max().unwrap();
+    assert!(requests.iter().all(|span| end(span) > latest_start));
+}
+
+#[test]
+fn the_same_times_give_the_same_story() {
+    let until = NOW.plus(MINUTE);
+    assert_eq!(told(Story::Live, until), told(Story::Live, until));
+}

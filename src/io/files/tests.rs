@@ -1,0 +1,121 @@
+use super::*;
+
+/// An empty directory of this test alone.
+fn directory(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("modtrace-tui-{}-{name}", std::process::id()));
+    let _not_there = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_export_replaces_the_file_only_when_it_is_whole() {
+    let directory = directory("whole");
+    let path = directory.join("all.json");
+    write_atomically(&path, |output| output.write_all(b"first")).unwrap();
+    let failed = write_atomically(&path, |output| {
+        output.write_all(b"second, half of")?;
+        Err(io::ErrorKind::StorageFull.into())
+    });
+    assert!(
+        failed
+            .unwrap_err()
+            .to_string()
+            .contains("choose another place")
+    );
+    assert_eq!(fs::read(&path).unwrap(), b"first");
+    write_atomically(&path, |output| output.write_all(b"third")).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"third");
+    assert_eq!(names(&directory), ["all.json"]);
+    fs::remove_dir_all(directory).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_stays_a_link_and_a_device_stays_a_device() {
+    use std::os::unix::fs::FileTypeExt;
+    let directory = directory("link");
+    let (target, link) = (directory.join("target.json"), directory.join("link.json"));
+    fs::write(&target, b"old").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    write_atomically(&link, |output| output.write_all(b"new")).unwrap();
+    assert_eq!(fs::read(&target).unwrap(), b"new");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    write_atomically(Path::new("/dev/null"), |output| output.write_all(b"gone")).unwrap();
+    assert!(
+        fs::metadata("/dev/null")
+            .unwrap()
+            .file_type()
+            .is_char_device()
+    );
+    fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn an_export_goes_to_the_first_directory_that_takes_it_under_a_new_name() {
+    let directory = directory("unique");
+    let blocked = directory.join("blocked");
+    fs::write(&blocked, b"a file, no directory").unwrap();
+    let places = [blocked, directory.join("state")];
+    let write = |output: &mut dyn Write| output.write_all(b"{}");
+    let first = write_unique(&places, "modtrace-1", write).unwrap();
+    let second = write_unique(&places, "modtrace-1", write).unwrap();
+    assert_eq!(first, directory.join("state/modtrace-1.json"));
+    assert_eq!(second, directory.join("state/modtrace-1-2.json"));
+    assert_eq!(
+        names(&directory.join("state")),
+        ["modtrace-1-2.json", "modtrace-1.json"]
+    );
+    fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_known_before_the_capture() {
+    let directory = directory("check");
+    check_writable(&directory.join("all.json")).unwrap();
+    assert!(check_writable(&directory).is_err());
+    assert!(check_writable(&directory.join("missing/all.json")).is_err());
+    assert!(names(&directory).is_empty());
+    fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn the_name_of_an_export_is_time_and_trace() {
+    let now = UnixNanos(1_795_204_425_287_000_000);
+    let id = TraceId::from_halves(0x6b00_a83d_0000_0000, 0x6f0d_bd9e_7942_056a);
+    assert_eq!(
+        export_stem(now, Some(id)),
+        "modtrace-20261120-195345-7942056a"
+    );
+    assert_eq!(export_stem(now, None), "modtrace-20261120-195345");
+}
+
+#[test]
+fn reading_stops_at_the_cap_with_a_sentence() {
+    let directory = directory("cap");
+    let path = directory.join("large.json");
+    fs::write(&path, [b'x'; 100]).unwrap();
+    assert_eq!(read(&path, 100).unwrap().len(), 100);
+    assert!(
+        read(&path, 99)
+            .unwrap_err()
+            .to_string()
+            .contains("larger than 99 bytes")
+    );
+    assert!(
+        read(&directory.join("none"), 99)
+            .unwrap_err()
+            .to_string()
+            .contains("cannot be read")
+    );
+    fs::remove_dir_all(directory).unwrap();
+}

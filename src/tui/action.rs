@@ -1,0 +1,113 @@
+//! What keys and the mouse mean. Which key means what stands in `assets/keymap.toml`.
+
+/// A wish of the user's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Move the selection.
+    Move(Motion),
+    /// Open what is selected; in the waterfall unfold or fold it, on a leaf show its details.
+    Open,
+    /// Close what is on top, then clear the filter, then go back.
+    Back,
+    /// Fold the selected row, or go to its parent.
+    Fold,
+    /// Unfold the selected row, or go to its first child.
+    Unfold,
+    /// Fold or unfold everything below the selected row.
+    FoldSubtree,
+    /// Fold every row.
+    FoldAll,
+    /// Unfold every row.
+    UnfoldAll,
+    /// Go to the next error.
+    NextError,
+    /// Go to the previous error.
+    PreviousError,
+    /// Go to the next match of the filter.
+    NextMatch,
+    /// Go to the previous match of the filter.
+    PreviousMatch,
+    /// Edit the filter.
+    Filter,
+    /// Freeze what is shown, or go on.
+    Pause,
+    /// Copy the selected value.
+    Copy,
+    /// Copy the selected thing as JSON.
+    CopyJson,
+    /// Choose what to export.
+    Export,
+    /// Export the selected trace as our JSON.
+    ExportJson,
+    /// Export the selected trace as v0.4 arrays.
+    ExportDatadog,
+    /// Export everything captured as our JSON.
+    ExportAll,
+    /// Export everything captured as v0.4 arrays.
+    ExportAllDatadog,
+    /// Show or hide the details of the selected span.
+    Detail,
+    /// Show the keys.
+    Help,
+    /// Give the keys to the next pane.
+    NextPane,
+    /// Give the keys to the previous pane.
+    PreviousPane,
+    /// Draw everything again.
+    Redraw,
+    /// Go to the background.
+    Suspend,
+    /// End.
+    Quit,
+    /// The left button went down on a cell of the screen.
+    Click {
+        /// Column of the screen.
+        column: u16,
+        /// Row of the screen.
+        row: u16,
+    },
+    /// The wheel turned over a pane: rows down, negative up. The selection moves along only as far
+    /// as it must to stay visible.
+    Scroll(i16),
+}
+
+/// A way to move through rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Motion {
+    /// One row up.
+    Up,
+    /// One row down.
+    Down,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// Half a page up.
+    HalfUp,
+    /// Half a page down.
+    HalfDown,
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+}
+
+impl Motion {
+    /// Where the motion leads from a row, among so many rows of which a page is visible at once.
+    pub(crate) fn from_row(self, row: usize, n_rows: usize, page_rows: usize) -> usize {
+        let last = n_rows.saturating_sub(1);
+        let page = page_rows.saturating_sub(1).max(1);
+        let half = (page_rows / 2).max(1);
+        let to = match self {
+            Self::Up => row.saturating_sub(1),
+            Self::Down => row.saturating_add(1),
+            Self::PageUp => row.saturating_sub(page),
+            Self::PageDown => row.saturating_add(page),
+            Self::HalfUp => row.saturating_sub(half),
+            Self::HalfDown => row.saturating_add(half),
+            Self::First => 0,
+            Self::Last => last,
+        };
+        to.min(last)
+    }
+}

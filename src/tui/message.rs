@@ -1,0 +1,59 @@
+//! What goes into the app and what it asks for in return. Nothing here does anything.
+
+use ratatui::crossterm::event::Event;
+
+use crate::ingest::Inbound;
+use crate::store::TraceKey;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Message {
+    /// A key, the mouse, a paste, a new size.
+    Input(Event),
+    /// A request and what it brought.
+    Inbound(Inbound),
+    /// One sentence for the user: what became of an effect, or what went wrong elsewhere.
+    Notice(String),
+    /// Time for a frame: ages move, notices fade.
+    Frame,
+    /// The program was asked to end.
+    Shutdown,
+}
+
+/// What the app asks the shell to do. The answer comes back as [`Message::Notice`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Write an export to a file and say where.
+    Export(ExportScope, ExportFormat),
+    /// Put a text on the clipboard and say by which way.
+    Copy(String),
+    /// Put a trace on the clipboard, in our JSON.
+    CopyTrace(TraceKey),
+    /// Give the terminal back to the shell until we are resumed.
+    Suspend,
+    /// Clear the terminal and draw everything again.
+    Redraw,
+    /// End.
+    Quit,
+}
+
+/// The effects of one message, in order; mostly none.
+pub type Effects = Vec<Effect>;
+
+/// What an export holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportScope {
+    /// One trace.
+    Trace(TraceKey),
+    /// Everything captured.
+    All,
+}
+
+/// How an export is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// Our JSON.
+    Json,
+    /// Arrays of v0.4 spans, which any agent takes.
+    Datadog,
+}

@@ -1,0 +1,57 @@
+//! The panes and what they share. A pane holds its selection, folds and scroll, computes rows from
+//! the store and paints the visible ones; it never changes the store.
+
+pub(crate) mod span;
+pub(crate) mod waterfall;
+
+use super::message::Effect;
+use super::theme::Theme;
+use crate::store::Store;
+use crate::trace::Now;
+
+/// What every pane may look at while it draws.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ViewContext<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) theme: &'a Theme,
+    pub(crate) now: Now,
+    pub(crate) flow: Flow,
+}
+
+/// Whether what is shown follows what comes in. Capture goes on either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Flow {
+    #[default]
+    Live,
+    Paused,
+}
+
+/// Whether a pane has the keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Focus {
+    Focused,
+    #[default]
+    Unfocused,
+}
+
+/// What a pane made of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It meant something here.
+    Handled,
+    /// It meant nothing here; somebody else may take it.
+    Ignored,
+    /// Something else is to be shown.
+    Open(Place),
+    /// Something is to be done outside.
+    Do(Effect),
+}
+
+/// Something a pane can ask to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The selected trace, on the whole screen.
+    Trace,
+    /// The details of the selected span.
+    Span,
+}

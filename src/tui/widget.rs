@@ -1,0 +1,4 @@
+//! Parts that more than one pane draws.
+
+pub(crate) mod bar;
+pub(crate) mod ruler;

@@ -1,0 +1,249 @@
+//! Every path we know, in one table: routing, `/info` and the names in the request log follow from
+//! it. No socket and no HTTP library in here; the answers that need either are only named.
+
+mod info;
+
+pub(crate) use info::{InfoSettings, info};
+
+use crate::ingest::{RequestClass, TraceFormat};
+
+/// A path, or all paths below one, and what is done with a request for it.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// As it stands in `/info` and in the request log. With a slash at its end it stands for
+    /// everything below it.
+    pub path: &'static str,
+    /// The methods it takes.
+    pub methods: Methods,
+    /// What a refusal counts as.
+    pub class: RequestClass,
+    /// What is done.
+    pub action: Action,
+    /// Whether `/info` tells clients of it.
+    pub listed: bool,
+}
+
+/// The methods an endpoint takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Methods {
+    /// To be read.
+    Read,
+    /// To be written to; the Agent does not tell PUT from POST either.
+    Write,
+    /// Whatever a client may come up with.
+    Any,
+}
+
+impl Methods {
+    /// Their names, as in an `Allow` header; empty when all are taken.
+    pub fn names(self) -> &'static str {
+        match self {
+            Self::Read => "GET, HEAD",
+            Self::Write => "POST, PUT",
+            Self::Any => "",
+        }
+    }
+
+    /// Whether a method is among them.
+    pub fn allow(self, method: &str) -> bool {
+        self == Self::Any || self.names().split(", ").any(|name| name == method)
+    }
+}
+
+/// What is done with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Says what we are and serve.
+    Info,
+    /// Decodes spans and answers with the sampling rates.
+    Traces(TraceFormat),
+    /// Answers `{}`, which keeps the client silent. An empty body would count as a failure.
+    Acknowledge {
+        /// 200 or 202.
+        status: u16,
+        /// What the request log says of it.
+        note: &'static str,
+    },
+    /// Refuses with 501, for this reason.
+    Refuse(&'static str),
+}
+
+impl Endpoint {
+    const fn new(
+        path: &'static str,
+        methods: Methods,
+        class: RequestClass,
+        action: Action,
+    ) -> Self {
+        Self {
+            path,
+            methods,
+            class,
+            action,
+            listed: false,
+        }
+    }
+
+    const fn traces(path: &'static str, format: TraceFormat) -> Self {
+        Self::new(
+            path,
+            Methods::Write,
+            RequestClass::Traces,
+            Action::Traces(format),
+        )
+    }
+
+    const fn refused(path: &'static str, reason: &'static str) -> Self {
+        Self::new(
+            path,
+            Methods::Write,
+            RequestClass::Traces,
+            Action::Refuse(reason),
+        )
+    }
+
+    const fn silent(path: &'static str, note: &'static str) -> Self {
+        let action = Action::Acknowledge { status: 200, note };
+        Self::new(path, Methods::Any, RequestClass::Other, action)
+    }
+
+    const fn accepted(path: &'static str, class: RequestClass, note: &'static str) -> Self {
+        Self::new(
+            path,
+            Methods::Write,
+            class,
+            Action::Acknowledge { status: 202, note },
+        )
+    }
+
+    const fn listed(mut self) -> Self {
+        self.listed = true;
+        self
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        match path.strip_prefix(self.path) {
+            Some(rest) => rest.is_empty() || self.path.ends_with('/'),
+            None => false,
+        }
+    }
+}
+
+/// The endpoint that serves a path.
+pub(crate) fn find(path: &str) -> Option<&'static Endpoint> {
+    ENDPOINTS.iter().find(|endpoint| endpoint.matches(path))
+}
+
+const NOT_SHOWN: &str = "accepted, not shown";
+const NO_STATS: &str = "accepted, not compared with the spans";
+const V07_REFUSED: &str = "v0.7 payloads are not decoded; set DD_TRACE_API_VERSION=v0.5 or v0.4";
+const OTLP_REFUSED: &str =
+    "OTLP is not decoded; unset OTEL_TRACES_EXPORTER, so that ddtrace sends its own format";
+const AGENTLESS_REFUSED: &str =
+    "the agentless format is not decoded; set DD_TRACE_AGENT_URL to this address instead";
+const JSON_ONLY_REFUSED: &str =
+    "v0.1 and v0.2 are not decoded; use a tracer that sends v0.3 or newer";
+
+/// The table. The first row that fits serves a path, so what is below a path comes after it.
+#[rustfmt::skip]
+pub const ENDPOINTS: &[Endpoint] = &[
+    Endpoint::traces("/v0.5/traces", TraceFormat::V05).listed(),
+    Endpoint::traces("/v0.4/traces", TraceFormat::V04).listed(),
+    Endpoint::traces("/v0.3/traces", TraceFormat::V03).listed(),
+    // Served for clients that send v0.4 here. Not listed while v1.0 itself is refused: a client
+    // that sees it in `/info` may send nothing else.
+    Endpoint::traces("/v1.0/traces", TraceFormat::V10),
+    Endpoint::new("/info", Methods::Read, RequestClass::Other, Action::Info),
+    Endpoint::silent("/v0.3/services", "").listed(),
+    Endpoint::silent("/v0.4/services", "").listed(),
+    Endpoint::refused("/v0.7/traces", V07_REFUSED),
+    Endpoint::refused("/v0.2/traces", JSON_ONLY_REFUSED),
+    Endpoint::refused("/v0.1/spans", JSON_ONLY_REFUSED),
+    Endpoint::refused("/v1/traces", OTLP_REFUSED),
+    Endpoint::refused("/v1/input", AGENTLESS_REFUSED),
+    Endpoint::new("/v0.6/stats", Methods::Write, RequestClass::Stats,
+        Action::Acknowledge { status: 200, note: NO_STATS }).listed(),
+    Endpoint::accepted("/api/v2/logs", RequestClass::Logs, NOT_SHOWN),
+    Endpoint::accepted("/telemetry/proxy/", RequestClass::Other, "").listed(),
+    // Whoever answers this can change the sampling of the app: nothing but `{}`, ever.
+    Endpoint::silent("/v0.7/config", "no remote configuration").listed(),
+    Endpoint::silent("/v0.1/pipeline_stats", NOT_SHOWN).listed(),
+    Endpoint::silent("/profiling/v1/input", NOT_SHOWN).listed(),
+    Endpoint::silent("/profiling/", NOT_SHOWN),
+    Endpoint::silent("/evp_proxy/v1/", NOT_SHOWN).listed(),
+    Endpoint::silent("/evp_proxy/v2/", NOT_SHOWN).listed(),
+    Endpoint::silent("/evp_proxy/v3/", NOT_SHOWN).listed(),
+    Endpoint::silent("/evp_proxy/v4/", NOT_SHOWN).listed(),
+    Endpoint::silent("/evp_proxy/", NOT_SHOWN),
+    Endpoint::silent("/debugger/v1/input", NOT_SHOWN).listed(),
+    Endpoint::silent("/debugger/v1/diagnostics", NOT_SHOWN).listed(),
+    Endpoint::silent("/debugger/v2/input", NOT_SHOWN).listed(),
+    Endpoint::silent("/debugger/", NOT_SHOWN),
+    Endpoint::silent("/symdb/v1/input", NOT_SHOWN).listed(),
+    Endpoint::silent("/symdb/", NOT_SHOWN),
+    Endpoint::silent("/dogstatsd/v1/proxy", NOT_SHOWN).listed(),
+    Endpoint::silent("/dogstatsd/v2/proxy", NOT_SHOWN).listed(),
+    Endpoint::silent("/dogstatsd/", NOT_SHOWN),
+    Endpoint::silent("/tracer_flare/v1", NOT_SHOWN).listed(),
+    Endpoint::silent("/tracer_flare/", NOT_SHOWN),
+    Endpoint::silent("/openlineage/api/v1/lineage", NOT_SHOWN).listed(),
+    Endpoint::silent("/openlineage/", NOT_SHOWN),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(path: &str, expected: Option<&str>) {
+        assert_eq!(find(path).map(|endpoint| endpoint.path), expected, "{path}");
+    }
+
+    #[test]
+    fn a_path_is_served_by_its_own_row_or_by_the_one_above_it() {
+        check("/v0.5/traces", Some("/v0.5/traces"));
+        check(
+            "/telemetry/proxy/api/v2/apmtelemetry",
+            Some("/telemetry/proxy/"),
+        );
+        check("/evp_proxy/v2/api/v2/llmobs", Some("/evp_proxy/v2/"));
+        check("/evp_proxy/v9/x", Some("/evp_proxy/"));
+        check("/debugger/v1/input", Some("/debugger/v1/input"));
+        check("/debugger/v1/inputs", Some("/debugger/"));
+        check("/v0.5/traces/", None);
+        check("/v0.5", None);
+        check("/V0.5/TRACES", None);
+        check("/", None);
+        check("", None);
+        check("/telemetry", None);
+    }
+
+    #[test]
+    fn every_row_serves_the_path_it_names() {
+        for endpoint in ENDPOINTS {
+            check(endpoint.path, Some(endpoint.path));
+        }
+    }
+
+    #[test]
+    fn nothing_is_listed_that_is_refused() {
+        let refused = |endpoint: &&Endpoint| matches!(endpoint.action, Action::Refuse(_));
+        assert!(
+            ENDPOINTS
+                .iter()
+                .filter(refused)
+                .all(|endpoint| !endpoint.listed)
+        );
+    }
+
+    #[test]
+    fn methods_are_told_apart() {
+        assert!(Methods::Write.allow("PUT") && Methods::Write.allow("POST"));
+        assert!(
+            !Methods::Write.allow("GET")
+                && !Methods::Write.allow("")
+                && !Methods::Read.allow("PUT")
+        );
+        assert!(Methods::Read.allow("HEAD") && Methods::Any.allow("PROPFIND"));
+    }
+}

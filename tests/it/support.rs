@@ -1,0 +1,207 @@
+//! The built program run without a screen, on a free port, in a folder of its own.
+//!
+//! Nothing in here knows what is sent to it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// How long a slow machine may take for what a fast one does at once.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A running `modtrace-tui --headless`.
+#[derive(Debug)]
+pub(crate) struct Headless {
+    process: Process,
+    lines: Receiver<String>,
+    stderr: JoinHandle<String>,
+    stdout: Vec<String>,
+    url: String,
+    scratch: Scratch,
+}
+
+/// What a [`Headless`] left behind.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) status: ExitStatus,
+    /// The lines of its stdout as they were written.
+    pub(crate) stdout: Vec<String>,
+    /// The same, parsed.
+    pub(crate) events: Vec<Value>,
+    /// The file of `--export`.
+    pub(crate) export: Value,
+    pub(crate) stderr: String,
+    /// Its folder, so that what it left there can be looked at.
+    pub(crate) scratch: Scratch,
+}
+
+impl Headless {
+    /// Starts it with `args` beside the ones every test needs, and waits until it listens.
+    #[track_caller]
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_in(Scratch::new(), args)
+    }
+
+    /// The same in a folder that the caller has put something into, or wants to name in `args`.
+    #[track_caller]
+    pub(crate) fn start_in(scratch: Scratch, args: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_modtrace-tui"));
+        command.args(["--headless", "--listen", "127.0.0.1:0", "--export"]);
+        command.arg(scratch.path("all.json")).args(args);
+        command
+            .env("XDG_CONFIG_HOME", scratch.path(""))
+            .env("XDG_STATE_HOME", scratch.path(""));
+        clear_environment(&mut command, "MODTRACE_");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut process = Process(command.spawn().expect("the built program starts"));
+        let lines = read_lines(process.0.stdout.take().expect("stdout is a pipe"));
+        let mut pipe = process.0.stderr.take().expect("stderr is a pipe");
+        let stderr = thread::spawn(move || {
+            let mut text = String::new();
+            pipe.read_to_string(&mut text)
+                .map_or_else(|error| error.to_string(), |_| text)
+        });
+        let Ok(first) = lines.recv_timeout(PATIENCE) else {
+            panic!("it never listened: {}", stderr.join().unwrap_or_default());
+        };
+        let url = parse(&first)["url"]
+            .as_str()
+            .expect("the first line has the URL")
+            .to_owned();
+        Self {
+            process,
+            lines,
+            stderr,
+            stdout: vec![first],
+            url,
+            scratch,
+        }
+    }
+
+    /// The address it listens on, as an application would be told.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Asks it to end, and collects what it wrote.
+    #[track_caller]
+    pub(crate) fn finish(self) -> Finished {
+        let pid = Pid::from_child(&self.process.0);
+        kill_process(pid, Signal::TERM).expect("it still runs");
+        self.wait()
+    }
+
+    /// Waits until it ends by itself, and collects what it wrote.
+    #[track_caller]
+    pub(crate) fn wait(mut self) -> Finished {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.stdout.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end"),
+            }
+        }
+        let status = self.process.0.wait().expect("it can be waited for");
+        let stderr = self.stderr.join().expect("the reader of stderr ends");
+        let text = fs::read_to_string(self.scratch.path("all.json"));
+        let text = text.unwrap_or_else(|error| panic!("no export: {error}; stderr: {stderr}"));
+        let events = self.stdout.iter().map(|line| parse(line)).collect();
+        Finished {
+            status,
+            stdout: self.stdout,
+            events,
+            export: parse(&text),
+            stderr,
+            scratch: self.scratch,
+        }
+    }
+}
+
+impl Finished {
+    /// The events of one kind: `trace`, `log`, `refused`, `summary`.
+    pub(crate) fn events_named(&self, name: &str) -> impl Iterator<Item = &Value> {
+        self.events
+            .iter()
+            .filter(move |event| event["event"] == name)
+    }
+}
+
+/// Takes the variables that begin with `prefix` away from a command, so that the machine's own
+/// settings do not decide a test.
+pub(crate) fn clear_environment(command: &mut Command, prefix: &str) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with(prefix) {
+            command.env_remove(name);
+        }
+    }
+}
+
+#[track_caller]
+fn parse(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON ({error}): {line:?}"))
+}
+
+fn read_lines(pipe: ChildStdout) -> Receiver<String> {
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            if sender
+                .send(String::from_utf8_lossy(&line).into_owned())
+                .is_err()
+            {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// A child that does not outlive its test.
+#[derive(Debug)]
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail when it has been waited for already, which is how most tests end.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A folder of its own for one test, short enough for a socket's path, gone with the value.
+#[derive(Debug)]
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("modtrace-it-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).expect("the temporary folder can be written");
+        Self(folder)
+    }
+
+    /// The path of a file in it.
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed stays in the temporary folder; no test depends on it.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
