@@ -4,6 +4,7 @@ mod damaged;
 mod datadog;
 mod generate;
 mod layout;
+mod recorded;
 mod round_trip;
 
 use super::{Format, Kept, OpenError, Opened, open, write_all};

@@ -8,7 +8,7 @@ use super::*;
 use crate::trace::Attribute;
 
 #[track_caller]
-fn check_comes_back(store: &Store) {
+pub(super) fn check_comes_back(store: &Store) {
     let first = export(store, "json");
     let again = opened(&first);
     assert_eq!(export(&again, "json"), first);
