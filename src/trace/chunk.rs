@@ -365,7 +365,7 @@ fn split(chunk: &TraceChunk, trace_ids: &[u64]) -> Vec<TraceChunk> {
     }
     groups
         .into_iter()
-        .flat_map(|(_, mut builder)| builder.finish())
+        .filter_map(|(id, mut builder)| builder.finish_as(id))
         .collect()
 }
 
@@ -400,4 +400,28 @@ fn parse_high(hex: &str) -> Option<u64> {
 
 fn u32_len(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_of_different_traces_become_a_chunk_each() {
+        let mut builder = ChunkBuilder::default();
+        for (trace_id, span_id) in [(1, 10), (2, 20), (1, 11)] {
+            builder.begin_span().unwrap();
+            builder.set_number(Field::TraceId, trace_id);
+            builder.set_number(Field::SpanId, span_id);
+        }
+        let chunks: Vec<_> = builder
+            .finish()
+            .iter()
+            .map(|chunk| {
+                let spans: Vec<_> = chunk.spans().map(|span| span.span_id().0).collect();
+                (chunk.trace_id(), spans)
+            })
+            .collect();
+        assert_eq!(chunks, [(TraceId(1), vec![10, 11]), (TraceId(2), vec![20])]);
+    }
 }
