@@ -341,3 +341,6 @@ pub(super) fn too_deep(offset: usize) -> DecodeError {
 fn out_of_range(number: i128, room: &'static str, offset: usize) -> DecodeError {
     DecodeError::new(Problem::OutOfRange { number, room }, offset)
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,9 @@
 
 use super::error::{DecodeError, Problem};
 use super::msgpack::{Item, Reader, too_deep, wrong_type};
-use crate::trace::{ATTRIBUTE_DEPTH_MAX, Attribute, ChunkBuilder, Field, StrId, TooLarge};
+use crate::trace::{
+    ATTRIBUTE_DEPTH_MAX, Attribute, ChunkBuilder, Field, StrId, TooLarge, TraceChunk,
+};
 
 /// A reader and the builder that takes what is read.
 #[derive(Debug)]
@@ -71,6 +73,14 @@ impl<'a> Decoder<'a, '_> {
         };
         self.builder.set_number(field, bits);
         Ok(())
+    }
+
+    /// Ends the chunk, and adds what it became to the others.
+    pub(super) fn finish(&mut self, chunks: &mut Vec<TraceChunk>) -> Result<(), DecodeError> {
+        chunks.append(&mut self.builder.finish());
+        self.builder
+            .check()
+            .map_err(|problem| self.too_large(problem))
     }
 
     /// A map of tags, or nil.
