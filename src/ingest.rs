@@ -3,6 +3,7 @@
 
 use crate::trace::{ChunkBuilder, TracerPayload, UnixNanos, Via};
 use crate::wire::header::TraceHeaders;
+use crate::wire::{DecodeError, v04, v05};
 
 /// What the shell hands to the loop.
 #[derive(Debug)]
@@ -95,29 +96,29 @@ pub struct Received {
     pub client_dropped_p0_spans: u64,
 }
 
-/// The shapes of a trace payload.
+/// The form in which an endpoint takes spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceFormat {
-    /// Arrays of arrays of maps.
+    /// `/v0.3/traces`; the body is that of v0.4.
     V03,
-    /// The same.
+    /// `/v0.4/traces`.
     V04,
-    /// With a dictionary.
+    /// `/v0.5/traces`.
     V05,
-    /// By content: v0.4-shaped, else v1.0.
+    /// `/v1.0/traces`.
     V10,
 }
 
-/// A request as the decoders need it.
+/// A trace request, read to its end.
 #[derive(Debug)]
 pub struct RequestBody<'a> {
-    /// The shape its path stands for.
+    /// What its endpoint takes.
     pub format: TraceFormat,
     /// `Content-Type`.
     pub content_type: Option<&'a str>,
     /// `Content-Encoding`.
     pub content_encoding: Option<&'a str>,
-    /// What the tracer says of itself.
+    /// The other headers.
     pub headers: TraceHeaders,
     /// The body.
     pub bytes: &'a [u8],
@@ -127,48 +128,110 @@ pub struct RequestBody<'a> {
     pub via: Via,
 }
 
-/// Why a payload was not taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a request brings nothing, and how to answer it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
 pub struct Rejection {
     /// The status of the answer.
     pub status: u16,
-    /// What happened and what to do.
+    /// What is wrong and what to do, for the answer and the request log.
     pub reason: String,
 }
 
-/// Decodes a trace payload. A stand-in until the decoders are merged: it tells an array from
-/// everything else and builds one span.
-pub fn receive(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Received, Rejection> {
-    if body.content_encoding.is_some() {
-        return Err(Rejection {
+impl Rejection {
+    fn not_built(reason: impl Into<String>) -> Self {
+        Self {
             status: 501,
-            reason: "compressed bodies are not taken".into(),
-        });
+            reason: reason.into(),
+        }
     }
-    let is_array = matches!(body.bytes.first(), Some(0x90..=0x9f | 0xdc | 0xdd | b'['));
-    if !is_array {
-        return Err(Rejection {
+}
+
+impl From<DecodeError> for Rejection {
+    fn from(error: DecodeError) -> Self {
+        Self {
             status: 400,
-            reason: "expected an array at byte 0".into(),
-        });
+            reason: error.to_string(),
+        }
     }
-    builder.reset(1 << 26);
-    let too_large = |error: crate::trace::TooLarge| Rejection {
-        status: 413,
-        reason: error.to_string(),
+}
+
+/// Decodes the body of a trace request.
+pub fn receive(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Received, Rejection> {
+    check_encoding(body.content_encoding)?;
+    let mut payload = match Shape::of(body) {
+        Shape::V04 => v04::decode(body.bytes, builder)?,
+        Shape::V05 => v05::decode(body.bytes, builder)?,
+        Shape::V10 => {
+            return Err(Rejection::not_built(
+                "trace payloads of v1.0 are not read yet. Set DD_TRACE_API_VERSION=v0.4 (Python) \
+                 or DD_TRACE_AGENT_PROTOCOL_VERSION=0.4 (Node.js, Go) in the traced program",
+            ));
+        }
+        Shape::Json => {
+            return Err(Rejection::not_built(
+                "trace payloads in JSON are not read yet. Send msgpack with \
+                 content-type: application/msgpack",
+            ));
+        }
     };
-    builder.begin_span().map_err(too_large)?;
-    builder.raw(body.bytes).map_err(too_large)?;
-    let chunks = builder.finish();
+    payload.tracer = body.headers.tracer.clone();
     Ok(Received {
         at: body.at,
         via: body.via,
-        payload: TracerPayload {
-            tracer: body.headers.tracer.clone(),
-            chunks,
-            n_chunks: 1,
-        },
+        payload,
         client_dropped_p0_traces: body.headers.client_dropped_p0_traces,
         client_dropped_p0_spans: body.headers.client_dropped_p0_spans,
     })
 }
+
+/// What a body is, as its first byte tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    V04,
+    V05,
+    V10,
+    Json,
+}
+
+impl Shape {
+    /// Clients send msgpack labelled as JSON and v0.4 to `/v1.0/traces`, so the content decides
+    /// where it can. The bytes that begin a JSON text begin no msgpack array or map.
+    fn of(body: &RequestBody<'_>) -> Self {
+        let first = body.bytes.first().copied();
+        let says_json = body.content_type.is_some_and(is_json);
+        match (body.format, first) {
+            (TraceFormat::V05, _) => Self::V05,
+            (_, Some(0x90..=0x9f | 0xdc | 0xdd | 0xc0)) => Self::V04,
+            (TraceFormat::V10, Some(0x80..=0x8f | 0xde | 0xdf)) => Self::V10,
+            (_, Some(b'[' | b'{' | b' ' | b'\t' | b'\r' | b'\n')) => Self::Json,
+            _ if says_json => Self::Json,
+            _ => Self::V04,
+        }
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    ["application/json", "text/json"]
+        .iter()
+        .any(|json| essence.eq_ignore_ascii_case(json))
+}
+
+fn check_encoding(content_encoding: Option<&str>) -> Result<(), Rejection> {
+    let coding = content_encoding.unwrap_or_default().trim();
+    if coding.is_empty() || coding.eq_ignore_ascii_case("identity") {
+        return Ok(());
+    }
+    let shown: String = coding
+        .chars()
+        .take(32)
+        .flat_map(char::escape_debug)
+        .collect();
+    Err(Rejection::not_built(format!(
+        "the content-encoding {shown} is not read yet. Send the payload uncompressed"
+    )))
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ mod text;
 mod time;
 mod value;
 
+pub(crate) use chunk::ATTRIBUTE_DEPTH_MAX;
 pub use chunk::{ChunkBuilder, StrId, TooLarge, TraceChunk};
 pub use id::{SpanId, TraceId};
 pub use payload::{TracerInfo, TracerPayload, Via};

@@ -1,0 +1,322 @@
+//! Payloads for benches, in the shape of a document processor's traces: three to eight spans each,
+//! the same for the same seed. Not recorded, because a bench wants many different ones.
+//!
+//! `rich`: 12 tags and 4 metrics a span, 2 to 4 of the tag values near-unique. `light`: what the
+//! recorded payloads carry, 9 tags and 4 metrics on the root and 2 or 3 tags on its children.
+
+use std::collections::HashMap;
+
+use rmp::encode::{
+    write_array_len, write_f64, write_map_len, write_sint, write_str, write_u64, write_uint,
+};
+
+/// So many traces with all their tags, as v0.4.
+pub(crate) fn rich_v04(n_traces: usize, seed: u64) -> Vec<u8> {
+    as_v04(&traces(Tags::Rich, n_traces, seed))
+}
+
+/// So many traces with all their tags, as v0.5.
+pub(crate) fn rich_v05(n_traces: usize, seed: u64) -> Vec<u8> {
+    as_v05(&traces(Tags::Rich, n_traces, seed))
+}
+
+/// So many traces with few tags, as v0.4.
+pub(crate) fn light_v04(n_traces: usize, seed: u64) -> Vec<u8> {
+    as_v04(&traces(Tags::Light, n_traces, seed))
+}
+
+/// So many traces with few tags, as v0.5.
+pub(crate) fn light_v05(n_traces: usize, seed: u64) -> Vec<u8> {
+    as_v05(&traces(Tags::Light, n_traces, seed))
+}
+
+/// How many spans the same call would make.
+pub(crate) fn n_spans(n_traces: usize, seed: u64) -> usize {
+    traces(Tags::Light, n_traces, seed)
+        .iter()
+        .map(Vec::len)
+        .sum()
+}
+
+/// Not every bench takes all of them.
+const _: [fn(usize, u64) -> Vec<u8>; 4] = [rich_v04, rich_v05, light_v04, light_v05];
+const _: fn(usize, u64) -> usize = n_spans;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Tags {
+    Rich,
+    Light,
+}
+
+struct Span {
+    name: &'static str,
+    resource: &'static str,
+    kind: &'static str,
+    trace_id: u64,
+    span_id: u64,
+    parent_id: u64,
+    start: u64,
+    duration: u64,
+    error: bool,
+    meta: Vec<(&'static str, String)>,
+    metrics: Vec<(&'static str, f64)>,
+}
+
+const SERVICE: &str = "document-processor";
+
+/// Name, resource and type of the root and of what follows it.
+const WORK: [(&str, &str, &str); 8] = [
+    ("document.process", "document.process", "serverless"),
+    ("document.parse", "document.parse", "template"),
+    ("llm.extract", "claims-extraction-v3", "llm"),
+    ("document.store", "INSERT INTO documents", "sql"),
+    ("http.request", "POST /v1/messages", "http"),
+    ("embedding.create", "text-embedding-large", "llm"),
+    ("cache.get", "GET document:*", "cache"),
+    ("queue.publish", "documents.done", "queue"),
+];
+
+/// `splitmix64`: small, and the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.roll() % end
+    }
+}
+
+fn traces(tags: Tags, n_traces: usize, seed: u64) -> Vec<Vec<Span>> {
+    // Ids and tags have dice of their own, so that rich and light traces have the same spans.
+    let mut dice = Dice(seed);
+    let mut tag_dice = Dice(!seed);
+    (0..n_traces)
+        .map(|_| trace(tags, &mut dice, &mut tag_dice))
+        .collect()
+}
+
+fn trace(tags: Tags, dice: &mut Dice, tag_dice: &mut Dice) -> Vec<Span> {
+    let n_spans = 3 + dice.below(6);
+    let trace_id = dice.roll() | 1;
+    let root_id = dice.roll() | 1;
+    let start = 1_795_205_181_000_000_000 + dice.below(60_000_000_000);
+    let request_id = hex(tag_dice.roll());
+    let work = WORK.iter().cycle().take(usize::try_from(n_spans).unwrap());
+    let spans = work.zip(0_u64..).map(|((name, resource, kind), place)| {
+        let is_root = place == 0;
+        let (meta, metrics) = match tags {
+            Tags::Rich => (rich_meta(tag_dice, &request_id), metrics(tag_dice)),
+            Tags::Light if is_root => (light_meta(tag_dice), metrics(tag_dice)),
+            Tags::Light => (child_meta(tag_dice), Vec::new()),
+        };
+        Span {
+            name,
+            resource,
+            kind,
+            trace_id,
+            span_id: if is_root { root_id } else { dice.roll() | 1 },
+            parent_id: if is_root { 0 } else { root_id },
+            start: start + place * 1_000_000,
+            duration: 100_000 + dice.below(900_000_000),
+            error: dice.below(50) == 0,
+            meta,
+            metrics,
+        }
+    });
+    spans.collect()
+}
+
+fn rich_meta(dice: &mut Dice, request_id: &str) -> Vec<(&'static str, String)> {
+    let pick = |dice: &mut Dice, from: &[&str]| -> String {
+        from[usize::try_from(dice.below(from.len() as u64)).unwrap()].into()
+    };
+    vec![
+        ("env", "production".into()),
+        ("version", "1.2.3".into()),
+        ("language", "python".into()),
+        ("runtime-id", "cd8c614f9b7746e8bfc926d6bb5276d4".into()),
+        ("_dd.p.dm", "-0".into()),
+        ("_dd.p.tid", "6b00acf300000000".into()),
+        (
+            "modal.region",
+            pick(dice, &["us-east-1", "us-west-2", "eu-west-1"]),
+        ),
+        ("modal.task_id", format!("ta-01{:014X}", dice.below(20))),
+        (
+            "document.type",
+            pick(dice, &["invoice", "contract", "claim", "letter"]),
+        ),
+        ("request_id", request_id.into()),
+        ("document_id", format!("doc-{}", hex(dice.roll()))),
+        (
+            "content.sha",
+            format!("{}{}", hex(dice.roll()), hex(dice.roll())),
+        ),
+    ]
+}
+
+fn light_meta(dice: &mut Dice) -> Vec<(&'static str, String)> {
+    vec![
+        ("env", "dev".into()),
+        ("version", "1.2.3".into()),
+        ("language", "python".into()),
+        ("runtime-id", "cd8c614f9b7746e8bfc926d6bb5276d4".into()),
+        ("_dd.p.dm", "-0".into()),
+        ("_dd.p.tid", "6b00acf300000000".into()),
+        ("_dd.base_service", "scripts".into()),
+        ("document_id", format!("doc-{}", dice.below(100_000))),
+        ("document.type", "invoice".into()),
+    ]
+}
+
+fn child_meta(dice: &mut Dice) -> Vec<(&'static str, String)> {
+    let mut meta = vec![("env", "dev".into()), ("version", "1.2.3".into())];
+    if dice.below(2) == 0 {
+        meta.push(("_dd.base_service", "scripts".into()));
+    }
+    meta
+}
+
+fn metrics(dice: &mut Dice) -> Vec<(&'static str, f64)> {
+    vec![
+        ("_sampling_priority_v1", 1.0),
+        ("process_id", 29_162.0),
+        ("_dd.top_level", 1.0),
+        ("tokens.cost", dice.below(1_000_000) as f64 / 7.0),
+    ]
+}
+
+fn hex(number: u64) -> String {
+    format!("{number:016x}")
+}
+
+fn len(length: usize) -> u32 {
+    u32::try_from(length).unwrap()
+}
+
+fn as_v04(traces: &[Vec<Span>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_array_len(&mut out, len(traces.len())).unwrap();
+    for trace in traces {
+        write_array_len(&mut out, len(trace.len())).unwrap();
+        for span in trace {
+            write_v04(&mut out, span);
+        }
+    }
+    out
+}
+
+fn write_v04(out: &mut Vec<u8>, span: &Span) {
+    write_map_len(out, 12).unwrap();
+    let texts = [
+        ("service", SERVICE),
+        ("name", span.name),
+        ("resource", span.resource),
+        ("type", span.kind),
+    ];
+    for (name, text) in texts {
+        write_str(out, name).unwrap();
+        write_str(out, text).unwrap();
+    }
+    // At full width, as ddtrace's native writer sends them.
+    for (name, id) in [
+        ("trace_id", span.trace_id),
+        ("span_id", span.span_id),
+        ("parent_id", span.parent_id),
+    ] {
+        write_str(out, name).unwrap();
+        write_u64(out, id).unwrap();
+    }
+    for (name, number) in [
+        ("start", span.start),
+        ("duration", span.duration),
+        ("error", span.error.into()),
+    ] {
+        write_str(out, name).unwrap();
+        write_uint(out, number).unwrap();
+    }
+    write_str(out, "meta").unwrap();
+    write_map_len(out, len(span.meta.len())).unwrap();
+    for (key, value) in &span.meta {
+        write_str(out, key).unwrap();
+        write_str(out, value).unwrap();
+    }
+    write_str(out, "metrics").unwrap();
+    write_map_len(out, len(span.metrics.len())).unwrap();
+    for (key, value) in &span.metrics {
+        write_str(out, key).unwrap();
+        write_f64(out, *value).unwrap();
+    }
+}
+
+/// The strings of a v0.5 payload in order of first use; the empty one comes first.
+#[derive(Default)]
+struct Dictionary {
+    strings: Vec<String>,
+    places: HashMap<String, u64>,
+}
+
+impl Dictionary {
+    fn place(&mut self, text: &str) -> u64 {
+        if let Some(place) = self.places.get(text) {
+            return *place;
+        }
+        let place = self.strings.len() as u64;
+        self.strings.push(text.into());
+        self.places.insert(text.into(), place);
+        place
+    }
+}
+
+fn as_v05(traces: &[Vec<Span>]) -> Vec<u8> {
+    let mut dictionary = Dictionary::default();
+    dictionary.place("");
+    let mut chunks = Vec::new();
+    write_array_len(&mut chunks, len(traces.len())).unwrap();
+    for trace in traces {
+        write_array_len(&mut chunks, len(trace.len())).unwrap();
+        for span in trace {
+            write_v05(&mut chunks, span, &mut dictionary);
+        }
+    }
+    let mut out = Vec::new();
+    write_array_len(&mut out, 2).unwrap();
+    write_array_len(&mut out, len(dictionary.strings.len())).unwrap();
+    for text in &dictionary.strings {
+        write_str(&mut out, text).unwrap();
+    }
+    out.extend(chunks);
+    out
+}
+
+fn write_v05(out: &mut Vec<u8>, span: &Span, dictionary: &mut Dictionary) {
+    write_array_len(out, 12).unwrap();
+    for text in [SERVICE, span.name, span.resource] {
+        write_uint(out, dictionary.place(text)).unwrap();
+    }
+    for id in [span.trace_id, span.span_id, span.parent_id] {
+        write_uint(out, id).unwrap();
+    }
+    for number in [span.start, span.duration] {
+        write_sint(out, number.cast_signed()).unwrap();
+    }
+    write_uint(out, span.error.into()).unwrap();
+    write_map_len(out, len(span.meta.len())).unwrap();
+    for (key, value) in &span.meta {
+        write_uint(out, dictionary.place(key)).unwrap();
+        write_uint(out, dictionary.place(value)).unwrap();
+    }
+    write_map_len(out, len(span.metrics.len())).unwrap();
+    for (key, value) in &span.metrics {
+        write_uint(out, dictionary.place(key)).unwrap();
+        write_f64(out, *value).unwrap();
+    }
+    write_uint(out, dictionary.place(span.kind)).unwrap();
+}

@@ -1,0 +1,143 @@
+use super::*;
+use crate::trace::TracerInfo;
+
+fn body(format: TraceFormat, bytes: &[u8]) -> RequestBody<'_> {
+    RequestBody {
+        format,
+        content_type: Some("application/msgpack"),
+        content_encoding: None,
+        headers: TraceHeaders::default(),
+        bytes,
+        at: UnixNanos(7),
+        via: Via::Http,
+    }
+}
+
+/// One chunk with one span without fields.
+const V04: &[u8] = &[0x91, 0x91, 0x80];
+const V05: &[u8] = &[
+    0x92, 0x91, 0xa0, 0x91, 0x91, 0x9c, 0, 0, 0, 1, 2, 0, 3, 4, 0, 0x80, 0x80, 0,
+];
+
+#[track_caller]
+fn check(request: &RequestBody<'_>, expect: Result<usize, (u16, &str)>) {
+    let received = receive(request, &mut ChunkBuilder::default());
+    match (received, expect) {
+        (Ok(received), Ok(n_spans)) => assert_eq!(received.payload.n_spans(), n_spans),
+        (Err(rejection), Err((status, reason))) => {
+            assert_eq!(rejection.status, status, "{rejection}");
+            assert!(rejection.reason.contains(reason), "{rejection}");
+        }
+        (received, expect) => panic!("{received:?} instead of {expect:?}"),
+    }
+}
+
+#[test]
+fn each_format_is_decoded_as_its_own() {
+    check(&body(TraceFormat::V03, V04), Ok(1));
+    check(&body(TraceFormat::V04, V04), Ok(1));
+    check(&body(TraceFormat::V05, V05), Ok(1));
+}
+
+#[test]
+fn an_array_at_v1_is_taken_as_v04() {
+    check(&body(TraceFormat::V10, V04), Ok(1));
+    check(&body(TraceFormat::V10, &[0xc0]), Ok(0));
+}
+
+#[test]
+fn what_is_not_built_says_so_and_what_to_do() {
+    check(
+        &body(TraceFormat::V10, &[0x81, 0x0b, 0x90]),
+        Err((501, "DD_TRACE_API_VERSION=v0.4")),
+    );
+    for json in ["[[]]", " [[]]", "\n{}", "{}"] {
+        check(
+            &body(TraceFormat::V04, json.as_bytes()),
+            Err((501, "in JSON")),
+        );
+        check(
+            &body(TraceFormat::V03, json.as_bytes()),
+            Err((501, "in JSON")),
+        );
+    }
+    let gzip = RequestBody {
+        content_encoding: Some("gzip"),
+        ..body(TraceFormat::V04, V04)
+    };
+    check(
+        &gzip,
+        Err((501, "gzip is not read yet. Send the payload uncompressed")),
+    );
+}
+
+#[test]
+fn the_content_decides_and_not_what_it_is_called() {
+    for content_type in [None, Some("application/json"), Some("text/plain"), Some("")] {
+        check(
+            &RequestBody {
+                content_type,
+                ..body(TraceFormat::V04, V04)
+            },
+            Ok(1),
+        );
+        check(
+            &RequestBody {
+                content_type,
+                ..body(TraceFormat::V05, V05)
+            },
+            Ok(1),
+        );
+    }
+    let labelled = RequestBody {
+        content_type: Some("Text/JSON; charset=x"),
+        ..body(TraceFormat::V04, b"nul")
+    };
+    check(&labelled, Err((501, "in JSON")));
+    let identity = RequestBody {
+        content_encoding: Some("Identity"),
+        ..body(TraceFormat::V04, V04)
+    };
+    check(&identity, Ok(1));
+}
+
+#[test]
+fn undecodable_bodies_are_refused_with_the_place() {
+    check(&body(TraceFormat::V04, b""), Err((400, "at byte 0")));
+    check(&body(TraceFormat::V05, b""), Err((400, "at byte 0")));
+    check(
+        &body(
+            TraceFormat::V04,
+            &[0x91, 0x91, 0x81, 0xa4, b'n', b'a', b'm', b'e', 5],
+        ),
+        Err((
+            400,
+            "[0][0].name: expected a string, found an integer at byte 8",
+        )),
+    );
+    check(
+        &body(TraceFormat::V05, b"[[]]"),
+        Err((400, "expected an array")),
+    );
+}
+
+#[test]
+fn what_the_headers_say_comes_along() {
+    let mut request = body(TraceFormat::V04, V04);
+    request.headers.tracer = TracerInfo {
+        language: "python".into(),
+        ..TracerInfo::default()
+    };
+    request.headers.client_dropped_p0_traces = 3;
+    request.headers.client_dropped_p0_spans = 9;
+    let received = receive(&request, &mut ChunkBuilder::default()).unwrap();
+    assert_eq!(&*received.payload.tracer.language, "python");
+    assert_eq!(
+        (
+            received.client_dropped_p0_traces,
+            received.client_dropped_p0_spans
+        ),
+        (3, 9)
+    );
+    assert_eq!((received.at, received.via), (UnixNanos(7), Via::Http));
+}
