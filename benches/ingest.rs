@@ -96,6 +96,7 @@ fn main() {
 fn drain(mut receiver: inbox::InboxReceiver) -> usize {
     use modtrace_tui::ingest::Inbound;
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
         .build()
         .unwrap();
     let mut n_spans = 0;

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::ingest::{Inbound, Overflow};
 
@@ -56,6 +56,7 @@ pub fn channel(limits: InboxLimits) -> (Inbox, InboxReceiver) {
             receiver,
             refused,
             items: Vec::new(),
+            not_before: None,
         },
     )
 }
@@ -192,13 +193,22 @@ pub struct InboxReceiver {
     refused: Arc<Refused>,
     /// Empty between calls; kept for its space.
     items: Vec<Item>,
+    /// When the next batch may be taken.
+    not_before: Option<Instant>,
 }
+
+/// The shortest time from one batch to the next. Under load, every item would otherwise wake the
+/// loop for itself, at the expense of the thread that answers; nobody sees two milliseconds.
+const GATHER: Duration = Duration::from_millis(2);
 
 impl InboxReceiver {
     /// Waits for something and appends up to `limit` items to `batch`, and what was refused in the
     /// meantime as one [`Inbound::Overflow`]. Returns how many there were: 0 says that nobody can
     /// send any more. Nothing is lost when it is dropped while waiting.
     pub async fn recv_many(&mut self, batch: &mut Vec<Inbound>, limit: usize) -> usize {
+        if let Some(not_before) = self.not_before {
+            sleep_until(not_before).await;
+        }
         loop {
             let before = batch.len();
             let is_open = tokio::select! {
@@ -210,6 +220,8 @@ impl InboxReceiver {
             batch.extend(self.refused.take().map(Inbound::Overflow));
             let n_items = batch.len() - before;
             if n_items > 0 || !is_open {
+                // A full batch says that more is waiting already.
+                self.not_before = (n_items < limit).then(|| Instant::now() + GATHER);
                 return n_items;
             }
         }
@@ -257,7 +269,7 @@ mod tests {
         inbox.try_send(notice("a")).unwrap();
         inbox.try_send(notice("b")).unwrap();
         assert_eq!(inbox.try_send(notice("c")), Err(Full));
-        let before = tokio::time::Instant::now();
+        let before = Instant::now();
         assert!(inbox.reserve(0).await.is_err());
         assert_eq!(before.elapsed(), Duration::from_secs(1));
         inbox.refuse(Overflow {
@@ -311,6 +323,17 @@ mod tests {
         tokio::task::yield_now().await;
         assert_eq!(receiver.recv_many(&mut Vec::new(), 1).await, 1);
         assert_eq!(waiting.await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_gathers_for_a_moment_unless_it_is_the_first_or_the_last_was_full() {
+        let (inbox, mut receiver) = channel(small());
+        let begun = Instant::now();
+        for limit in [1, 2, 2] {
+            inbox.try_send(notice("a")).unwrap();
+            receiver.recv_many(&mut Vec::new(), limit).await;
+        }
+        assert_eq!(begun.elapsed(), GATHER);
     }
 
     #[tokio::test]
