@@ -9,7 +9,14 @@
 //! ```
 
 pub mod action;
+pub mod app;
+mod keymap;
+mod layout;
 pub mod message;
-pub mod screen;
-pub(crate) mod text;
+mod screen;
+mod text;
 pub mod theme;
+mod widget;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! Small things that panes are painted with. They know cells and styles, not traces.
+
+mod border;
+mod meter;
+mod paint;
+mod sparkline;
+
+pub(crate) use border::{Border, draw_border};
+pub(crate) use meter::meter;
+pub(crate) use paint::{clear, fill_style, put, put_right};
+pub(crate) use sparkline::sparkline;
