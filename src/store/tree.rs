@@ -9,10 +9,14 @@
 //!  3     2       1         2          └─ llm.generate
 //! ```
 //!
-//! A fold skips `subtree` rows. Siblings stand by start, then by arrival.
+//! A fold skips `subtree` rows. Siblings stand by start, then by id, so that no order of arrival
+//! shows; orphans stand after the root's own children.
 
 use super::{SpanIndex, TraceEntry};
 use crate::trace::{Span, SpanId, UnixNanos};
+
+#[cfg(test)]
+mod tests;
 
 /// Why a row stands where it does, if not for its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -22,7 +26,7 @@ pub enum RowMark {
     None,
     /// Its parent is not here; it hangs from the root, if there is one.
     Orphan,
-    /// Its ancestors form a circle; the earliest of them stands as a root.
+    /// It and its ancestors form a circle; the earliest of them stands as a root.
     Cycle,
 }
 
@@ -64,8 +68,11 @@ impl SpanTree {
                 walk.visit(*orphan, RowMark::Orphan);
             }
         }
+        // What is left hangs from circles, each with whole trees on it.
         for span in &links.by_start {
-            walk.visit(*span, RowMark::Cycle);
+            if !walk.is_visited(*span) {
+                walk.visit(links.earliest_of_circle(&nodes, *span), RowMark::Cycle);
+            }
         }
         walk.finish()
     }
@@ -93,6 +100,7 @@ impl Node {
 #[derive(Default)]
 struct Links {
     by_start: Vec<u32>,
+    parents: Vec<Option<u32>>,
     roots: Vec<u32>,
     orphans: Vec<u32>,
     /// Children of span `i`: `children[firsts[i]..firsts[i + 1]]`.
@@ -106,7 +114,7 @@ impl Links {
         let n_nodes = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
         let node = |index: &u32| usize::try_from(*index).ok().and_then(|at| nodes.get(at));
         let mut by_start: Vec<u32> = (0..n_nodes).collect();
-        by_start.sort_by_key(|index| node(index).map(|node| node.start));
+        by_start.sort_by_key(|index| node(index).map(|node| (node.start, node.id)));
         let mut by_id: Vec<(SpanId, UnixNanos, u32)> = nodes
             .iter()
             .zip(0..)
@@ -122,12 +130,14 @@ impl Links {
             let at = usize::try_from(*index).ok()?;
             parent_of.get(at).copied().flatten()
         };
-        let mut links = Self::default();
-        links.is_orphan = nodes
-            .iter()
-            .zip(&parent_of)
-            .map(|(node, parent)| !node.is_root && parent.is_none())
-            .collect();
+        let mut links = Self {
+            is_orphan: nodes
+                .iter()
+                .zip(&parent_of)
+                .map(|(node, parent)| !node.is_root && parent.is_none())
+                .collect(),
+            ..Self::default()
+        };
         let mut adopted = Vec::new();
         for index in &by_start {
             match (node(index), parent(index)) {
@@ -155,7 +165,35 @@ impl Links {
         links.firsts = firsts;
         links.children = adopted.into_iter().map(|(_, child)| child).collect();
         links.by_start = by_start;
+        links.parents = parent_of;
         links
+    }
+
+    /// The earliest span of the circle that a span's ancestors run into. Two walkers, one of them
+    /// twice as fast, meet in it.
+    fn earliest_of_circle(&self, nodes: &[Node], span: u32) -> u32 {
+        let up = |index: u32| self.parent(index).unwrap_or(index);
+        let (mut slow, mut fast) = (up(span), up(up(span)));
+        while slow != fast {
+            (slow, fast) = (up(slow), up(up(fast)));
+        }
+        let rank = |index: u32| {
+            let node = nodes.get(usize::try_from(index).ok()?)?;
+            Some((node.start, node.id))
+        };
+        let (mut earliest, mut member) = (slow, up(slow));
+        while member != slow {
+            if rank(member) < rank(earliest) {
+                earliest = member;
+            }
+            member = up(member);
+        }
+        earliest
+    }
+
+    fn parent(&self, index: u32) -> Option<u32> {
+        let place = usize::try_from(index).ok()?;
+        self.parents.get(place).copied().flatten()
     }
 
     fn children(&self, index: u32) -> &[u32] {
@@ -224,14 +262,13 @@ impl<'a> Walk<'a> {
     }
 
     fn visit(&mut self, root: u32, mark: RowMark) {
-        let root = Pending {
+        let mut stack = vec![Pending {
             span: root,
             depth: 0,
             parent_row: None,
             is_last: true,
             mark,
-        };
-        let mut stack = vec![root];
+        }];
         while let Some(next) = stack.pop() {
             let place = usize::try_from(next.span).unwrap_or(usize::MAX);
             match self.visited.get_mut(place) {
@@ -247,24 +284,33 @@ impl<'a> Walk<'a> {
                 is_last: next.is_last,
                 mark: next.mark,
             });
-            let children = self.links.children(next.span);
-            let pending = children
-                .iter()
-                .enumerate()
-                .rev()
-                .map(|(place, child)| Pending {
-                    span: *child,
-                    depth: next.depth.saturating_add(1),
-                    parent_row: Some(row),
-                    is_last: place + 1 == children.len(),
-                    mark: if self.adopted(next.depth, *child) {
-                        RowMark::Orphan
-                    } else {
-                        RowMark::None
-                    },
-                });
+            // The root of a circle is its own descendant's child: not to be shown again.
+            let children = self.links.children(next.span).iter().rev();
+            let pending =
+                children
+                    .filter(|child| **child != root)
+                    .enumerate()
+                    .map(|(n_after, child)| Pending {
+                        span: *child,
+                        depth: next.depth.saturating_add(1),
+                        parent_row: Some(row),
+                        is_last: n_after == 0,
+                        mark: if self.adopted(next.depth, *child) {
+                            RowMark::Orphan
+                        } else {
+                            RowMark::None
+                        },
+                    });
             stack.extend(pending);
         }
+    }
+
+    fn is_visited(&self, span: u32) -> bool {
+        let place = usize::try_from(span).ok();
+        place
+            .and_then(|place| self.visited.get(place))
+            .copied()
+            .unwrap_or(true)
     }
 
     /// Whether a child hangs from the root only because its own parent is missing.

@@ -155,7 +155,8 @@ impl App {
 
     /// Whether the screen no longer shows how things stand.
     pub fn is_dirty(&self) -> bool {
-        self.is_dirty || (self.flow() == Flow::Live && self.list.is_searching())
+        let has_more = || self.list.is_searching() || self.waterfall.is_behind();
+        self.is_dirty || (self.flow() == Flow::Live && has_more())
     }
 
     /// What was captured.

@@ -1,8 +1,10 @@
 //! Small things that panes are painted with. They know cells and styles, not traces.
 
+pub(crate) mod bar;
 mod border;
 mod meter;
 mod paint;
+pub(crate) mod ruler;
 mod sparkline;
 
 pub(crate) use border::{Border, draw_border};

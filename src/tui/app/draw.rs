@@ -8,6 +8,7 @@ use tui_input::Input;
 
 use super::{App, Overlay};
 use crate::trace::Now;
+use crate::tui::action::Action;
 use crate::tui::layout::{Layout, Pane, View, Wanted};
 use crate::tui::screen::header::HeaderFacts;
 use crate::tui::screen::traces::Follow;
@@ -108,10 +109,19 @@ impl App {
                 self.shown = selected;
                 self.waterfall.show(selected);
                 self.waterfall.refresh(&self.store);
+                self.show_error();
             }
         }
         if let (Some(key), Some(span)) = (self.shown, self.waterfall.selected()) {
             self.span.show(key, span);
+        }
+    }
+
+    /// Of a trace with errors, the first below its root is selected at once.
+    fn show_error(&mut self) {
+        let entry = self.shown.and_then(|key| self.store.trace(key));
+        if entry.is_some_and(crate::store::TraceEntry::is_error) {
+            self.waterfall.update(Action::NextError, &self.store);
         }
     }
 

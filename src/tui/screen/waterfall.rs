@@ -1,45 +1,350 @@
-//! The waterfall of one trace.
+//! The waterfall of one trace: what is selected, folded and scrolled to. It never changes the
+//! store, and what comes in never moves what the reader looks at.
+//!
+//! ```text
+//! ┌ POST /v1/generate  67b1..e2f7  4 spans  2 services ─────────────────┐
+//! │                             0         500ms     1s        1.50s     │
+//! │ ▾ fastapi.request           ██████████████████████████████    1.94s │
+//! │ ├─ auth.verify              ▐█▌                               188ms │
+//! │>└▸ llm.generate    +3 err            ▐████████████████████    1.41s │
+//! └──────────────────────────────── row 3/3  depth 1  self 462ms 23.8% ─┘
+//! ```
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+mod draw;
+mod matching;
+mod row;
+pub(super) mod rows;
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
 
-use super::{Focus, Outcome, ViewContext};
-use crate::store::{SpanIndex, Store, TraceKey};
-use crate::tui::action::Action;
+use std::collections::HashSet;
+
+use ratatui::layout::{Position, Rect};
+
+use super::{Outcome, Place};
+use crate::store::{SpanIndex, Store, TraceEntry, TraceKey, TreeRow};
+use crate::trace::{Span, UnixNanos};
+use crate::tui::action::{Action, Motion};
+use crate::tui::message::Effect;
+use matching::Needle;
+pub(super) use row::percent;
+use rows::Rows;
+
+/// A trace of up to so many spans is shown as it grows; a larger one is some frames behind.
+const FOLLOWED_SPANS_MAX: usize = 4_000;
+/// Time between two looks at a large trace that grows.
+const REBUILD_NS: u64 = 100_000_000;
 
 /// The spans of one trace as bars on its time axis.
 #[derive(Debug, Default)]
 pub(crate) struct WaterfallPane {
     key: Option<TraceKey>,
+    rows: Rows,
+    built: Option<Built>,
+    selected: Option<SpanIndex>,
+    viewport: Viewport,
+    filter: Needle,
+    self_time: Option<(SpanIndex, u64, i64)>,
+}
+
+/// What was read from the trace along with its rows.
+#[derive(Clone, Copy, Debug)]
+struct Built {
+    revision: u64,
+    /// Whether the trace has changed since.
+    is_behind: bool,
+    at_uptime_ns: u64,
+    start: UnixNanos,
+    end: UnixNanos,
+    n_services: usize,
+}
+
+/// Where the rows were drawn last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Viewport {
+    /// The first visible row.
+    offset: usize,
+    /// The cells of the rows, without frame and ruler.
+    body: Rect,
+    /// How many cells the guide lines of a row may take.
+    guide_cells_max: usize,
+    /// Whether the reader chose what is on the screen.
+    is_chosen: bool,
+}
+
+impl Viewport {
+    fn page_rows(self) -> usize {
+        usize::from(self.body.height).max(1)
+    }
+}
+
+/// Which way a search goes.
+#[derive(Clone, Copy, Debug)]
+enum Direction {
+    Next,
+    Previous,
 }
 
 impl WaterfallPane {
     /// Shows another trace, or none. The same trace again changes nothing.
     pub(crate) fn show(&mut self, key: Option<TraceKey>) {
-        self.key = key;
+        if self.key != key {
+            let filter = std::mem::take(&mut self.filter);
+            let viewport = Viewport {
+                offset: 0,
+                is_chosen: false,
+                ..self.viewport
+            };
+            *self = Self {
+                key,
+                viewport,
+                filter,
+                ..Self::default()
+            };
+        }
     }
 
-    /// Takes what the trace has gained since, if its revision changed. Not called while paused.
-    pub(crate) fn refresh(&mut self, _store: &Store) {}
-
-    pub(crate) fn update(&mut self, _action: Action, _store: &Store) -> Outcome {
-        Outcome::Ignored
+    /// Takes what the trace has gained since, if its revision changed. Not called while paused. A
+    /// large trace is only marked; it is taken when it is next drawn, some times a second.
+    pub(crate) fn refresh(&mut self, store: &Store) {
+        let Some(trace) = self.key.and_then(|key| store.trace(key)) else {
+            self.rows = Rows::default();
+            self.built = None;
+            return;
+        };
+        match &mut self.built {
+            Some(built) if built.revision == trace.revision() => {}
+            Some(built) if trace.n_spans() > FOLLOWED_SPANS_MAX => built.is_behind = true,
+            _ => self.rebuild(trace, 0),
+        }
     }
 
-    pub(crate) fn draw(
-        &mut self,
-        _context: &ViewContext<'_>,
-        _area: Rect,
-        _buffer: &mut Buffer,
-        _focus: Focus,
-    ) {
+    /// Whether the trace has more than is shown, so that another frame is worth it.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.built.is_some_and(|built| built.is_behind)
+    }
+
+    /// The trace shown.
+    pub(crate) fn key(&self) -> Option<TraceKey> {
+        self.key
     }
 
     /// The selected span.
     pub(crate) fn selected(&self) -> Option<SpanIndex> {
-        None
+        self.selected
     }
 
     /// Spans that do not match are shown dim; empty matches all.
-    pub(crate) fn set_filter(&mut self, _filter: &str) {}
+    pub(crate) fn set_filter(&mut self, filter: &str) {
+        self.filter = Needle::new(filter);
+    }
+
+    pub(crate) fn update(&mut self, action: Action, store: &Store) -> Outcome {
+        let trace = self.key.and_then(|key| store.trace(key));
+        let row = self.selected.and_then(|span| self.rows.row(span).copied());
+        let (Some(trace), Some(row)) = (trace, row) else {
+            return Outcome::Ignored;
+        };
+        match action {
+            Action::Move(motion) => self.move_by(motion),
+            Action::Open if row.subtree <= 1 => return Outcome::Open(Place::Span),
+            Action::Open => self.fold(&row, !self.rows.is_folded(row.span)),
+            Action::Fold if row.subtree > 1 && !self.rows.is_folded(row.span) => {
+                self.fold(&row, true);
+            }
+            Action::Fold => self.select_row(self.rows.parent(&row).copied()),
+            Action::Unfold if self.rows.is_folded(row.span) => self.fold(&row, false),
+            Action::Unfold => self.select_row(self.rows.first_child(&row).copied()),
+            Action::FoldSubtree => self.refold(|rows| rows.toggle_subtree(row.span)),
+            Action::FoldAll => self.refold(Rows::fold_all),
+            Action::UnfoldAll => self.refold(Rows::unfold_all),
+            Action::NextError => return self.search_error(trace, Direction::Next),
+            Action::PreviousError => return self.search_error(trace, Direction::Previous),
+            Action::NextMatch => return self.search_filter(trace, Direction::Next),
+            Action::PreviousMatch => return self.search_filter(trace, Direction::Previous),
+            Action::Click { column, row } => return self.click(Position::new(column, row)),
+            Action::Scroll(n_rows) => self.scroll(n_rows),
+            Action::Copy => {
+                let resource = trace.span(row.span).map(Span::resource);
+                let resource = resource.unwrap_or_default().to_lossy().into_owned();
+                return Outcome::Do(Effect::Copy(resource));
+            }
+            _ => return Outcome::Ignored,
+        }
+        Outcome::Handled
+    }
+
+    fn rebuild(&mut self, trace: &TraceEntry, at_uptime_ns: u64) {
+        let line = self.selected_line();
+        self.rows.rebuild(trace);
+        let services: HashSet<&[u8]> = trace
+            .spans()
+            .map(|(_, span)| span.service().as_bytes())
+            .collect();
+        self.built = Some(Built {
+            revision: trace.revision(),
+            is_behind: false,
+            at_uptime_ns,
+            start: trace.summary().start,
+            end: trace.summary().end,
+            n_services: services.len(),
+        });
+        if self.selected.is_none() {
+            self.selected = self.rows.at(0).map(|row| row.span);
+        }
+        self.keep_line(line);
+    }
+
+    /// The line of the screen that the selected row is on; may be outside of it after scrolling.
+    fn selected_line(&self) -> Option<usize> {
+        let position = self.rows.position(self.selected?)?;
+        position.checked_sub(self.viewport.offset)
+    }
+
+    /// Scrolls so that the selected row stays on its line although rows came in above it. As long
+    /// as the reader has not moved, the beginning of the trace stays in view instead.
+    fn keep_line(&mut self, line: Option<usize>) {
+        if let (Some(line), true) = (line, self.viewport.is_chosen)
+            && let Some(position) = self.selected.and_then(|span| self.rows.position(span))
+        {
+            self.viewport.offset = position.saturating_sub(line);
+        }
+        self.show_selected();
+    }
+
+    /// Scrolls as little as it takes to have the selected row on the screen.
+    fn show_selected(&mut self) {
+        let page_rows = self.viewport.page_rows();
+        let last = self.rows.n_visible().saturating_sub(page_rows);
+        let position = self.selected.and_then(|span| self.rows.position(span));
+        let position = position.unwrap_or(self.viewport.offset);
+        let lowest = position.saturating_sub(page_rows - 1);
+        let offset = self.viewport.offset.min(last);
+        self.viewport.offset = offset.max(lowest).min(position);
+    }
+
+    fn select_row(&mut self, row: Option<TreeRow>) {
+        if let Some(row) = row {
+            self.select(row.span);
+        }
+    }
+
+    fn select(&mut self, span: SpanIndex) {
+        self.selected = Some(span);
+        self.viewport.is_chosen = true;
+        self.show_selected();
+    }
+
+    fn move_by(&mut self, motion: Motion) {
+        let position = self.selected.and_then(|span| self.rows.position(span));
+        let page_rows = self.viewport.page_rows();
+        let n_rows = self.rows.n_visible();
+        let to = motion.from_row(position.unwrap_or(0), n_rows, page_rows);
+        self.select_row(self.rows.at(to).copied());
+    }
+
+    fn fold(&mut self, row: &TreeRow, is_folded: bool) {
+        self.refold(|rows| rows.set_folded(row.span, is_folded));
+    }
+
+    /// Changes folds. If that hides the selected row, the fold that hides it is selected.
+    fn refold(&mut self, change: impl FnOnce(&mut Rows)) {
+        let line = self.selected_line();
+        change(&mut self.rows);
+        let position = self.selected.and_then(|span| self.rows.position(span));
+        let shown = position.and_then(|position| self.rows.at(position));
+        self.selected = shown.map(|row| row.span).or(self.selected);
+        self.viewport.is_chosen = true;
+        self.keep_line(line);
+    }
+
+    fn scroll(&mut self, n_rows: i16) {
+        let page_rows = self.viewport.page_rows();
+        let last = self.rows.n_visible().saturating_sub(page_rows);
+        let by = isize::from(n_rows);
+        let offset = self.viewport.offset.saturating_add_signed(by).min(last);
+        self.viewport.offset = offset;
+        let position = self.selected.and_then(|span| self.rows.position(span));
+        let position = position.unwrap_or(0);
+        let to = position.clamp(offset, offset + page_rows - 1);
+        if to != position {
+            self.select_row(self.rows.at(to).copied());
+        }
+        self.viewport.is_chosen = true;
+    }
+
+    fn click(&mut self, at: Position) -> Outcome {
+        let body = self.viewport.body;
+        if !body.contains(at) {
+            return Outcome::Ignored;
+        }
+        let line = usize::from(at.y.saturating_sub(body.y));
+        let Some(row) = self.rows.at(self.viewport.offset + line).copied() else {
+            return Outcome::Handled;
+        };
+        self.select(row.span);
+        let glyphs = crate::tui::theme::Glyphs::Unicode;
+        let guide = self
+            .rows
+            .guide(&row, "-", self.viewport.guide_cells_max, glyphs);
+        // The first column holds the mark of the selection.
+        let cell = usize::from(at.x.saturating_sub(body.x)).checked_sub(1);
+        if cell == Some(guide.mark_cell) && row.subtree > 1 {
+            self.fold(&row, !self.rows.is_folded(row.span));
+        }
+        Outcome::Handled
+    }
+
+    fn search_error(&mut self, trace: &TraceEntry, direction: Direction) -> Outcome {
+        // The method itself is not general over the lifetime of its span.
+        fn is_error(span: Span<'_>) -> bool {
+            span.is_error()
+        }
+        self.search(trace, direction, is_error)
+    }
+
+    fn search_filter(&mut self, trace: &TraceEntry, direction: Direction) -> Outcome {
+        let filter = self.filter.clone();
+        self.search(trace, direction, |span| filter.is_in(span))
+    }
+
+    /// Selects the next span that is wanted, around the end of the trace, and unfolds what hides
+    /// it.
+    fn search(
+        &mut self,
+        trace: &TraceEntry,
+        direction: Direction,
+        is_wanted: impl Fn(Span<'_>) -> bool,
+    ) -> Outcome {
+        let here = self.selected.and_then(|span| self.rows.place(span));
+        let (before, rest) = self.rows.all().split_at(here.unwrap_or(0));
+        let found = {
+            let wanted = |row: &&TreeRow| trace.span(row.span).is_some_and(&is_wanted);
+            match direction {
+                Direction::Next => rest.iter().skip(1).chain(before).find(wanted),
+                Direction::Previous => before.iter().rev().chain(rest.iter().rev()).find(wanted),
+            }
+        };
+        let Some(found) = found.copied() else {
+            return Outcome::Ignored;
+        };
+        self.rows.reveal(found.span);
+        self.select(found.span);
+        Outcome::Handled
+    }
+
+    /// The self time of the selected span, computed once for each.
+    fn selected_self_time(&mut self, trace: &TraceEntry) -> Option<i64> {
+        let (span, revision) = (self.selected?, self.built?.revision);
+        match self.self_time {
+            Some((of, at, nanos)) if (of, at) == (span, revision) => Some(nanos),
+            _ => {
+                let nanos = self.rows.self_time(trace, span);
+                self.self_time = Some((span, revision, nanos));
+                Some(nanos)
+            }
+        }
+    }
 }

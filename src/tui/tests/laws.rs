@@ -84,11 +84,11 @@ fn any_step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn nothing_panics_and_no_control_character_reaches_a_cell(
-        steps in prop::collection::vec(any_step(), 1..40)
+        steps in prop::collection::vec(any_step(), 1..24)
     ) {
         let mut seat = Seat::new(120, 36);
         for step in steps {

@@ -7,7 +7,7 @@ use super::super::filter::Filter;
 use crate::store::{Store, TraceKey};
 
 /// How many spans are looked at in one step.
-const SPANS_PER_STEP: usize = 10_000;
+const SPANS_PER_STEP: usize = 20_000;
 
 /// The matching traces.
 #[derive(Debug, Default)]

@@ -1,0 +1,246 @@
+//! Paints the frame, the ruler and the visible rows of a waterfall. What is shown of a row is
+//! decided in `row`.
+
+use std::borrow::Cow;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::text::Line;
+use ratatui::widgets::{Block, Widget};
+
+use super::row::RowPainter;
+use super::{REBUILD_NS, WaterfallPane};
+use crate::store::TraceEntry;
+use crate::tui::screen::{Flow, Focus, ViewContext};
+use crate::tui::text;
+use crate::tui::widget::bar::Scale;
+use crate::tui::widget::ruler;
+
+/// Cells for durations: the longest is `106751d23h`, the usual ones need seven.
+const DURATION_CELLS: u16 = 8;
+/// Bars in fewer cells than this say nothing.
+const BARS_CELLS_MIN: u16 = 10;
+/// Below this width of the pane the names keep to [`NARROW_NAME_CELLS`].
+const NARROW_CELLS: u16 = 72;
+const NARROW_NAME_CELLS: u16 = 24;
+
+/// The columns of the rows, each with a gap of one cell before the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Columns {
+    /// Guide lines, name and marks; the cell before it marks the selection.
+    pub(super) name: Rect,
+    /// The bars; of no width where there is no room.
+    pub(super) bars: Rect,
+    pub(super) duration: Rect,
+}
+
+impl Columns {
+    pub(super) fn of(area: Rect) -> Self {
+        let usable = area.width.saturating_sub(1);
+        let duration = DURATION_CELLS.min(usable / 3);
+        let share = u32::from(area.width) * 36 / 100;
+        let share = u16::try_from(share).unwrap_or(u16::MAX);
+        let wanted = if area.width < NARROW_CELLS {
+            share.min(NARROW_NAME_CELLS)
+        } else {
+            share.max(NARROW_NAME_CELLS)
+        };
+        let rest = usable.saturating_sub(duration + 1);
+        let (name, bars) = match rest.checked_sub(wanted + 1) {
+            Some(bars) if bars >= BARS_CELLS_MIN => (wanted, bars),
+            _ => (rest, 0),
+        };
+        let column = |x, width| Rect { x, width, ..area };
+        let name_x = area.x.saturating_add(1);
+        Self {
+            name: column(name_x, name),
+            bars: column(name_x + name + 1, bars),
+            duration: column(area.right() - duration.min(area.width), duration),
+        }
+    }
+}
+
+impl WaterfallPane {
+    pub(crate) fn draw(
+        &mut self,
+        context: &ViewContext<'_>,
+        area: Rect,
+        buffer: &mut Buffer,
+        focus: Focus,
+    ) {
+        let area = area.intersection(buffer.area);
+        let trace = self.key.and_then(|key| context.store.trace(key));
+        if let Some(trace) = trace {
+            self.catch_up(context, trace);
+        }
+        let block = self.block(context, trace, focus, usize::from(area.width));
+        let inner = block.inner(area);
+        block.render(area, buffer);
+        let (Some(trace), Some(built)) = (trace, self.built) else {
+            let sentence = match (self.key, trace) {
+                (None, _) => "No trace is selected.",
+                (Some(_), None) => "This trace was evicted to keep within --memory.",
+                (Some(_), Some(_)) => "",
+            };
+            let room = usize::from(inner.width);
+            buffer.set_stringn(inner.x, inner.y, sentence, room, context.theme.dim);
+            return;
+        };
+        let has_ruler = inner.height >= 4;
+        let columns = Columns::of(inner);
+        let scale = Scale {
+            start: built.start,
+            end: built.end,
+            width: columns.bars.width,
+        };
+        if has_ruler {
+            let (style, glyphs) = (context.theme.dim, context.theme.glyphs);
+            ruler::draw(scale, columns.bars, buffer, style, glyphs);
+        }
+        let body = Rect {
+            y: inner.y + u16::from(has_ruler),
+            height: inner.height - u16::from(has_ruler),
+            ..inner
+        };
+        self.viewport.guide_cells_max = usize::from(columns.name.width / 2).max(8);
+        if self.viewport.body.height != body.height {
+            self.viewport.body = body;
+            self.show_selected();
+        }
+        self.viewport.body = body;
+        let painter = RowPainter {
+            context,
+            trace,
+            rows: &self.rows,
+            filter: &self.filter,
+            scale,
+            guide_cells_max: self.viewport.guide_cells_max,
+        };
+        let position = self.selected.and_then(|span| self.rows.position(span));
+        for line in 0..body.height {
+            let at = self.viewport.offset + usize::from(line);
+            let Some(row) = self.rows.at(at) else { break };
+            let line = Rect {
+                y: body.y + line,
+                height: 1,
+                ..body
+            };
+            let selection = (position == Some(at)).then_some(focus);
+            painter.draw(row, line, buffer, selection);
+        }
+    }
+
+    /// Takes a large trace that grows, unless that was done a moment ago.
+    fn catch_up(&mut self, context: &ViewContext<'_>, trace: &TraceEntry) {
+        let now = context.now.uptime_ns;
+        let is_due = self.built.is_none_or(|built| {
+            built.is_behind && now.saturating_sub(built.at_uptime_ns) >= REBUILD_NS
+        });
+        if is_due && (context.flow == Flow::Live || self.built.is_none()) {
+            self.rebuild(trace, now);
+        }
+    }
+
+    fn block(
+        &mut self,
+        context: &ViewContext<'_>,
+        trace: Option<&TraceEntry>,
+        focus: Focus,
+        width: usize,
+    ) -> Block<'static> {
+        let theme = context.theme;
+        let (border, title) = match focus {
+            Focus::Focused => (theme.border_focused, theme.title_focused),
+            Focus::Unfocused => (theme.border, theme.title),
+        };
+        let block = Block::bordered()
+            .border_set(theme.glyphs.border())
+            .border_style(border);
+        let Some(trace) = trace else {
+            return block.title_top(Line::styled(" Waterfall ", title));
+        };
+        let room = width.saturating_sub(4);
+        let top = format!(
+            " {} ",
+            text::cut(&self.title(context, trace, room), room, theme.glyphs)
+        );
+        let block = block.title_top(Line::styled(top, title));
+        let filter = Cow::Borrowed(self.filter.as_str());
+        let filter = text::visible(filter, theme.glyphs);
+        let block = if filter.is_empty() {
+            block
+        } else {
+            let filter = format!(" /{} ", text::cut(&filter, room / 3, theme.glyphs));
+            block.title_bottom(Line::styled(filter, theme.matched))
+        };
+        let bottom = self.position_words(context, trace);
+        let bottom = text::cut(&bottom, room, theme.glyphs).into_owned();
+        block.title_bottom(Line::styled(bottom, theme.text).alignment(Alignment::Right))
+    }
+
+    /// `POST /v1/generate  67b1..e2f7  34 spans  3 services`; a long resource is cut, not the rest.
+    fn title(&self, context: &ViewContext<'_>, trace: &TraceEntry, room: usize) -> String {
+        let glyphs = context.theme.glyphs;
+        let n_spans = u64::try_from(self.rows.all().len()).unwrap_or(u64::MAX);
+        let n_services = self.built.map_or(0, |built| built.n_services);
+        let n_services = u64::try_from(n_services).unwrap_or(u64::MAX);
+        let mut facts = vec![
+            text::short_id(trace.trace_id()),
+            text::count(n_spans, "span"),
+            text::count(n_services, "service"),
+        ];
+        if trace.summary().root.is_none() {
+            facts.push("root not seen".to_owned());
+        }
+        if trace.n_orphans() > 0 {
+            facts.push(text::count(u64::from(trace.n_orphans()), "orphan"));
+        }
+        let facts = facts.join("  ");
+        let resource = trace.head().map(crate::trace::Span::resource);
+        let resource = text::show(resource.unwrap_or_default(), glyphs);
+        let room = room.saturating_sub(text::width(&facts) + 2).max(8);
+        format!("{}  {facts}", text::cut(&resource, room, glyphs))
+    }
+
+    /// ` row 10/34  depth 3  self 462ms 23.8% `.
+    fn position_words(&mut self, context: &ViewContext<'_>, trace: &TraceEntry) -> String {
+        let Some(span) = self.selected else {
+            return String::new();
+        };
+        let self_time = self.selected_self_time(trace).unwrap_or(0);
+        let n_rows = self.rows.n_visible();
+        let row = self.rows.position(span).map_or(0, |position| position + 1);
+        let depth = self.rows.row(span).map_or(0, |row| row.depth);
+        let share = super::row::percent(self_time, trace.duration());
+        let self_time = text::duration(self_time, context.theme.glyphs);
+        format!(" row {row}/{n_rows}  depth {depth}  self {self_time}{share} ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stay_inside_and_apart_at_any_width() {
+        for width in 0..300 {
+            let area = Rect::new(3, 1, width, 9);
+            let columns = Columns::of(area);
+            let Columns {
+                name,
+                bars,
+                duration,
+            } = columns;
+            assert!(duration.right() <= area.right(), "{columns:?}");
+            assert!(name.right() <= duration.x.max(name.x), "{columns:?}");
+            if bars.width > 0 {
+                assert!(
+                    name.right() < bars.x && bars.right() < duration.x,
+                    "{columns:?}"
+                );
+            }
+        }
+        assert_eq!(Columns::of(Rect::new(0, 0, 118, 9)).name.width, 42);
+        assert_eq!(Columns::of(Rect::new(0, 0, 58, 9)).name.width, 20);
+    }
+}
