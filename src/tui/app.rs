@@ -87,12 +87,12 @@ pub struct App {
     waterfall: WaterfallPane,
     span: SpanPane,
     waterfall_filter: String,
-    /// The trace in the waterfall.
-    shown: Option<TraceKey>,
     /// Since when the view stands still, and how many traces came since.
     paused: Option<(Now, u64)>,
     /// The newest trace that has been counted as new.
     newest: Option<TraceKey>,
+    /// The moment of the last message.
+    now: Now,
     notices: Notices,
     rate: Rate,
     /// How far the help can be scrolled.
@@ -128,7 +128,7 @@ impl App {
             waterfall: WaterfallPane::default(),
             span: SpanPane::default(),
             waterfall_filter: String::new(),
-            shown: None,
+            now: Now::default(),
             paused: None,
             newest,
             notices: Notices::default(),
@@ -143,6 +143,7 @@ impl App {
 
     /// Takes what happened. Returns what is to be done outside.
     pub fn update(&mut self, message: Message, now: Now) -> Effects {
+        self.now = now;
         match message {
             Message::Input(event) => return self.input(&event, now),
             Message::Inbound(inbound) => self.inbound(inbound, now),

@@ -36,7 +36,11 @@ pub(crate) fn draw(
     let [above, below] =
         Layout::vertical([Constraint::Max(wanted), Constraint::Min(5)]).areas::<2>(area);
     let border = Border {
-        title: "Connect",
+        title: if listening.opened_files.is_empty() {
+            "Connect"
+        } else {
+            "Files"
+        },
         focus: Focus::Focused,
         ..Border::default()
     };

@@ -306,6 +306,35 @@ fn a_paused_trace_does_not_grow() {
 }
 
 #[test]
+fn a_paused_row_says_what_it_said() {
+    let mut seat = seated();
+    seat.keys("j<space>");
+    let before: Vec<String> = seat.lines()[2..22].to_vec();
+    seat.receive(vec![chunk(105, &[SpanSpec::under(6, 78, "late", 1, 1)])]);
+    assert_eq!(seat.lines()[2..22], before);
+    seat.keys("<space>");
+    assert_ne!(seat.lines()[2..22], before);
+}
+
+#[test]
+fn a_pane_that_goes_with_the_terminal_gives_the_keys_back() {
+    let mut seat = Seat::new(120, 36);
+    seat.receive(story());
+    seat.keys("<tab><tab>");
+    seat.resize(80, 24);
+    seat.keys("j");
+    assert!(seat.shows("2/6"), "{}", seat.lines().join("\n"));
+}
+
+#[test]
+fn the_end_of_a_search_is_told() {
+    let mut seat = Seat::new(80, 24);
+    seat.receive(many(3));
+    seat.keys("e");
+    assert!(seat.shows("No other error here."));
+}
+
+#[test]
 fn the_details_lie_on_top_where_they_have_no_pane() {
     let mut seat = seated();
     seat.keys("d");
