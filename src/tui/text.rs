@@ -107,6 +107,41 @@ pub(crate) fn cut(text: &str, n_cells: usize, glyphs: Glyphs) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
+/// A text in lines of at most so many cells, broken at spaces where there are any; the last line
+/// that is allowed is cut.
+pub(crate) fn wrap(text: &str, n_cells: usize, n_lines: usize, glyphs: Glyphs) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() && lines.len() < n_lines {
+        let is_last = lines.len() + 1 == n_lines;
+        if is_last || width(rest) <= n_cells {
+            lines.push(cut(rest, n_cells, glyphs).into_owned());
+            break;
+        }
+        let end = fitting_bytes(rest, n_cells);
+        let (line, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let space = line.rfind(' ').filter(|place| *place > 0);
+        let end = match space {
+            Some(space) if !after.starts_with(' ') => space,
+            _ => end,
+        };
+        let (line, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        lines.push(line.trim_end().to_owned());
+        rest = after.trim_start();
+    }
+    lines
+}
+
+/// How many bytes of a text fit into so many cells, at least one character.
+fn fitting_bytes(text: &str, n_cells: usize) -> usize {
+    let mut used = 0;
+    let past = text.char_indices().find(|(place, char)| {
+        used += char.width().unwrap_or(0);
+        used > n_cells && *place > 0
+    });
+    past.map_or(text.len(), |(place, _)| place)
+}
+
 /// A text in exactly so many cells, cut or filled up with spaces at its end.
 pub(crate) fn left(text: &str, n_cells: usize, glyphs: Glyphs) -> String {
     let cut = cut(text, n_cells, glyphs);
@@ -153,7 +188,7 @@ pub(crate) fn duration(nanos: i64, glyphs: Glyphs) -> String {
 /// One decimal below ten, none above; never rounded up to the next unit.
 fn scaled(number: u64, unit: u64) -> String {
     let tenths = number / (unit / 10);
-    if tenths < 100 && tenths % 10 != 0 {
+    if tenths < 100 && !tenths.is_multiple_of(10) {
         format!("{}.{}", tenths / 10, tenths % 10)
     } else {
         (tenths / 10).to_string()
@@ -259,6 +294,16 @@ mod tests {
             assert_eq!(width(&left(text, n_cells, Glyphs::Unicode)), n_cells);
             assert_eq!(width(&right(text, n_cells, Glyphs::Unicode)), n_cells);
         }
+    }
+
+    #[test]
+    fn long_texts_break_at_spaces() {
+        let lines = |text, n_cells, n_lines| wrap(text, n_cells, n_lines, Glyphs::Unicode);
+        assert_eq!(lines("one two three", 7, 3), ["one two", "three"]);
+        assert_eq!(lines("one two three", 20, 3), ["one two three"]);
+        assert_eq!(lines("one two three four", 7, 2), ["one two", "three …"]);
+        assert_eq!(lines("東京都東京都", 4, 9), ["東京", "都東", "京都"]);
+        assert_eq!(lines("", 7, 3), Vec::<String>::new());
     }
 
     #[test]
