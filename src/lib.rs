@@ -80,6 +80,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod export;
 pub mod ingest;
 #[doc(hidden)]
 pub mod io;

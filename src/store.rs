@@ -70,6 +70,7 @@ pub struct Store {
     held: Vec<TraceKey>,
     tracers: VecDeque<Arc<TracerInfo>>,
     requests: VecDeque<RequestRecord>,
+    #[expect(clippy::vec_box, reason = "moved out of its slot, not copied")]
     evicted: Vec<Box<TraceEntry>>,
     counters: Counters,
     n_traces: usize,
@@ -228,8 +229,8 @@ impl Store {
     pub fn trace_from(&self, key: TraceKey) -> Option<&TraceEntry> {
         let skipped = key.0.saturating_sub(self.first_key);
         let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        let from = self.entries.range(skipped.min(self.entries.len())..);
-        from.filter_map(Option::as_deref).next()
+        let mut from = self.entries.range(skipped.min(self.entries.len())..);
+        from.find_map(Option::as_deref)
     }
 
     /// The key of the trace that comes next.

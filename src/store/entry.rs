@@ -270,7 +270,7 @@ impl TraceEntry {
         };
         self.n_orphans = match &self.map {
             Some(map) => map.n_orphans(),
-            None => count_orphans(self.spans().map(|(_, span)| span)),
+            None => count_orphans(&self.spans().map(|(_, span)| span)),
         };
         inserted
     }

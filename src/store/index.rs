@@ -70,7 +70,7 @@ impl SpanMap {
 }
 
 /// How many of a few spans name a parent that is not among them.
-pub(super) fn count_orphans<'a>(spans: impl Iterator<Item = Span<'a>> + Clone) -> u32 {
+pub(super) fn count_orphans<'a>(spans: &(impl Iterator<Item = Span<'a>> + Clone)) -> u32 {
     let orphans = spans.clone().filter(|span| {
         !span.is_root()
             && !spans

@@ -1,7 +1,7 @@
 //! What a list row says about a trace, kept up to date span by span.
 
 use super::SpanIndex;
-use crate::trace::{Span, UnixNanos};
+use crate::trace::{Span, SpanId, UnixNanos};
 
 /// The extent of a trace and its spans of interest.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -18,9 +18,14 @@ pub struct Summary {
     pub start: UnixNanos,
     /// When the last span to end ended.
     pub end: UnixNanos,
-    root_start: UnixNanos,
-    error_start: UnixNanos,
+    root_rank: Rank,
+    error_rank: Rank,
+    earliest_rank: Rank,
 }
+
+/// Which of two spans is the earlier: by start, then by id, so that the order of arrival does not
+/// show.
+type Rank = (UnixNanos, SpanId);
 
 impl Summary {
     /// The span that names the trace: the root, else the earliest span.
@@ -29,25 +34,27 @@ impl Summary {
     }
 
     pub(super) fn add(&mut self, index: SpanIndex, span: Span<'_>) {
-        if self.earliest.is_none() || span.start() < self.start {
+        let rank = (span.start(), span.span_id());
+        let is_first = self.earliest.is_none();
+        self.end = if is_first {
+            span.end()
+        } else {
+            self.end.max(span.end())
+        };
+        if is_first || rank < self.earliest_rank {
             self.start = span.start();
-            self.end = if self.earliest.is_none() {
-                span.end()
-            } else {
-                self.end
-            };
             self.earliest = Some(index);
+            self.earliest_rank = rank;
         }
-        self.end = self.end.max(span.end());
-        if span.is_root() && (self.root.is_none() || span.start() < self.root_start) {
+        if span.is_root() && (self.root.is_none() || rank < self.root_rank) {
             self.root = Some(index);
-            self.root_start = span.start();
+            self.root_rank = rank;
         }
         if span.is_error() {
             self.n_errors += 1;
-            if self.error.is_none() || span.start() < self.error_start {
+            if self.error.is_none() || rank < self.error_rank {
                 self.error = Some(index);
-                self.error_start = span.start();
+                self.error_rank = rank;
             }
         }
     }

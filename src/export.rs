@@ -1,0 +1,302 @@
+//! Writing what was captured to a file, and reading it back. Decides nothing about which file.
+//!
+//! A format is a [`Layout`] and a row in [`FORMATS`]. An [`Export`] walks the store for it in steps,
+//! so that the loop goes on receiving and drawing while a big capture is written.
+
+mod datadog;
+mod json;
+mod open;
+mod span;
+mod summary;
+mod text;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+
+pub use json::trace_json;
+pub use open::{Kept, OpenError, Opened, open};
+pub use summary::trace_event;
+pub use text::write_json;
+
+use crate::store::{SpanIndex, Store, TraceEntry, TraceKey};
+use crate::trace::{Span, UnixNanos};
+
+/// A format an export can have.
+#[derive(Debug)]
+pub struct Format {
+    /// Its name: the value of `--export-format`.
+    pub name: &'static str,
+    /// How its files end, without the dot.
+    pub extension: &'static str,
+    /// What it is for, in a few words.
+    pub purpose: &'static str,
+    layout: &'static dyn Layout,
+}
+
+/// Every format, the default first.
+pub static FORMATS: [Format; 2] = [
+    Format {
+        name: "json",
+        extension: "json",
+        purpose: "everything captured, to be opened again",
+        layout: &json::Json,
+    },
+    Format {
+        name: "datadog",
+        extension: "datadog.json",
+        purpose: "v0.4 spans, to be sent to an agent",
+        layout: &datadog::Datadog,
+    },
+];
+
+impl Format {
+    /// The format with a name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FORMATS.iter().find(|format| format.name == name)
+    }
+}
+
+/// What an export covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    Everything,
+    OneTrace,
+}
+
+/// How a format is laid out. The separators between traces and between spans, a comma and a
+/// newline, are the walk's; everything else is the layout's.
+trait Layout: std::fmt::Debug + Sync {
+    fn begin(&self, out: &mut Vec<u8>, store: &Store, exported_at: UnixNanos) -> io::Result<()>;
+    fn begin_trace(&self, out: &mut Vec<u8>, trace: &TraceEntry) -> io::Result<()>;
+    fn span(
+        &self,
+        out: &mut Vec<u8>,
+        trace: &TraceEntry,
+        index: SpanIndex,
+        span: Span<'_>,
+    ) -> io::Result<()>;
+    fn end_trace(&self, out: &mut Vec<u8>) -> io::Result<()>;
+    fn end(&self, out: &mut Vec<u8>, store: &Store, scope: Scope) -> io::Result<()>;
+}
+
+/// Why an export did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The file could not be written.
+    #[error("The export could not be written ({0}). Is there room, and may the place be written?")]
+    Io(#[from] io::Error),
+    /// The trace is gone.
+    #[error("The trace is no longer held: it was evicted. Raise --memory to keep more.")]
+    Evicted,
+}
+
+/// How far an export is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More is to be written; this is done.
+    Working(Written),
+    /// Everything is written.
+    Done(Written),
+}
+
+/// What an export wrote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Traces, begun or finished.
+    pub n_traces: u64,
+    /// Spans.
+    pub n_spans: u64,
+    /// Traces of which a part is missing, because they were evicted while they were written.
+    pub n_cut: u64,
+    /// Bytes.
+    pub n_bytes: u64,
+}
+
+/// An export that is being written. Covers the traces that were held when it began, less those
+/// evicted before their turn, and of each the spans it had at its turn.
+#[derive(Debug)]
+pub struct Export {
+    layout: &'static dyn Layout,
+    scope: Scope,
+    next: TraceKey,
+    end: TraceKey,
+    current: Option<Current>,
+    buffer: Vec<u8>,
+    written: Written,
+    is_done: bool,
+}
+
+/// The trace that is being written.
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    key: TraceKey,
+    next_span: u32,
+    n_spans: u32,
+}
+
+/// The buffer is handed on when it reaches this size.
+const BUFFER_BYTES: usize = 64 * 1024;
+/// A step whose spans are larger than this on average ends before it wrote all it might have.
+const SPAN_BYTES: u64 = 2 * 1024;
+
+impl Export {
+    /// Begins an export of everything held. The counters in it are those of this moment.
+    pub fn begin(
+        format: &Format,
+        store: &Store,
+        exported_at: UnixNanos,
+    ) -> Result<Self, ExportError> {
+        let traces = (TraceKey(0), store.next_key());
+        Self::begin_scope(format, store, exported_at, (Scope::Everything, traces))
+    }
+
+    /// Begins an export of one trace. The counters in it are those of the whole capture.
+    pub fn begin_trace(
+        format: &Format,
+        store: &Store,
+        exported_at: UnixNanos,
+        key: TraceKey,
+    ) -> Result<Self, ExportError> {
+        store.trace(key).ok_or(ExportError::Evicted)?;
+        let traces = (key, TraceKey(key.0.saturating_add(1)));
+        Self::begin_scope(format, store, exported_at, (Scope::OneTrace, traces))
+    }
+
+    fn begin_scope(
+        format: &Format,
+        store: &Store,
+        exported_at: UnixNanos,
+        (scope, (next, end)): (Scope, (TraceKey, TraceKey)),
+    ) -> Result<Self, ExportError> {
+        let mut buffer = Vec::with_capacity(BUFFER_BYTES * 2);
+        format.layout.begin(&mut buffer, store, exported_at)?;
+        Ok(Self {
+            layout: format.layout,
+            scope,
+            next,
+            end,
+            current: None,
+            buffer,
+            written: Written::default(),
+            is_done: false,
+        })
+    }
+
+    /// Writes on: at most so many spans (a trace counts as one more), fewer if they are large.
+    /// After an error the file is no export.
+    pub fn step(
+        &mut self,
+        store: &Store,
+        out: &mut dyn Write,
+        n_spans_max: usize,
+    ) -> Result<Progress, ExportError> {
+        let mut n_left = u64::try_from(n_spans_max).unwrap_or(u64::MAX).max(1);
+        let bytes_max = n_left.saturating_mul(SPAN_BYTES);
+        let bytes_before = self.written.n_bytes;
+        while n_left > 0 && !self.is_done {
+            self.advance(store)?;
+            n_left -= 1;
+            if self.buffer.len() >= BUFFER_BYTES {
+                self.flush(out)?;
+            }
+            if self.written.n_bytes - bytes_before > bytes_max {
+                break;
+            }
+        }
+        self.flush(out)?;
+        Ok(if self.is_done {
+            Progress::Done(self.written)
+        } else {
+            Progress::Working(self.written)
+        })
+    }
+
+    /// Writes the next piece: the head of a trace, a span, or the end.
+    fn advance(&mut self, store: &Store) -> io::Result<()> {
+        let Some(current) = self.current else {
+            return self.advance_trace(store);
+        };
+        let trace = store.trace(current.key);
+        let span = trace.and_then(|trace| {
+            let is_left = current.next_span < current.n_spans;
+            let span = is_left.then(|| trace.span(SpanIndex(current.next_span)))??;
+            Some((trace, span))
+        });
+        let Some((trace, span)) = span else {
+            self.written.n_cut += u64::from(current.next_span < current.n_spans);
+            self.current = None;
+            return self.layout.end_trace(&mut self.buffer);
+        };
+        self.separate(current.next_span == 0);
+        self.layout
+            .span(&mut self.buffer, trace, SpanIndex(current.next_span), span)?;
+        self.written.n_spans += 1;
+        self.current = Some(Current {
+            next_span: current.next_span + 1,
+            ..current
+        });
+        Ok(())
+    }
+
+    fn advance_trace(&mut self, store: &Store) -> io::Result<()> {
+        let next = store.trace_from(self.next);
+        let Some(trace) = next.filter(|trace| trace.key() < self.end) else {
+            self.is_done = true;
+            return self.layout.end(&mut self.buffer, store, self.scope);
+        };
+        self.separate(self.written.n_traces == 0);
+        self.layout.begin_trace(&mut self.buffer, trace)?;
+        self.written.n_traces += 1;
+        self.next = TraceKey(trace.key().0.saturating_add(1));
+        self.current = Some(Current {
+            key: trace.key(),
+            next_span: 0,
+            n_spans: u32::try_from(trace.n_spans()).unwrap_or(u32::MAX),
+        });
+        Ok(())
+    }
+
+    fn separate(&mut self, is_first: bool) {
+        let separator: &[u8] = if is_first { b"\n" } else { b",\n" };
+        self.buffer.extend_from_slice(separator);
+    }
+
+    fn flush(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.buffer)?;
+        self.written.n_bytes += u64::try_from(self.buffer.len()).unwrap_or(u64::MAX);
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn finish(mut self, store: &Store, out: &mut dyn Write) -> Result<Written, ExportError> {
+        loop {
+            if let Progress::Done(written) = self.step(store, out, usize::MAX)? {
+                return Ok(written);
+            }
+        }
+    }
+}
+
+/// Writes everything held, at once.
+pub fn write_all(
+    format: &Format,
+    store: &Store,
+    exported_at: UnixNanos,
+    out: &mut dyn Write,
+) -> Result<Written, ExportError> {
+    Export::begin(format, store, exported_at)?.finish(store, out)
+}
+
+/// Writes one trace, at once.
+pub fn write_trace(
+    format: &Format,
+    store: &Store,
+    exported_at: UnixNanos,
+    key: TraceKey,
+    out: &mut dyn Write,
+) -> Result<Written, ExportError> {
+    Export::begin_trace(format, store, exported_at, key)?.finish(store, out)
+}

@@ -1,0 +1,179 @@
+//! The format `json`: everything that was captured, so that opening it shows the same.
+//!
+//! ```text
+//! {"format":"modtrace","version":1,"captured_by":"…","exported_at":"…",
+//! "counters":{…},
+//! "traces":[
+//! {"trace_id":"…","root":"…",…,"spans":[
+//! {"span_id":"…",…},
+//! {"span_id":"…",…}
+//! ],"logs":[]}
+//! ],
+//! "logs":[],
+//! "requests":[
+//! {"at":…,…}
+//! ],
+//! "findings":[]}
+//! ```
+//!
+//! One line for each trace and each span, so that exports can be compared line by line.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::span::{DisplayJson, SpanJson};
+use super::summary::TraceSummary;
+use super::text::write_json;
+use super::{Layout, Scope};
+use crate::ingest::RequestRecord;
+use crate::store::{SpanIndex, Store, TraceEntry, TraceKey};
+use crate::trace::{Span, TraceId, UnixNanos};
+
+/// The name in the member `format`.
+pub(super) const FORMAT: &str = "modtrace";
+/// The version this program writes, and the newest it reads.
+pub(super) const VERSION: u64 = 1;
+
+/// Writes the format `json`.
+#[derive(Debug)]
+pub(super) struct Json;
+
+impl Layout for Json {
+    fn begin(&self, out: &mut Vec<u8>, store: &Store, exported_at: UnixNanos) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Head {
+            format: &'static str,
+            version: u64,
+            captured_by: &'static str,
+            exported_at: DisplayJson<UnixNanos>,
+        }
+        let head = Head {
+            format: FORMAT,
+            version: VERSION,
+            captured_by: concat!("modtrace-tui ", env!("CARGO_PKG_VERSION")),
+            exported_at: DisplayJson(exported_at),
+        };
+        write_open(out, &head)?;
+        out.extend_from_slice(b",\n\"counters\":");
+        write_json(out, store.counters())?;
+        out.extend_from_slice(b",\n\"traces\":[");
+        Ok(())
+    }
+
+    fn begin_trace(&self, out: &mut Vec<u8>, trace: &TraceEntry) -> io::Result<()> {
+        #[derive(Serialize)]
+        struct Head<'a> {
+            trace_id: DisplayJson<TraceId>,
+            #[serde(flatten)]
+            summary: TraceSummary<'a>,
+        }
+        let head = Head {
+            trace_id: DisplayJson(trace.trace_id()),
+            summary: TraceSummary::new(trace),
+        };
+        write_open(out, &head)?;
+        out.extend_from_slice(b",\"spans\":[");
+        Ok(())
+    }
+
+    fn span(
+        &self,
+        out: &mut Vec<u8>,
+        _: &TraceEntry,
+        _: SpanIndex,
+        span: Span<'_>,
+    ) -> io::Result<()> {
+        write_json(out, &SpanJson(span))
+    }
+
+    fn end_trace(&self, out: &mut Vec<u8>) -> io::Result<()> {
+        out.extend_from_slice(b"\n],\"logs\":[]}");
+        Ok(())
+    }
+
+    fn end(&self, out: &mut Vec<u8>, store: &Store, scope: Scope) -> io::Result<()> {
+        out.extend_from_slice(b"\n],\n\"logs\":[],\n\"requests\":[");
+        let requests = match scope {
+            Scope::Everything => Some(store.requests()),
+            Scope::OneTrace => None,
+        };
+        for (place, request) in requests.into_iter().flatten().enumerate() {
+            out.extend_from_slice(if place == 0 { b"\n" } else { b",\n" });
+            write_json(out, &RequestJson::new(request))?;
+        }
+        out.extend_from_slice(b"\n],\n\"findings\":[]}\n");
+        Ok(())
+    }
+}
+
+/// Writes an object without its closing brace, so that members can follow.
+fn write_open(out: &mut Vec<u8>, object: &impl Serialize) -> io::Result<()> {
+    write_json(out, object)?;
+    out.pop();
+    Ok(())
+}
+
+/// A trace as it stands in an export, without what is around it: for the clipboard.
+///
+/// # Errors
+/// When the trace is no longer held.
+pub fn trace_json(store: &Store, key: TraceKey) -> Result<String, super::ExportError> {
+    let trace = store.trace(key).ok_or(super::ExportError::Evicted)?;
+    let mut out = Vec::new();
+    Json.begin_trace(&mut out, trace)?;
+    for (index, span) in trace.spans() {
+        out.extend_from_slice(if index.0 == 0 { b"\n" } else { b",\n" });
+        Json.span(&mut out, trace, index, span)?;
+    }
+    Json.end_trace(&mut out)?;
+    Ok(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// A request in the log of requests.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RequestJson<'a> {
+    at: i64,
+    method: std::borrow::Cow<'a, str>,
+    path: std::borrow::Cow<'a, str>,
+    status: u16,
+    bytes: u64,
+    client: std::borrow::Cow<'a, str>,
+    #[serde(default)]
+    via: std::borrow::Cow<'a, str>,
+    #[serde(default)]
+    note: std::borrow::Cow<'a, str>,
+}
+
+impl<'a> RequestJson<'a> {
+    fn new(request: &'a RequestRecord) -> Self {
+        Self {
+            at: request.at.0,
+            method: (&*request.method).into(),
+            path: (&*request.path).into(),
+            status: request.status,
+            bytes: request.bytes,
+            client: (&*request.client).into(),
+            via: request.via.to_string().into(),
+            note: (&*request.note).into(),
+        }
+    }
+
+    /// The record again. What only counting needs is not in an export, and not needed: restored
+    /// requests are not counted.
+    pub(super) fn into_record(self) -> RequestRecord {
+        RequestRecord {
+            at: UnixNanos(self.at),
+            via: self.via.parse().unwrap_or(crate::trace::Via::File),
+            method: self.method.into(),
+            path: self.path.into(),
+            endpoint: Box::default(),
+            class: crate::ingest::RequestClass::Other,
+            status: self.status,
+            bytes: self.bytes,
+            client: self.client.into(),
+            note: self.note.into(),
+            announced_chunks: 0,
+        }
+    }
+}

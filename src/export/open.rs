@@ -1,0 +1,316 @@
+//! Reading an export back: ours, or the array of v0.4 spans that agents exchange. Streamed, so that
+//! a file larger than the budget shows its newest traces. Files come from strangers: what is wrong
+//! in one is told with its place, and what came before it is kept.
+
+mod file;
+mod number;
+mod span;
+mod trace;
+mod value;
+
+use std::collections::VecDeque;
+use std::io::{self, BufReader, Read};
+
+use serde::de::DeserializeSeed as _;
+use serde_json::error::Category;
+
+use super::json::VERSION;
+use crate::ingest::{Received, RequestRecord};
+use crate::store::{Arrival, Counters, Store};
+use crate::trace::{ChunkBuilder, Now, TraceId, TracerInfo, TracerPayload, Via};
+
+/// What a file brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Its traces and spans.
+    pub kept: Kept,
+    /// What was left out, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// How much of a file came into the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Traces; chunks, in a file of chunks.
+    pub n_traces: u64,
+    /// Spans.
+    pub n_spans: u64,
+}
+
+impl std::fmt::Display for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.n_traces, self.n_spans) {
+            (0, _) => f.write_str("Nothing came before it"),
+            (1, 1) => f.write_str("What came before it is kept: 1 trace, 1 span"),
+            (1, spans) => write!(f, "What came before it is kept: 1 trace, {spans} spans"),
+            (traces, spans) => {
+                write!(
+                    f,
+                    "What came before it is kept: {traces} traces, {spans} spans"
+                )
+            }
+        }
+    }
+}
+
+/// Why a file could not be opened, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The bytes did not come.
+    #[error("The file could not be read: {0}.")]
+    Io(#[from] io::Error),
+    /// No JSON at all.
+    #[error(
+        "This is not JSON: {message}. Files to open are written by `modtrace-tui --export FILE`, or hold an array of v0.4 spans."
+    )]
+    NotJson {
+        /// What the JSON reader says.
+        message: String,
+    },
+    /// JSON, but something else.
+    #[error(
+        "This JSON is no capture: {found}. Files to open are written by `modtrace-tui --export FILE`, or hold an array of v0.4 spans."
+    )]
+    OtherFormat {
+        /// What it is instead.
+        found: String,
+    },
+    /// Ours, but of a newer program.
+    #[error(
+        "The file has version {version} of the format; this program reads up to {VERSION}. Update modtrace-tui."
+    )]
+    NewerVersion {
+        /// The version it names.
+        version: u64,
+    },
+    /// The end is missing.
+    #[error(
+        "The file ends in the middle, at line {line}, column {column}. {kept}. Was the export interrupted?"
+    )]
+    Truncated {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What came before.
+        kept: Kept,
+    },
+    /// Something in it is wrong.
+    #[error("The file is damaged{place}: {message}. {kept}. Export it again, or mend that place.")]
+    Damaged {
+        /// Where: ` in trace 3, span 17`.
+        place: String,
+        /// What, with line and column.
+        message: String,
+        /// What came before.
+        kept: Kept,
+    },
+}
+
+/// Reads a file into the store. After an error what came before it is there, and counted.
+pub fn open(reader: impl Read, store: &mut Store, now: Now) -> Result<Opened, OpenError> {
+    let mut reading = Reading::new(store, now);
+    let mut json = serde_json::Deserializer::from_reader(BufReader::new(reader));
+    // Lists and maps are bounded by the seeds themselves, and what is skipped is skipped without
+    // recursion; the reader's own limit would refuse what an export may hold.
+    json.disable_recursion_limit();
+    let read = file::FileSeed(&mut reading).deserialize(&mut json);
+    let read = read.and_then(|()| json.end());
+    let failed = read.err().map(|error| reading.failure(&error));
+    reading.finish();
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(Opened {
+            kept: reading.kept,
+            warnings: reading.warnings(),
+        }),
+    }
+}
+
+/// A file that is being read.
+struct Reading<'s> {
+    store: &'s mut Store,
+    now: Now,
+    builder: ChunkBuilder,
+    shape: Shape,
+    trace: TraceSoFar,
+    counters: Option<Counters>,
+    requests: VecDeque<RequestRecord>,
+    kept: Kept,
+    place: Place,
+    n_ignored: u64,
+    refused: Option<OpenError>,
+}
+
+/// What the file turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Unknown,
+    Modtrace,
+    Chunks,
+}
+
+/// What is known of the trace that is being read, beside its spans.
+#[derive(Default)]
+struct TraceSoFar {
+    id: Option<TraceId>,
+    arrivals: Vec<Arrival>,
+    tracer: TracerInfo,
+}
+
+/// Where the reader is, counted from 1; 0 is nowhere.
+#[derive(Clone, Copy, Default)]
+struct Place {
+    trace: u64,
+    span: u64,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.trace, self.span) {
+            (0, _) => Ok(()),
+            (trace, 0) => write!(f, " in trace {trace}"),
+            (trace, span) => write!(f, " in trace {trace}, span {span}"),
+        }
+    }
+}
+
+impl<'s> Reading<'s> {
+    fn new(store: &'s mut Store, now: Now) -> Self {
+        Self {
+            store,
+            now,
+            builder: ChunkBuilder::default(),
+            shape: Shape::Unknown,
+            trace: TraceSoFar::default(),
+            counters: None,
+            requests: VecDeque::new(),
+            kept: Kept::default(),
+            place: Place::default(),
+            n_ignored: 0,
+            refused: None,
+        }
+    }
+
+    fn begin_trace(&mut self, number: u64) {
+        self.builder.reset(usize::MAX);
+        self.trace = TraceSoFar::default();
+        self.place = Place {
+            trace: number,
+            span: 0,
+        };
+    }
+
+    /// Hands the trace, or as much of it as was read, to the store.
+    fn finish_trace(&mut self) {
+        let trace = std::mem::take(&mut self.trace);
+        let n_spans = match (self.shape, trace.id) {
+            (Shape::Chunks, _) => self.insert_chunks(),
+            (_, Some(id)) => self.restore_trace(id, trace),
+            (_, None) => 0,
+        };
+        self.kept.n_traces += u64::from(n_spans > 0);
+        self.kept.n_spans += n_spans;
+        self.place = Place::default();
+    }
+
+    fn restore_trace(&mut self, id: TraceId, trace: TraceSoFar) -> u64 {
+        let Some(chunk) = self.builder.finish_as(id.low()) else {
+            return 0;
+        };
+        let n_spans = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        self.store.restore(id, chunk, &trace.arrivals, trace.tracer);
+        n_spans
+    }
+
+    fn insert_chunks(&mut self) -> u64 {
+        let payload = TracerPayload {
+            tracer: TracerInfo::default(),
+            chunks: self.builder.finish(),
+            n_chunks: 1,
+        };
+        let n_spans = u64::try_from(payload.n_spans()).unwrap_or(u64::MAX);
+        let received = Received {
+            at: self.now.wall,
+            via: Via::File,
+            payload,
+            client_dropped_p0_traces: 0,
+            client_dropped_p0_spans: 0,
+        };
+        self.store.insert(received, self.now);
+        n_spans
+    }
+
+    /// Puts back what belongs to the whole capture.
+    fn finish(&mut self) {
+        if let Some(counters) = self.counters.take() {
+            self.store.restore_counters(&counters);
+        }
+        self.store
+            .restore_requests(std::mem::take(&mut self.requests));
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let ignored = (self.n_ignored > 0).then(|| {
+            format!(
+                "{} members of spans are not known to this version and were left out.",
+                self.n_ignored
+            )
+        });
+        ignored.into_iter().collect()
+    }
+
+    /// What to say of an error; keeps the part of a trace that was read before it.
+    fn failure(&mut self, error: &serde_json::Error) -> OpenError {
+        let place = self.place.to_string();
+        if self.place.span > 0 {
+            self.builder.abandon_span();
+        }
+        if self.place.trace > 0 {
+            self.finish_trace();
+        }
+        if let Some(refused) = self.refused.take() {
+            return refused;
+        }
+        let kept = self.kept;
+        let message = told(error);
+        let is_known = self.shape == Shape::Modtrace || kept.n_spans > 0;
+        match error.classify() {
+            Category::Io => io::Error::new(
+                error.io_error_kind().unwrap_or(io::ErrorKind::Other),
+                message,
+            )
+            .into(),
+            Category::Eof => OpenError::Truncated {
+                line: error.line(),
+                column: error.column(),
+                kept,
+            },
+            Category::Syntax if !is_known => OpenError::NotJson { message },
+            Category::Data if !is_known => OpenError::OtherFormat { found: message },
+            Category::Syntax | Category::Data => OpenError::Damaged {
+                place,
+                message,
+                kept,
+            },
+        }
+    }
+}
+
+/// An error in a line that is safe to print: it may quote the file.
+fn told(error: &serde_json::Error) -> String {
+    const CHARS_MAX: usize = 240;
+    let safe = |char| {
+        if super::text::is_harmful(char) {
+            '\u{fffd}'
+        } else {
+            char
+        }
+    };
+    let text = error.to_string();
+    let told: String = text.chars().take(CHARS_MAX).map(safe).collect();
+    if told.chars().count() < text.chars().count() {
+        return format!("{told}… at line {} column {}", error.line(), error.column());
+    }
+    told
+}

@@ -1,0 +1,90 @@
+//! A trace of our format: its id, how it came, its spans. What follows from the spans is computed
+//! again, not read.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Unexpected, Visitor};
+
+use super::Reading;
+use super::number::AnyTraceId;
+use super::span::SpansSeed;
+use crate::export::summary::TracerJson;
+use crate::store::Arrival;
+use crate::trace::UnixNanos;
+
+/// Reads a trace; the caller begins and finishes it.
+pub(super) struct TraceSeed<'r, 's>(pub(super) &'r mut Reading<'s>);
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Member {
+    TraceId,
+    Arrivals,
+    Tracer,
+    Spans,
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct ArrivalJson<'a> {
+    at: i64,
+    via: std::borrow::Cow<'a, str>,
+    spans: u32,
+}
+
+impl ArrivalJson<'_> {
+    fn into_arrival<E: Error>(self) -> Result<Arrival, E> {
+        let unknown = |_| E::invalid_value(Unexpected::Str(&self.via), &"a way for spans to come");
+        Ok(Arrival {
+            at: UnixNanos(self.at),
+            via: self.via.parse().map_err(unknown)?,
+            n_spans: self.spans,
+        })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for TraceSeed<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for TraceSeed<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a trace")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let reading = self.0;
+        while let Some(member) = map.next_key()? {
+            match member {
+                Member::TraceId => {
+                    reading.trace.id = Some(map.next_value::<AnyTraceId>()?.whole());
+                }
+                Member::Arrivals => {
+                    let arrivals: Vec<ArrivalJson<'_>> = map.next_value()?;
+                    let arrivals = arrivals.into_iter().map(ArrivalJson::into_arrival);
+                    reading.trace.arrivals = arrivals.collect::<Result<_, _>>()?;
+                }
+                Member::Tracer => {
+                    let tracer: Option<TracerJson<'_>> = map.next_value()?;
+                    reading.trace.tracer = tracer.map(TracerJson::into_tracer).unwrap_or_default();
+                }
+                Member::Spans => map.next_value_seed(SpansSeed(reading))?,
+                Member::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        match reading.trace.id {
+            Some(_) => Ok(()),
+            None => Err(A::Error::missing_field("trace_id")),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The counters: names that the header, the headless summary and exports share.
+
+use super::super::Counters;
+
+/// In the order in which they are documented.
+const NAMES: &str = "payloads_received payloads_refused bytes_received chunks_received \
+    spans_received spans_shown spans_evicted chunks_undecodable spans_duplicate traces_open \
+    traces_complete traces_evicted logs_received logs_joined logs_unjoined logs_dropped \
+    relay_messages relay_lost client_dropped_p0_traces client_dropped_p0_spans \
+    client_unsent_traces forwarded_payloads forwarded_spans forward_failed forward_dropped \
+    requests_by_endpoint traces_by_verdict";
+
+#[test]
+fn counters_are_written_under_their_names_in_their_order() {
+    let json = serde_json::to_value(Counters::default()).unwrap();
+    let names: Vec<_> = json
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        names.join(" "),
+        NAMES.split_whitespace().collect::<Vec<_>>().join(" ")
+    );
+}
+
+#[test]
+fn counters_come_back_and_add_up_without_running_over() {
+    let mut counters = Counters {
+        spans_received: u64::MAX,
+        chunks_received: 2,
+        ..Counters::default()
+    };
+    counters.requests_by_endpoint.insert("/info".into(), 3);
+    let json = serde_json::to_string(&counters).unwrap();
+    assert_eq!(serde_json::from_str::<Counters>(&json).unwrap(), counters);
+    counters.add(&counters.clone());
+    assert_eq!(
+        (counters.spans_received, counters.chunks_received),
+        (u64::MAX, 4)
+    );
+    assert_eq!(counters.requests_by_endpoint["/info"], 6);
+    assert_eq!(counters.largest(), u64::MAX);
+}
