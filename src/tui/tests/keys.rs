@@ -393,9 +393,9 @@ fn what_is_looked_at_is_evicted_last() {
 #[test]
 fn spans_restored_before_the_first_frame_are_listed() {
     let mut seat = Seat::new(80, 24);
-    let chunks = vec![chunk(1, &[root(1, "GET /restored", 5)])];
-    let store = seat.app.store_mut();
-    store.restore(chunks, Vec::new(), crate::trace::TracerInfo::default());
+    let chunk = chunk(1, &[root(1, "GET /restored", 5)]);
+    let (id, tracer) = (chunk.trace_id(), crate::trace::TracerInfo::default());
+    seat.app.store_mut().restore(id, chunk, &[], tracer);
     seat.draw();
     assert!(seat.selected_row().contains("GET /restored"));
 }
