@@ -1,3 +1,5 @@
+//! Every width of every kind of value, and what is cut short.
+
 use super::*;
 
 #[track_caller]

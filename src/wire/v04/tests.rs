@@ -1,3 +1,5 @@
+//! v0.4 bytes to spans.
+
 use serde_json::{Value as Json, json};
 
 use super::*;

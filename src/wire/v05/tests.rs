@@ -1,3 +1,5 @@
+//! v0.5 bytes to spans.
+
 use serde_json::{Value as Json, json};
 
 use super::*;
