@@ -181,6 +181,7 @@ impl App {
     fn section(&self) -> Section {
         match (&self.overlay, self.view, self.focus) {
             (Some(Overlay::Export), ..) => Section::Export,
+            (Some(Overlay::Filter(..)), ..) => Section::Filter,
             (Some(Overlay::Span), ..) | (_, View::Traces | View::Trace, Pane::Span) => {
                 Section::Span
             }

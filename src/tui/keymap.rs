@@ -20,6 +20,7 @@ pub(crate) enum Section {
     Waterfall,
     Span,
     Export,
+    Filter,
 }
 
 impl Section {
@@ -32,6 +33,7 @@ impl Section {
             Self::Waterfall => "Waterfall",
             Self::Span => "Span",
             Self::Export => "Export",
+            Self::Filter => "Filter",
         }
     }
 }
@@ -114,11 +116,12 @@ impl Keymap {
             _ => event.modifiers,
         };
         let own = self.actions.get(&(section, event.code, modifiers));
-        let everywhere = || {
-            self.actions
-                .get(&(Section::Everywhere, event.code, modifiers))
-        };
-        own.or_else(everywhere).copied()
+        if section == Section::Filter {
+            // What means nothing here is written.
+            return own.copied();
+        }
+        let everywhere = (Section::Everywhere, event.code, modifiers);
+        own.or_else(|| self.actions.get(&everywhere)).copied()
     }
 
     /// The footer of a pane: its own keys, then those that work everywhere.
@@ -144,7 +147,7 @@ impl Keymap {
 
     fn everywhere(&self, section: Section) -> impl Iterator<Item = &Row> {
         let rows = self.rows_of(Section::Everywhere);
-        rows.filter(move |_| section != Section::Export)
+        rows.filter(move |_| !matches!(section, Section::Export | Section::Filter))
     }
 }
 
