@@ -52,6 +52,8 @@ pub enum Mouse {
 pub struct Listening {
     /// The address that is bound, `http://127.0.0.1:8126`, without the token.
     pub url: Option<String>,
+    /// Under which the app reaches us, where that is another address: a tunnel's.
+    pub app_url: Option<String>,
     /// The unix socket.
     pub uds: Option<String>,
     /// Whether paths begin with a token. The token itself is never shown.
