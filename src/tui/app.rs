@@ -187,6 +187,10 @@ impl App {
             (Some(Overlay::Span), ..) | (_, View::Traces | View::Trace, Pane::Span) => {
                 Section::Span
             }
+            (_, View::Connect, _) if self.store.n_traces() > 0 => Section::Connected,
+            (_, View::Connect, _) if !self.options.listening.opened_files.is_empty() => {
+                Section::Files
+            }
             (_, View::Connect, _) => Section::Connect,
             (_, _, Pane::List) => Section::List,
             (_, _, Pane::Waterfall) => Section::Waterfall,

@@ -157,8 +157,8 @@ fn what_strangers_write_does_not_move_the_columns() {
         "e\u{301}e\u{301}e\u{301}",
     ];
     let mut seat = Seat::new(80, 24);
-    let named = |(id, name): (u64, &&str)| chunk(id, &[root(id, name, 5)]);
-    seat.receive((1..).zip(&names).map(named).collect());
+    let trace = |(id, name): (u64, &&str)| chunk(id, &[root(id, name, 5)]);
+    seat.receive((1..).zip(&names).map(trace).collect());
     let buffer = seat.buffer();
     for row in 3..3 + 6 {
         let cell = |column: u16| buffer.cell((column, row)).unwrap().symbol();
