@@ -52,6 +52,8 @@ pub enum Mouse {
 pub struct Listening {
     /// The address that is bound, `http://127.0.0.1:8126`, without the token.
     pub url: Option<String>,
+    /// Under which the app reaches us, where that is another address: a tunnel's.
+    pub app_url: Option<String>,
     /// The unix socket.
     pub uds: Option<String>,
     /// Whether paths begin with a token. The token itself is never shown.
@@ -181,8 +183,13 @@ impl App {
     fn section(&self) -> Section {
         match (&self.overlay, self.view, self.focus) {
             (Some(Overlay::Export), ..) => Section::Export,
+            (Some(Overlay::Filter(..)), ..) => Section::Filter,
             (Some(Overlay::Span), ..) | (_, View::Traces | View::Trace, Pane::Span) => {
                 Section::Span
+            }
+            (_, View::Connect, _) if self.store.n_traces() > 0 => Section::Connected,
+            (_, View::Connect, _) if !self.options.listening.opened_files.is_empty() => {
+                Section::Files
             }
             (_, View::Connect, _) => Section::Connect,
             (_, _, Pane::List) => Section::List,

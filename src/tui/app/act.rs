@@ -24,7 +24,8 @@ impl App {
             _ => match self.overlay {
                 Some(Overlay::Help(scroll)) => self.act_on_help(action, scroll),
                 Some(Overlay::Span) => return self.act_on_details(action),
-                Some(Overlay::Export | Overlay::Filter(..)) => {}
+                Some(Overlay::Filter(pane, _)) => return self.give(pane, action),
+                Some(Overlay::Export) => {}
                 None => return self.act_on_panes(action),
             },
         }

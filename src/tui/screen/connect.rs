@@ -13,10 +13,8 @@ use crate::tui::widget::{Border, draw_border, put};
 
 /// The line that points a tracer at us.
 pub(crate) fn line_to_set(listening: &Listening) -> Option<String> {
-    let url = listening
-        .url
-        .as_deref()
-        .map(|url| url.trim_end_matches('/'))?;
+    let url = listening.app_url.as_ref().or(listening.url.as_ref())?;
+    let url = url.trim_end_matches('/');
     let token = if listening.token_set { "/TOKEN" } else { "" };
     Some(format!("export DD_TRACE_AGENT_URL={url}{token}"))
 }

@@ -88,7 +88,7 @@ impl TraceList {
             self.top = self.newest_seen;
         }
         let is_gone = self.selected.is_none_or(|key| self.row_of(key).is_none());
-        if is_gone && !self.is_searching() {
+        if is_gone && !self.is_searching() && !self.keys().is_empty() {
             let row = self.selected.map_or(0, |key| self.row_near(key));
             self.selected = self.key_at(row);
         }

@@ -1,7 +1,7 @@
 //! Keys and what they lead to.
 
 use super::fixture::{SpanSpec, at, chunk, payload, record, root, story};
-use super::terminal::Seat;
+use super::terminal::{Seat, options};
 use crate::ingest::{Inbound, Request, RequestRecord};
 use crate::store::TraceKey;
 use crate::tui::message::{Effect, ExportFormat, ExportScope, Message};
@@ -231,6 +231,11 @@ fn copying_asks_for_the_clipboard() {
     let mut seat = Seat::new(80, 24);
     let line = "export DD_TRACE_AGENT_URL=http://127.0.0.1:8126".to_owned();
     assert_eq!(seat.keys("y"), [Effect::Copy(line)]);
+    let mut options = options();
+    options.listening.app_url = Some("https://me.example/".into());
+    options.listening.token_set = true;
+    let line = "export DD_TRACE_AGENT_URL=https://me.example/TOKEN".to_owned();
+    assert_eq!(Seat::with(80, 24, options).keys("y"), [Effect::Copy(line)]);
 }
 
 #[test]

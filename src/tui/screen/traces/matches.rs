@@ -85,7 +85,19 @@ impl Matches {
         let n_evicted = store.counters().traces_evicted;
         if self.n_evicted != n_evicted {
             self.n_evicted = n_evicted;
-            self.keys.retain(|key| store.trace(*key).is_some());
+            self.forget_evicted(store);
+        }
+    }
+
+    /// Mostly the oldest go; the whole list is looked through only if others went as well.
+    fn forget_evicted(&mut self, store: &Store) {
+        let is_gone = |key: &TraceKey| store.trace(*key).is_none();
+        while self.keys.front().is_some_and(is_gone) {
+            self.keys.pop_front();
+        }
+        let is_whole = self.filter.is_empty() && self.keys.len() == store.n_traces();
+        if !is_whole {
+            self.keys.retain(|key| !is_gone(key));
         }
     }
 
