@@ -121,6 +121,10 @@ impl<'a> Decoder<'a, '_> {
 
     /// A number with its type, or nil.
     pub(super) fn number(&mut self) -> Result<(), DecodeError> {
+        if let Some(float) = self.reader.float() {
+            self.builder.writer().float(float);
+            return Ok(());
+        }
         let start = self.reader.offset();
         let item = self.reader.item()?;
         let mut writer = self.builder.writer();
