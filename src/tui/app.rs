@@ -52,6 +52,8 @@ pub enum Mouse {
 pub struct Listening {
     /// The address that is bound, `http://127.0.0.1:8126`, without the token.
     pub url: Option<String>,
+    /// Under which the app reaches us, where that is another address: a tunnel's.
+    pub app_url: Option<String>,
     /// The unix socket.
     pub uds: Option<String>,
     /// Whether paths begin with a token. The token itself is never shown.
@@ -87,12 +89,12 @@ pub struct App {
     waterfall: WaterfallPane,
     span: SpanPane,
     waterfall_filter: String,
-    /// The trace in the waterfall.
-    shown: Option<TraceKey>,
     /// Since when the view stands still, and how many traces came since.
     paused: Option<(Now, u64)>,
     /// The newest trace that has been counted as new.
     newest: Option<TraceKey>,
+    /// The moment of the last message.
+    now: Now,
     notices: Notices,
     rate: Rate,
     /// How far the help can be scrolled.
@@ -128,7 +130,7 @@ impl App {
             waterfall: WaterfallPane::default(),
             span: SpanPane::default(),
             waterfall_filter: String::new(),
-            shown: None,
+            now: Now::default(),
             paused: None,
             newest,
             notices: Notices::default(),
@@ -143,6 +145,7 @@ impl App {
 
     /// Takes what happened. Returns what is to be done outside.
     pub fn update(&mut self, message: Message, now: Now) -> Effects {
+        self.now = now;
         match message {
             Message::Input(event) => return self.input(&event, now),
             Message::Inbound(inbound) => self.inbound(inbound, now),
@@ -155,7 +158,8 @@ impl App {
 
     /// Whether the screen no longer shows how things stand.
     pub fn is_dirty(&self) -> bool {
-        self.is_dirty || (self.flow() == Flow::Live && self.list.is_searching())
+        let has_more = || self.list.is_searching() || self.waterfall.is_behind();
+        self.is_dirty || (self.flow() == Flow::Live && has_more())
     }
 
     /// What was captured.
@@ -179,8 +183,13 @@ impl App {
     fn section(&self) -> Section {
         match (&self.overlay, self.view, self.focus) {
             (Some(Overlay::Export), ..) => Section::Export,
+            (Some(Overlay::Filter(..)), ..) => Section::Filter,
             (Some(Overlay::Span), ..) | (_, View::Traces | View::Trace, Pane::Span) => {
                 Section::Span
+            }
+            (_, View::Connect, _) if self.store.n_traces() > 0 => Section::Connected,
+            (_, View::Connect, _) if !self.options.listening.opened_files.is_empty() => {
+                Section::Files
             }
             (_, View::Connect, _) => Section::Connect,
             (_, _, Pane::List) => Section::List,

@@ -15,11 +15,17 @@ const TABLE: &str = include_str!("../../assets/keymap.toml");
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Section {
     Everywhere,
+    /// Before the first span.
     Connect,
+    /// When spans came, but a key had been pressed before.
+    Connected,
+    /// When only files were read, and no span was in them.
+    Files,
     List,
     Waterfall,
     Span,
     Export,
+    Filter,
 }
 
 impl Section {
@@ -27,11 +33,13 @@ impl Section {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Everywhere => "Everywhere",
-            Self::Connect => "Connect",
+            Self::Connect | Self::Connected => "Connect",
+            Self::Files => "Files",
             Self::List => "Traces",
             Self::Waterfall => "Waterfall",
             Self::Span => "Span",
             Self::Export => "Export",
+            Self::Filter => "Filter",
         }
     }
 }
@@ -114,11 +122,12 @@ impl Keymap {
             _ => event.modifiers,
         };
         let own = self.actions.get(&(section, event.code, modifiers));
-        let everywhere = || {
-            self.actions
-                .get(&(Section::Everywhere, event.code, modifiers))
-        };
-        own.or_else(everywhere).copied()
+        if section == Section::Filter {
+            // What means nothing here is written.
+            return own.copied();
+        }
+        let everywhere = (Section::Everywhere, event.code, modifiers);
+        own.or_else(|| self.actions.get(&everywhere)).copied()
     }
 
     /// The footer of a pane: its own keys, then those that work everywhere.
@@ -144,7 +153,7 @@ impl Keymap {
 
     fn everywhere(&self, section: Section) -> impl Iterator<Item = &Row> {
         let rows = self.rows_of(Section::Everywhere);
-        rows.filter(move |_| section != Section::Export)
+        rows.filter(move |_| !matches!(section, Section::Export | Section::Filter))
     }
 }
 
@@ -254,6 +263,22 @@ mod tests {
         );
         assert_eq!(press(KeyCode::BackTab, shift), Some(Action::PreviousPane));
         assert_eq!(press(KeyCode::Char('h'), KeyModifiers::NONE), None);
+    }
+
+    #[test]
+    fn every_key_of_a_pane_is_in_its_help() {
+        let keymap = Keymap::built_in();
+        for (section, code, _) in keymap.actions.keys() {
+            let hints = Group::ALL.map(|group| keymap.help(*section, group));
+            let KeyCode::Char(char) = code else { continue };
+            let name = char.to_string();
+            let named = |hint: &Hint| hint.keys.iter().any(|key| key.ends_with(&name));
+            let is_space = *char == ' ';
+            assert!(
+                is_space || hints.iter().flatten().any(named),
+                "{char} in {section:?}"
+            );
+        }
     }
 
     #[test]

@@ -47,11 +47,11 @@ fn is_harmless(char: char, glyphs: Glyphs) -> bool {
     }
 }
 
-/// Characters that reorder or hide what stands around them, or take no room of their own.
+/// Characters that reorder or hide what stands around them. Marks that belong to a letter stay.
 fn is_invisible(char: char) -> bool {
     let directs = matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}');
     let hides = matches!(char, '\u{ad}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{180e}');
-    directs || hides || char.width().unwrap_or(0) == 0
+    directs || hides
 }
 
 fn push_visible(shown: &mut String, char: char, glyphs: Glyphs) {
@@ -103,6 +103,8 @@ pub(crate) fn cut(text: &str, n_cells: usize, glyphs: Glyphs) -> Cow<'_, str> {
         }
         kept.push(char);
     }
+    // A selector of emoji style widens the character before it.
+    while width(&kept) >= n_cells && kept.pop().is_some() {}
     kept.push_str(glyphs.ellipsis());
     Cow::Owned(kept)
 }
@@ -268,7 +270,7 @@ mod tests {
             "a\\u{202e}b\\u{200b}",
         );
         check_visible("é", "é", "\\u{e9}");
-        check_visible("e\u{301}", "e\\u{301}", "e\\u{301}");
+        check_visible("e\u{301}", "e\u{301}", "e\\u{301}");
     }
 
     #[test]
@@ -288,6 +290,9 @@ mod tests {
             ("東京都", 4, "東…"),
             ("東京", 0, ""),
             ("東京", 1, "…"),
+            ("❤\u{fe0f}❤\u{fe0f}", 3, "❤\u{fe0f}…"),
+            ("❤\u{fe0f}❤\u{fe0f}", 2, "❤…"),
+            ("e\u{301}e\u{301}e\u{301}", 2, "e\u{301}…"),
         ];
         for (text, n_cells, expected) in cases {
             assert_eq!(cut(text, n_cells, Glyphs::Unicode), expected);

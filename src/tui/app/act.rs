@@ -24,7 +24,8 @@ impl App {
             _ => match self.overlay {
                 Some(Overlay::Help(scroll)) => self.act_on_help(action, scroll),
                 Some(Overlay::Span) => return self.act_on_details(action),
-                Some(Overlay::Export | Overlay::Filter(..)) => {}
+                Some(Overlay::Filter(pane, _)) => return self.give(pane, action),
+                Some(Overlay::Export) => {}
                 None => return self.act_on_panes(action),
             },
         }
@@ -101,9 +102,15 @@ impl App {
         };
         match outcome {
             Outcome::Ignored if action == Action::CopyJson => {
-                return self.shown.map(Effect::CopyTrace).into_iter().collect();
+                return self
+                    .waterfall
+                    .key()
+                    .map(Effect::CopyTrace)
+                    .into_iter()
+                    .collect();
             }
-            Outcome::Handled | Outcome::Ignored => {}
+            Outcome::Ignored => self.say_nothing_found(action),
+            Outcome::Handled => {}
             Outcome::Open(Place::Trace) => {
                 self.view = View::Trace;
                 self.focus = Pane::Waterfall;
@@ -113,6 +120,15 @@ impl App {
         }
         self.show_selected();
         Vec::new()
+    }
+
+    fn say_nothing_found(&mut self, action: Action) {
+        let words = match action {
+            Action::NextError | Action::PreviousError => "No other error here.",
+            Action::NextMatch | Action::PreviousMatch => "No other match here.",
+            _ => return,
+        };
+        self.notices.add(words.to_owned(), self.now);
     }
 
     /// Closes what is on top, then clears the filter, then goes back. Never quits.
@@ -175,7 +191,7 @@ impl App {
     }
 
     fn export_trace(&mut self, format: ExportFormat) -> Effects {
-        match self.shown {
+        match self.waterfall.key() {
             Some(key) => self.export(ExportScope::Trace(key), format),
             None => Vec::new(),
         }

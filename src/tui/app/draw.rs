@@ -8,6 +8,7 @@ use tui_input::Input;
 
 use super::{App, Overlay};
 use crate::trace::Now;
+use crate::tui::action::Action;
 use crate::tui::layout::{Layout, Pane, View, Wanted};
 use crate::tui::screen::header::HeaderFacts;
 use crate::tui::screen::traces::Follow;
@@ -33,6 +34,7 @@ impl App {
             notice_lines: text::cells(notice.len()).max(u16::from(is_writing)),
         };
         self.layout = Layout::new(self.screen, wanted);
+        self.keep_focus_visible();
         let buffer = frame.buffer_mut();
         if !self.layout.one_line.is_empty() {
             let line = header::one_line(&self.store);
@@ -58,6 +60,18 @@ impl App {
         footer::draw(&self.keymap, section, &context, self.layout.footer, buffer);
         self.draw_overlay(buffer, now);
         self.is_dirty = false;
+    }
+
+    /// A pane that has gone with a smaller terminal no longer has the keys.
+    fn keep_focus_visible(&mut self) {
+        let is_gone = self.layout.of(self.focus).is_empty();
+        if !is_gone || self.view == View::Connect || !self.layout.one_line.is_empty() {
+            return;
+        }
+        self.focus = match self.view {
+            View::Trace => Pane::Waterfall,
+            _ => Pane::List,
+        };
     }
 
     /// The newest notice in as many lines as it needs and a terminal of this height can spare.
@@ -95,7 +109,7 @@ impl App {
             self.show_selected();
         }
         let mut held: Vec<_> = self.list.visible().collect();
-        held.extend(self.shown);
+        held.extend(self.waterfall.key());
         self.store.hold(held);
     }
 
@@ -104,14 +118,22 @@ impl App {
     pub(super) fn show_selected(&mut self) {
         if self.view != View::Trace {
             let selected = self.list.selected();
-            if selected != self.shown {
-                self.shown = selected;
+            if selected != self.waterfall.key() {
                 self.waterfall.show(selected);
                 self.waterfall.refresh(&self.store);
+                self.show_error();
             }
         }
-        if let (Some(key), Some(span)) = (self.shown, self.waterfall.selected()) {
+        if let (Some(key), Some(span)) = (self.waterfall.key(), self.waterfall.selected()) {
             self.span.show(key, span);
+        }
+    }
+
+    /// Of a trace with errors, the first below its root is selected at once.
+    fn show_error(&mut self) {
+        let entry = self.waterfall.key().and_then(|key| self.store.trace(key));
+        if entry.is_some_and(crate::store::TraceEntry::is_error) {
+            self.waterfall.update(Action::NextError, &self.store);
         }
     }
 
@@ -132,7 +154,8 @@ impl App {
             _ => Focus::Unfocused,
         };
         let areas = self.layout;
-        if let Some(entry) = self.shown.and_then(|key| self.store.trace(key)) {
+        let shown = self.waterfall.key();
+        if let Some(entry) = shown.and_then(|key| self.store.trace(key)) {
             let room = areas.trace_line.width.saturating_sub(12);
             let line = header::trace_line(entry, &context, room);
             put(buffer, areas.trace_line, 1, &line, self.theme.title_focused);

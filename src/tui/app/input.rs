@@ -7,9 +7,9 @@ use tui_input::{Input, InputRequest};
 
 use super::{App, Mouse, Overlay};
 use crate::trace::Now;
-use crate::tui::action::{Action, Motion};
+use crate::tui::action::Action;
 use crate::tui::layout::{Pane, View};
-use crate::tui::message::{Effect, Effects};
+use crate::tui::message::Effects;
 
 /// Rows the wheel moves at a time.
 const WHEEL_ROWS: i16 = 3;
@@ -36,44 +36,10 @@ impl App {
 
     fn key(&mut self, key: KeyEvent, now: Now) -> Effects {
         self.key_was_pressed = true;
-        if let Some(Overlay::Filter(pane, _)) = &self.overlay {
-            let pane = *pane;
-            return self.filter_key(pane, key);
-        }
         match self.keymap.action(self.section(), key) {
-            Some(action) => self.perform(action, now),
-            None => Vec::new(),
+            Some(action) => return self.perform(action, now),
+            None => self.edit_filter(edit(key)),
         }
-    }
-
-    /// A key while the filter is being written. What is shown follows every letter.
-    fn filter_key(&mut self, pane: Pane, key: KeyEvent) -> Effects {
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let request = match key.code {
-            KeyCode::Char('c') if control => return vec![Effect::Quit],
-            KeyCode::Char('w') if control => InputRequest::DeletePrevWord,
-            KeyCode::Char('u') if control => InputRequest::DeleteLine,
-            KeyCode::Char('k') if control => InputRequest::DeleteTillEnd,
-            KeyCode::Char('a') if control => InputRequest::GoToStart,
-            KeyCode::Char('e') if control => InputRequest::GoToEnd,
-            KeyCode::Char('h') if control => InputRequest::DeletePrevChar,
-            KeyCode::Char(_) if control => return Vec::new(),
-            KeyCode::Char(char) => InputRequest::InsertChar(char),
-            KeyCode::Backspace => InputRequest::DeletePrevChar,
-            KeyCode::Delete => InputRequest::DeleteNextChar,
-            KeyCode::Left => InputRequest::GoToPrevChar,
-            KeyCode::Right => InputRequest::GoToNextChar,
-            KeyCode::Home => InputRequest::GoToStart,
-            KeyCode::End => InputRequest::GoToEnd,
-            KeyCode::Enter | KeyCode::Esc => {
-                self.overlay = None;
-                return Vec::new();
-            }
-            KeyCode::Up => return self.give(pane, Action::Move(Motion::Up)),
-            KeyCode::Down => return self.give(pane, Action::Move(Motion::Down)),
-            _ => return Vec::new(),
-        };
-        self.edit_filter([request]);
         Vec::new()
     }
 
@@ -142,4 +108,25 @@ impl App {
         }
         self.give(pane, action)
     }
+}
+
+/// What a key does to the filter that is being written, after readline.
+fn edit(key: KeyEvent) -> Option<InputRequest> {
+    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+    Some(match key.code {
+        KeyCode::Char('w') if is_control => InputRequest::DeletePrevWord,
+        KeyCode::Char('u') if is_control => InputRequest::DeleteLine,
+        KeyCode::Char('k') if is_control => InputRequest::DeleteTillEnd,
+        KeyCode::Char('a') if is_control => InputRequest::GoToStart,
+        KeyCode::Char('e') if is_control => InputRequest::GoToEnd,
+        KeyCode::Char('h') if is_control => InputRequest::DeletePrevChar,
+        KeyCode::Char(char) if !is_control => InputRequest::InsertChar(char),
+        KeyCode::Backspace => InputRequest::DeletePrevChar,
+        KeyCode::Delete => InputRequest::DeleteNextChar,
+        KeyCode::Left => InputRequest::GoToPrevChar,
+        KeyCode::Right => InputRequest::GoToNextChar,
+        KeyCode::Home => InputRequest::GoToStart,
+        KeyCode::End => InputRequest::GoToEnd,
+        _ => return None,
+    })
 }

@@ -13,10 +13,8 @@ use crate::tui::widget::{Border, draw_border, put};
 
 /// The line that points a tracer at us.
 pub(crate) fn line_to_set(listening: &Listening) -> Option<String> {
-    let url = listening
-        .url
-        .as_deref()
-        .map(|url| url.trim_end_matches('/'))?;
+    let url = listening.app_url.as_ref().or(listening.url.as_ref())?;
+    let url = url.trim_end_matches('/');
     let token = if listening.token_set { "/TOKEN" } else { "" };
     Some(format!("export DD_TRACE_AGENT_URL={url}{token}"))
 }
@@ -36,7 +34,11 @@ pub(crate) fn draw(
     let [above, below] =
         Layout::vertical([Constraint::Max(wanted), Constraint::Min(5)]).areas::<2>(area);
     let border = Border {
-        title: "Connect",
+        title: if listening.opened_files.is_empty() {
+            "Connect"
+        } else {
+            "Files"
+        },
         focus: Focus::Focused,
         ..Border::default()
     };

@@ -145,19 +145,19 @@ pub(crate) fn one_line(store: &Store) -> String {
     format!("modtrace-tui {traces}, {n_errors} err{refused}")
 }
 
-/// The line above a trace on the whole screen.
+/// The line above a trace on the whole screen; without its id where room is short.
 pub(crate) fn trace_line(entry: &TraceEntry, context: &ViewContext<'_>, width: u16) -> String {
     let glyphs = context.theme.glyphs;
-    let id = if width >= 96 {
-        entry.trace_id().to_string()
-    } else {
-        text::short_id(entry.trace_id())
+    let id = match width {
+        84.. => format!("{}  ", entry.trace_id()),
+        60..84 => format!("{}  ", text::short_id(entry.trace_id())),
+        _ => String::new(),
     };
     let spans = text::count(u64::try_from(entry.n_spans()).unwrap_or(u64::MAX), "span");
     let title = text::show(super::traces::title(entry), glyphs);
-    let title = text::cut(&title, usize::from(width) / 3, glyphs);
+    let title = text::cut(&title, usize::from(width) * 2 / 5, glyphs);
     let duration = text::duration(entry.duration(), glyphs);
     let badges = super::traces::badges(entry);
-    let line = format!("{id}  {title}  {duration}  {spans}  {badges}");
-    text::cut(&line, usize::from(width), glyphs).into_owned()
+    let line = format!("{id}{title}  {duration}  {spans}  {badges}");
+    text::cut(line.trim_end(), usize::from(width), glyphs).into_owned()
 }

@@ -11,7 +11,7 @@ mod matches;
 mod row;
 mod sampling;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use ratatui::layout::Rect;
 
@@ -21,6 +21,7 @@ use crate::store::{Store, TraceEntry, TraceKey};
 use crate::tui::action::{Action, Motion};
 use crate::tui::message::Effect;
 use matches::Matches;
+use row::TraceRow;
 pub(crate) use row::{badges, title};
 
 /// Whether the selection goes with the newest trace.
@@ -46,6 +47,8 @@ pub(crate) struct TraceList {
     follows: bool,
     /// Where the rows were drawn last.
     rows_area: Rect,
+    /// What they said: a paused view goes on saying it.
+    drawn: HashMap<TraceKey, TraceRow>,
 }
 
 impl Default for TraceList {
@@ -58,6 +61,7 @@ impl Default for TraceList {
             is_on_top: true,
             follows: true,
             rows_area: Rect::default(),
+            drawn: HashMap::new(),
         }
     }
 }
@@ -84,7 +88,7 @@ impl TraceList {
             self.top = self.newest_seen;
         }
         let is_gone = self.selected.is_none_or(|key| self.row_of(key).is_none());
-        if is_gone && !self.is_searching() {
+        if is_gone && !self.is_searching() && !self.keys().is_empty() {
             let row = self.selected.map_or(0, |key| self.row_near(key));
             self.selected = self.key_at(row);
         }
@@ -143,8 +147,8 @@ impl TraceList {
         match action {
             Action::Move(motion) => self.move_by(motion),
             Action::Open if self.selected.is_some() => return Outcome::Open(Place::Trace),
-            Action::NextError => self.find_error(store, Motion::Down),
-            Action::PreviousError => self.find_error(store, Motion::Up),
+            Action::NextError => return self.find_error(store, Motion::Down),
+            Action::PreviousError => return self.find_error(store, Motion::Up),
             Action::Scroll(rows) => self.scroll(rows),
             Action::Click { column, row } => return self.click(column, row),
             Action::Copy => return self.copy(store),
@@ -250,7 +254,7 @@ impl TraceList {
     }
 
     /// Goes to the nearest trace with an error in a direction; past the end it begins anew.
-    fn find_error(&mut self, store: &Store, direction: Motion) {
+    fn find_error(&mut self, store: &Store, direction: Motion) -> Outcome {
         let n_rows = self.n_rows();
         let from = self.selected.map_or(0, |key| self.row_near(key));
         let is_error = |row: &usize| {
@@ -258,12 +262,18 @@ impl TraceList {
             entry.is_some_and(TraceEntry::is_error)
         };
         let found = match direction {
-            Motion::Up => (0..from).rev().chain((from..n_rows).rev()).find(is_error),
-            _ => (from + 1..n_rows).chain(0..=from).find(is_error),
+            Motion::Up => (0..from)
+                .rev()
+                .chain((from + 1..n_rows).rev())
+                .find(is_error),
+            _ => (from + 1..n_rows).chain(0..from).find(is_error),
         };
-        if let Some(row) = found {
-            self.select_row(row);
-        }
+        let Some(row) = found else {
+            return Outcome::Ignored;
+        };
+        self.select_row(row);
+        self.note_position();
+        Outcome::Handled
     }
 
     fn copy(&self, store: &Store) -> Outcome {

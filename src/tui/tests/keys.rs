@@ -1,7 +1,7 @@
 //! Keys and what they lead to.
 
 use super::fixture::{SpanSpec, at, chunk, payload, record, root, story};
-use super::terminal::Seat;
+use super::terminal::{Seat, options};
 use crate::ingest::{Inbound, Request, RequestRecord};
 use crate::store::TraceKey;
 use crate::tui::message::{Effect, ExportFormat, ExportScope, Message};
@@ -231,6 +231,11 @@ fn copying_asks_for_the_clipboard() {
     let mut seat = Seat::new(80, 24);
     let line = "export DD_TRACE_AGENT_URL=http://127.0.0.1:8126".to_owned();
     assert_eq!(seat.keys("y"), [Effect::Copy(line)]);
+    let mut options = options();
+    options.listening.app_url = Some("https://me.example/".into());
+    options.listening.token_set = true;
+    let line = "export DD_TRACE_AGENT_URL=https://me.example/TOKEN".to_owned();
+    assert_eq!(Seat::with(80, 24, options).keys("y"), [Effect::Copy(line)]);
 }
 
 #[test]
@@ -280,4 +285,122 @@ fn an_unchanged_screen_is_not_drawn_again() {
     seat.draw();
     seat.inbound(payload(many(1), at(seat.millis)));
     assert!(seat.app.is_dirty());
+}
+
+#[test]
+fn a_trace_on_the_whole_screen_stays_while_others_come() {
+    let mut seat = seated();
+    seat.keys("<enter>");
+    let before: Vec<String> = seat.lines()[1..22].to_vec();
+    seat.receive(many(20));
+    assert_eq!(seat.lines()[1..22], before);
+    seat.keys("<esc>");
+    assert!(seat.selected_row().contains("POST /v1/generate"));
+    assert!(seat.shows("+20 new above"));
+}
+
+#[test]
+fn a_paused_trace_does_not_grow() {
+    let mut seat = seated();
+    seat.keys("<enter><space>");
+    let child = SpanSpec::under(10, 77, "late.child", 1, 1);
+    seat.receive(vec![chunk(106, &[child])]);
+    assert!(!seat.shows("late.child"));
+    seat.keys("<space>");
+    assert!(seat.shows("late.child"));
+}
+
+#[test]
+fn a_paused_row_says_what_it_said() {
+    let mut seat = seated();
+    seat.keys("j<space>");
+    let before: Vec<String> = seat.lines()[2..22].to_vec();
+    seat.receive(vec![chunk(105, &[SpanSpec::under(6, 78, "late", 1, 1)])]);
+    assert_eq!(seat.lines()[2..22], before);
+    seat.keys("<space>");
+    assert_ne!(seat.lines()[2..22], before);
+}
+
+#[test]
+fn a_pane_that_goes_with_the_terminal_gives_the_keys_back() {
+    let mut seat = Seat::new(120, 36);
+    seat.receive(story());
+    seat.keys("<tab><tab>");
+    seat.resize(80, 24);
+    seat.keys("j");
+    assert!(seat.shows("2/6"), "{}", seat.lines().join("\n"));
+}
+
+#[test]
+fn the_end_of_a_search_is_told() {
+    let mut seat = Seat::new(80, 24);
+    seat.receive(many(3));
+    seat.keys("e");
+    assert!(seat.shows("No other error here."));
+}
+
+#[test]
+fn the_details_lie_on_top_where_they_have_no_pane() {
+    let mut seat = seated();
+    seat.keys("d");
+    assert!(!seat.shows("Traces"));
+    assert!(seat.line_with("close").contains("d close"));
+    seat.keys("d");
+    assert!(seat.shows("─ Traces ─"));
+    seat.keys("<tab><enter>");
+    assert!(
+        !seat.shows("─ Traces ─"),
+        "enter on a leaf shows its details"
+    );
+    seat.keys("<esc>");
+    assert!(seat.shows("─ Traces ─"));
+}
+
+#[test]
+fn one_pane_at_a_time_where_only_one_fits() {
+    let mut seat = Seat::new(60, 15);
+    seat.receive(story());
+    assert!(seat.shows("─ Traces ─"));
+    assert!(!seat.shows("vllm.decode  "));
+    seat.keys("<tab>");
+    assert!(!seat.shows("─ Traces ─"));
+    seat.keys("<esc>");
+    assert!(seat.shows("─ Traces ─"));
+}
+
+#[test]
+fn help_names_only_keys_of_the_pane_and_scrolls() {
+    let mut seat = seated();
+    seat.keys("?");
+    assert!(seat.shows("Help: Traces"));
+    assert!(!seat.shows("fold all"));
+    seat.keys("?<tab>?");
+    assert!(seat.shows("Help: Waterfall"));
+    assert!(!seat.shows("suspend"));
+    seat.keys("G");
+    assert!(seat.shows("suspend"));
+    seat.keys("<esc>");
+    assert!(!seat.shows("Help:"));
+}
+
+#[test]
+fn what_is_looked_at_is_evicted_last() {
+    let mut seat = Seat::with_memory(80, 24, 40_000);
+    seat.receive(story());
+    seat.keys("G");
+    assert!(seat.line_with("│>").contains("187ms"));
+    seat.receive(many(100));
+    assert!(seat.app.store().counters().traces_evicted > 0);
+    assert!(seat.shows("evicted"));
+    assert!(seat.line_with("│>").contains("187ms"));
+}
+
+#[test]
+fn spans_restored_before_the_first_frame_are_listed() {
+    let mut seat = Seat::new(80, 24);
+    let chunks = vec![chunk(1, &[root(1, "GET /restored", 5)])];
+    let store = seat.app.store_mut();
+    store.restore(chunks, Vec::new(), crate::trace::TracerInfo::default());
+    seat.draw();
+    assert!(seat.selected_row().contains("GET /restored"));
 }

@@ -38,8 +38,16 @@ impl Seat {
     }
 
     pub(super) fn with(width: u16, height: u16, options: UiOptions) -> Self {
+        Self::over(Store::new(64 << 20), (width, height), options)
+    }
+
+    pub(super) fn with_memory(width: u16, height: u16, bytes_max: usize) -> Self {
+        Self::over(Store::new(bytes_max), (width, height), options())
+    }
+
+    fn over(store: Store, (width, height): (u16, u16), options: UiOptions) -> Self {
         let mut seat = Self {
-            app: App::new(Store::new(64 << 20), options),
+            app: App::new(store, options),
             terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),
             millis: 7_000,
         };

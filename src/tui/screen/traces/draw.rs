@@ -7,7 +7,8 @@ use ratatui::style::Style;
 use super::TraceList;
 use super::row::{self, TraceRow};
 use crate::store::TraceKey;
-use crate::tui::screen::{Focus, ViewContext};
+use crate::trace::Text;
+use crate::tui::screen::{Flow, Focus, ViewContext};
 use crate::tui::text;
 use crate::tui::widget::{Border, draw_border, fill_style, meter, put};
 
@@ -125,6 +126,7 @@ impl TraceList {
             let words = text::visible(words.into(), theme.glyphs);
             put(buffer, self.rows_area, 2, &words, theme.dim);
         }
+        self.rows(context, &keys);
         self.draw_rows(context, &keys, buffer, focus);
     }
 
@@ -163,6 +165,21 @@ impl TraceList {
         }
     }
 
+    /// What the visible rows say; of a paused view, what they have said before.
+    fn rows(&mut self, context: &ViewContext<'_>, keys: &[TraceKey]) {
+        if context.flow == Flow::Live {
+            self.drawn.clear();
+        }
+        for key in keys {
+            if let Some(entry) = context.store.trace(*key)
+                && !self.drawn.contains_key(key)
+            {
+                let row = TraceRow::of(entry, context.now, context.theme.glyphs);
+                self.drawn.insert(*key, row);
+            }
+        }
+    }
+
     fn draw_rows(
         &self,
         context: &ViewContext<'_>,
@@ -172,12 +189,10 @@ impl TraceList {
     ) {
         let theme = context.theme;
         let columns = Columns::for_width(self.rows_area.width);
-        let rows: Vec<Option<TraceRow<'_>>> = keys
-            .iter()
-            .map(|key| Some(TraceRow::of(context.store.trace(*key)?, context.now)))
-            .collect();
-        let longest = rows.iter().flatten().map(|row| row.duration).max();
-        for ((key, row), y) in keys.iter().zip(&rows).zip(self.rows_area.y..) {
+        let rows = || keys.iter().map(|key| (key, self.drawn.get(key)));
+        let durations = rows().filter_map(|(_, row)| Some(row?.duration));
+        let longest = durations.max().unwrap_or(0);
+        for ((key, row), y) in rows().zip(self.rows_area.y..) {
             let line = Rect {
                 y,
                 height: 1,
@@ -190,21 +205,13 @@ impl TraceList {
                 _ => " ",
             };
             let mut column = put(buffer, line, 0, mark, theme.text) + 1;
-            match row {
-                Some(row) => {
-                    for (text, style) in cells(row, &columns, longest.unwrap_or(0), context) {
-                        column = put(buffer, line, column, &text, style) + 1;
-                    }
+            if let Some(row) = row {
+                for (text, style) in cells(row, &columns, longest, context) {
+                    column = put(buffer, line, column, &text, style) + 1;
                 }
-                None => {
-                    put(
-                        buffer,
-                        line,
-                        column,
-                        "evicted: the memory budget is reached",
-                        theme.dim,
-                    );
-                }
+            } else {
+                let words = "evicted: the memory budget is reached";
+                put(buffer, line, column, words, theme.dim);
             }
             match (is_selected, focus) {
                 (false, _) => {}
@@ -233,12 +240,7 @@ fn draw_heading(buffer: &mut Buffer, line: Rect, columns: &Columns, context: &Vi
     }
 }
 
-fn cells(
-    row: &TraceRow<'_>,
-    columns: &Columns,
-    longest: i64,
-    context: &ViewContext<'_>,
-) -> Vec<Cell> {
+fn cells(row: &TraceRow, columns: &Columns, longest: i64, context: &ViewContext<'_>) -> Vec<Cell> {
     let theme = context.theme;
     let glyphs = theme.glyphs;
     let bar = meter(row.duration, longest, columns.bar, glyphs);
@@ -257,19 +259,20 @@ fn cells(
         ..20 => row.sampling.split(' ').next().unwrap_or(""),
         _ => &row.sampling,
     };
-    let resource = text::show(row.resource, glyphs);
-    let service = text::show(row.service, glyphs);
     let cells = [
         (text::right(&row.age, columns.age, glyphs), theme.dim),
-        (text::left(&resource, columns.resource, glyphs), theme.text),
-        (text::left(&service, columns.service, glyphs), theme.dim),
+        (
+            text::left(&row.resource, columns.resource, glyphs),
+            theme.text,
+        ),
+        (text::left(&row.service, columns.service, glyphs), theme.dim),
         (
             text::right(&row.duration(glyphs), columns.duration, glyphs),
             theme.text,
         ),
         (
             text::left(&bar, columns.bar, glyphs),
-            theme.bar(row.service),
+            theme.bar(Text::from(row.service.as_str())),
         ),
         (text::right(&row.spans(), columns.spans, glyphs), theme.text),
         (text::left(&row.badges(), columns.badges, glyphs), badges),

@@ -7,7 +7,10 @@ use super::super::filter::Filter;
 use crate::store::{Store, TraceKey};
 
 /// How many spans are looked at in one step.
-const SPANS_PER_STEP: usize = 10_000;
+const SPANS_PER_STEP: usize = 20_000;
+
+/// More changed traces than this are not remembered one by one.
+const TOUCHED_MAX: usize = 100_000;
 
 /// The matching traces.
 #[derive(Debug, Default)]
@@ -47,6 +50,12 @@ impl Matches {
     pub(super) fn touch(&mut self, touched: &[TraceKey]) {
         if !self.filter.is_empty() {
             self.touched.extend(touched);
+        }
+        if self.touched.len() > TOUCHED_MAX {
+            // Paused for long: cheaper to look at everything again than to remember it all.
+            self.touched.clear();
+            self.unsearched.clear();
+            self.is_fresh = true;
         }
     }
 

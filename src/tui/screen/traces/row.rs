@@ -10,10 +10,10 @@ use crate::tui::theme::Glyphs;
 
 /// What the list says of a trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct TraceRow<'a> {
+pub(super) struct TraceRow {
     pub(super) age: String,
-    pub(super) service: Text<'a>,
-    pub(super) resource: Text<'a>,
+    pub(super) service: String,
+    pub(super) resource: String,
     /// Nanoseconds, as sent.
     pub(super) duration: i64,
     pub(super) n_spans: usize,
@@ -22,14 +22,14 @@ pub(super) struct TraceRow<'a> {
     pub(super) sampling: String,
 }
 
-impl<'a> TraceRow<'a> {
-    pub(super) fn of(entry: &'a TraceEntry, now: Now) -> Self {
+impl TraceRow {
+    pub(super) fn of(entry: &TraceEntry, now: Now, glyphs: Glyphs) -> Self {
         let age_ns = now.uptime_ns.saturating_sub(entry.first_seen().uptime_ns);
-        let head = entry.head();
+        let service = entry.head().map(crate::trace::Span::service);
         Self {
             age: text::age(i64::try_from(age_ns).unwrap_or(i64::MAX)),
-            service: head.map(crate::trace::Span::service).unwrap_or_default(),
-            resource: title(entry),
+            service: text::show(service.unwrap_or_default(), glyphs).into_owned(),
+            resource: text::show(title(entry), glyphs).into_owned(),
             duration: entry.duration(),
             n_spans: entry.n_spans(),
             n_errors: entry.summary().n_errors,
