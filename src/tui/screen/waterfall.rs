@@ -19,8 +19,7 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-
+use hashbrown::HashSet;
 use ratatui::layout::{Position, Rect};
 
 use super::{Outcome, Place};

@@ -77,7 +77,7 @@ impl Detail {
     pub(crate) fn text(label: impl Into<String>, text: Text<'_>, room: Room) -> Self {
         let shown = text::show(text, room.glyphs);
         let mut detail = Self::new(label, shown.as_ref());
-        // Indentation and the longest padding of a label: a value that just fits may open, too.
+        // Indentation and the longest padding of a label. Items drop what turns out to fit.
         let before = text::width(&detail.label).max(LABEL_CELLS_MAX) + 2 * DEPTH_USUAL;
         let is_cut = before + text::width(&shown) > room.width;
         if text.as_bytes().contains(&b'\n') || is_cut {

@@ -48,9 +48,11 @@ impl<'a> ItemBuilder<'a> {
         let label_cells = label_cells.clamp(LABEL_CELLS_MIN, LABEL_CELLS_MAX);
         let mut items = Vec::with_capacity(details.len());
         for (detail, label) in details.iter().zip(numbered(details)) {
-            let line = self.line(detail, label_cells);
+            let (line, is_whole) = self.line(detail, label_cells);
+            let only_repeats = is_whole && detail.whole.as_ref() == Some(&detail.value);
+            let below: &[Detail] = if only_repeats { &[] } else { &detail.below };
             self.path.push(label.clone());
-            let below = self.items(&detail.below);
+            let below = self.items(below);
             if !detail.label.is_empty() {
                 let whole = detail.whole.as_ref().unwrap_or(&detail.value);
                 self.values.insert(self.path.clone(), whole.clone());
@@ -61,12 +63,13 @@ impl<'a> ItemBuilder<'a> {
         items
     }
 
-    fn line(&self, detail: &Detail, label_cells: usize) -> Line<'static> {
+    /// The line of a detail, and whether all of its value is in it.
+    fn line(&self, detail: &Detail, label_cells: usize) -> (Line<'static>, bool) {
         let theme = self.theme;
         let room = self.width.saturating_sub(2 * self.path.len());
         if detail.label.is_empty() {
             let line = text::cut(&detail.value, room, theme.glyphs).into_owned();
-            return Line::styled(line, theme.text);
+            return (Line::styled(line, theme.text), false);
         }
         let (label_style, style) = match detail.tone {
             Tone::Plain => (theme.dim, theme.text),
@@ -77,10 +80,12 @@ impl<'a> ItemBuilder<'a> {
         let label = format!("{}{} ", detail.label, " ".repeat(missing));
         let room = room.saturating_sub(text::width(&label));
         let value = text::cut(&detail.value, room, theme.glyphs).into_owned();
-        Line::from(vec![
+        let is_whole = value == detail.value;
+        let line = Line::from(vec![
             Words::styled(label, label_style),
             Words::styled(value, style),
-        ])
+        ]);
+        (line, is_whole)
     }
 }
 
