@@ -1,6 +1,8 @@
 //! One request to what it brings: a payload for the store, or a rejection with its reason. Pure;
 //! whoever has bytes (HTTP, a relay line, a file) calls [`receive`].
 
+pub use crate::wire::endpoint::{RequestClass, TraceFormat};
+
 use crate::trace::{ChunkBuilder, TracerPayload, UnixNanos, Via};
 use crate::wire::header::TraceHeaders;
 use crate::wire::{DecodeError, v04, v05};
@@ -61,19 +63,6 @@ pub struct RequestRecord {
     pub announced_chunks: u64,
 }
 
-/// What kind of payload an endpoint takes; decides what a refusal counts as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RequestClass {
-    /// Spans.
-    Traces,
-    /// Client-computed statistics.
-    Stats,
-    /// Log lines.
-    Logs,
-    /// Everything else: `/info`, telemetry, unknown paths.
-    Other,
-}
-
 impl RequestRecord {
     /// Whether it was a trace, stats or log payload that was not answered 2xx.
     pub fn is_refused_payload(&self) -> bool {
@@ -94,19 +83,6 @@ pub struct Received {
     pub client_dropped_p0_traces: u64,
     /// `Datadog-Client-Dropped-P0-Spans`.
     pub client_dropped_p0_spans: u64,
-}
-
-/// The form in which an endpoint takes spans.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TraceFormat {
-    /// `/v0.3/traces`; the body is that of v0.4.
-    V03,
-    /// `/v0.4/traces`.
-    V04,
-    /// `/v0.5/traces`.
-    V05,
-    /// `/v1.0/traces`.
-    V10,
 }
 
 /// A trace request, read to its end.

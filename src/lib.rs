@@ -84,6 +84,7 @@ pub mod export;
 pub mod ingest;
 #[doc(hidden)]
 pub mod io;
+pub mod run;
 pub mod store;
 pub mod trace;
 pub mod tui;

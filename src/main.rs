@@ -13,7 +13,10 @@ fn main() -> ExitCode {
             let _closed = std::io::stdout().write_all(&text);
             ExitCode::SUCCESS
         }
-        Ok(Invocation::Run(_settings)) => say(&"error: this build has no viewer yet", 1),
+        Ok(Invocation::Run(settings)) => match modtrace_tui::run::run(&settings) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => say(&format_args!("error: {error:#}"), 1),
+        },
     }
 }
 

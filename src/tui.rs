@@ -9,8 +9,14 @@
 //! ```
 
 pub mod action;
+pub mod app;
+mod keymap;
+mod layout;
 pub mod message;
-pub mod screen;
-pub(crate) mod text;
+mod screen;
+mod text;
 pub mod theme;
-pub(crate) mod widget;
+mod widget;
+
+#[cfg(test)]
+mod tests;

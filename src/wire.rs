@@ -27,3 +27,8 @@ const DECODED_BYTES_PER_BODY_BYTE: usize = 4;
 fn decoded_bytes_max(body_bytes: usize) -> usize {
     DECODED_BYTES_FLOOR.saturating_add(body_bytes.saturating_mul(DECODED_BYTES_PER_BODY_BYTE))
 }
+
+#[cfg(test)]
+mod sent;
+#[cfg(test)]
+mod tests;

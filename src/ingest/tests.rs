@@ -1,3 +1,5 @@
+//! Requests to spans, or to the reason why not.
+
 use super::*;
 use crate::trace::TracerInfo;
 

@@ -1,13 +1,11 @@
-//! Files: exports that are whole or not there, names made of safe characters, reading with a cap.
+//! Files: exports that are whole or not there, names made of safe characters.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::trace::{TraceId, UnixNanos};
 
-/// What `open` reads at most; more would not fit into memory beside the store.
-pub(crate) const OPEN_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 /// Exports of one second that get names of their own.
 const SAME_NAMES_MAX: u32 = 1_000;
 
@@ -30,53 +28,115 @@ pub(crate) enum FileError {
         /// What the system says.
         error: io::Error,
     },
-    /// It is larger than we read.
-    #[error("{} is larger than {limit_bytes} bytes, which is all that is read", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// The limit.
-        limit_bytes: u64,
-    },
 }
 
-/// Writes a file that is either whole or as it was before: to a temporary name beside it, then
-/// renamed. What is no regular file (`/dev/stdout`, a pipe) is written directly.
-pub(crate) fn write_atomically(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), FileError> {
-    let outcome = match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(metadata) if !metadata.is_file() => OpenOptions::new()
-            .write(true)
-            .open(path)
-            .and_then(|file| fill(&file, write)),
-        // Through a link to what it names, so that the link stays.
-        Ok(_regular) => fs::canonicalize(path).and_then(|path| replace(&path, write)),
-        Err(_not_there) => replace(path, write),
-    };
-    outcome.map_err(|error| FileError::Write {
-        path: path.to_owned(),
-        error,
-    })
-}
-
-fn replace(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let (temporary, file) = create_beside(path)?;
-    let written = fill(&file, write).and_then(|()| file.sync_all());
-    drop(file);
-    let outcome = written.and_then(|()| fs::rename(&temporary, path));
-    if outcome.is_err() {
-        let _left_behind = fs::remove_file(&temporary);
+impl FileError {
+    fn write(path: &Path, error: io::Error) -> Self {
+        Self::Write {
+            path: path.to_owned(),
+            error,
+        }
     }
-    outcome
 }
 
-fn fill(file: &File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut buffered = BufWriter::with_capacity(64 * 1024, file);
-    write(&mut buffered)?;
-    buffered.flush()
+/// A file that is being written under a temporary name; what stood under its own name stays until
+/// [`Draft::finish`]. Dropped unfinished, it leaves nothing behind. What is no regular file
+/// (`/dev/stdout`, a pipe) is written directly.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    path: PathBuf,
+    temporary: Option<PathBuf>,
+    file: BufWriter<File>,
+}
+
+impl Draft {
+    /// Begins a file under a name.
+    pub(crate) fn create(path: &Path) -> Result<Self, FileError> {
+        Self::begin(path).map_err(|error| FileError::write(path, error))
+    }
+
+    /// Begins `STEM.EXTENSION`, or `STEM-2.EXTENSION` if that is taken, in the first directory that
+    /// lets us.
+    pub(crate) fn create_unique(
+        directories: &[PathBuf],
+        stem: &str,
+        extension: &str,
+    ) -> Result<Self, FileError> {
+        let nowhere = PathBuf::from(format!("{stem}.{extension}"));
+        let mut outcome = Err(FileError::write(&nowhere, io::ErrorKind::NotFound.into()));
+        for (index, directory) in directories.iter().enumerate() {
+            if index > 0 {
+                // The current directory is there; ours under the user's state may not be yet.
+                let _told_below = fs::create_dir_all(directory);
+            }
+            outcome = Self::create(&unique_path(directory, stem, extension));
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
+    }
+
+    fn begin(path: &Path) -> io::Result<Self> {
+        let buffered = |file| BufWriter::with_capacity(64 * 1024, file);
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+            Ok(metadata) if !metadata.is_file() => Ok(Self {
+                path: path.to_owned(),
+                temporary: None,
+                file: buffered(OpenOptions::new().write(true).open(path)?),
+            }),
+            found => {
+                // Through a link to what it names, so that the link stays.
+                let path = if found.is_ok() {
+                    fs::canonicalize(path)?
+                } else {
+                    path.to_owned()
+                };
+                let (temporary, file) = create_beside(&path)?;
+                Ok(Self {
+                    path,
+                    temporary: Some(temporary),
+                    file: buffered(file),
+                })
+            }
+        }
+    }
+
+    /// Gives the file its name, whole. Returns it.
+    pub(crate) fn finish(mut self) -> Result<PathBuf, FileError> {
+        match self.name() {
+            Ok(()) => Ok(self.path.clone()),
+            Err(error) => Err(FileError::write(&self.path, error)),
+        }
+    }
+
+    fn name(&mut self) -> io::Result<()> {
+        self.file.flush()?;
+        if let Some(temporary) = &self.temporary {
+            fs::rename(temporary, &self.path)?;
+            self.temporary = None;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            let _left_behind = fs::remove_file(temporary);
+        }
+    }
 }
 
 /// A new, hidden file in the same directory, named after this process.
@@ -114,35 +174,10 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), FileError> {
     })
 }
 
-/// Writes `STEM.json`, or `STEM-2.json` if that is taken, into the first directory that lets us.
-/// Returns where.
-pub(crate) fn write_unique(
-    directories: &[PathBuf],
-    stem: &str,
-    write: impl Fn(&mut dyn Write) -> io::Result<()>,
-) -> Result<PathBuf, FileError> {
-    let nowhere = || FileError::Write {
-        path: PathBuf::from(format!("{stem}.json")),
-        error: io::ErrorKind::NotFound.into(),
-    };
-    let mut outcome = Err(nowhere());
-    for (index, directory) in directories.iter().enumerate() {
-        if index > 0 {
-            // The current directory is there; ours under the user's state may not be yet.
-            let _told_below = fs::create_dir_all(directory);
-        }
-        let path = unique_path(directory, stem);
-        outcome = write_atomically(&path, &write).map(|()| path);
-        if outcome.is_ok() {
-            break;
-        }
-    }
-    outcome
-}
-
-fn unique_path(directory: &Path, stem: &str) -> PathBuf {
-    let first = directory.join(format!("{stem}.json"));
-    let others = (2..SAME_NAMES_MAX).map(|number| directory.join(format!("{stem}-{number}.json")));
+fn unique_path(directory: &Path, stem: &str, extension: &str) -> PathBuf {
+    let first = directory.join(format!("{stem}.{extension}"));
+    let others =
+        (2..SAME_NAMES_MAX).map(|number| directory.join(format!("{stem}-{number}.{extension}")));
     let mut names = std::iter::once(first.clone()).chain(others);
     names
         .find(|path| fs::symlink_metadata(path).is_err())
@@ -160,32 +195,12 @@ pub(crate) fn export_stem(now: UnixNanos, trace_id: Option<TraceId>) -> String {
     }
 }
 
-/// Reads a whole file of at most `limit_bytes`.
-pub(crate) fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, FileError> {
-    let failed = |error| FileError::Read {
+/// Opens a file to be read.
+pub(crate) fn open(path: &Path) -> Result<File, FileError> {
+    File::open(path).map_err(|error| FileError::Read {
         path: path.to_owned(),
         error,
-    };
-    let file = File::open(path).map_err(failed)?;
-    let announced = file.metadata().map_err(failed)?.len();
-    let mut bytes = Vec::new();
-    if announced <= limit_bytes {
-        let capacity = usize::try_from(announced).unwrap_or(0);
-        bytes
-            .try_reserve(capacity)
-            .map_err(|error| failed(io::Error::other(error)))?;
-        file.take(limit_bytes.saturating_add(1))
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-    }
-    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    if announced.max(length) > limit_bytes {
-        return Err(FileError::TooLarge {
-            path: path.to_owned(),
-            limit_bytes,
-        });
-    }
-    Ok(bytes)
+    })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::ingest::{Inbound, Overflow};
 
@@ -40,7 +40,7 @@ impl Default for InboxLimits {
 /// Makes an inbox and the end the loop reads.
 pub fn channel(limits: InboxLimits) -> (Inbox, InboxReceiver) {
     let (sender, receiver) = mpsc::channel(limits.items_max.max(1));
-    let refused = Arc::new(Refused::default());
+    let shared = Arc::new(Shared::default());
     let decoded_bytes_max = limits.decoded_bytes_max.max(1);
     let bytes_permits = usize::try_from(decoded_bytes_max).unwrap_or(Semaphore::MAX_PERMITS);
     let inbox = Inbox {
@@ -48,14 +48,15 @@ pub fn channel(limits: InboxLimits) -> (Inbox, InboxReceiver) {
         decoded_bytes: Arc::new(Semaphore::new(bytes_permits)),
         decoded_bytes_max,
         wait_max: limits.wait_max,
-        refused: Arc::clone(&refused),
+        shared: Arc::clone(&shared),
     };
     (
         inbox,
         InboxReceiver {
             receiver,
-            refused,
+            shared,
             items: Vec::new(),
+            not_before: None,
         },
     )
 }
@@ -67,7 +68,7 @@ pub struct Inbox {
     decoded_bytes: Arc<Semaphore>,
     decoded_bytes_max: u32,
     wait_max: Duration,
-    refused: Arc<Refused>,
+    shared: Arc<Shared>,
 }
 
 /// An item on its way, with the room it takes, which is given back when it is taken out.
@@ -132,6 +133,9 @@ impl Inbox {
     /// Room for an item if there is some at once.
     pub fn try_reserve(&self, decoded_bytes: usize) -> Result<Slot<'_>, Full> {
         let place = self.sender.try_reserve().map_err(|_full| Full)?;
+        if self.sender.capacity() * 2 <= self.sender.max_capacity() {
+            self.shared.half_full.notify_one();
+        }
         let room = match self.room_bytes(decoded_bytes) {
             0 => None,
             bytes => {
@@ -154,13 +158,13 @@ impl Inbox {
 
     /// Counts what was refused because there was no room; the loop gets the sum with its next batch.
     pub fn refuse(&self, overflow: Overflow) {
-        self.refused
+        self.shared
             .payloads
             .fetch_add(overflow.payloads, Ordering::Relaxed);
-        self.refused
+        self.shared
             .chunks
             .fetch_add(overflow.chunks, Ordering::Relaxed);
-        self.refused.added.notify_one();
+        self.shared.added.notify_one();
     }
 
     fn room_bytes(&self, decoded_bytes: usize) -> u32 {
@@ -170,14 +174,18 @@ impl Inbox {
     }
 }
 
+/// What both ends know of each other.
 #[derive(Debug, Default)]
-struct Refused {
+struct Shared {
     payloads: AtomicU64,
     chunks: AtomicU64,
+    /// One of the two has grown.
     added: Notify,
+    /// The inbox is half full, so the loop should not gather any longer.
+    half_full: Notify,
 }
 
-impl Refused {
+impl Shared {
     fn take(&self) -> Option<Overflow> {
         let payloads = self.payloads.swap(0, Ordering::Relaxed);
         let chunks = self.chunks.swap(0, Ordering::Relaxed);
@@ -189,27 +197,41 @@ impl Refused {
 #[derive(Debug)]
 pub struct InboxReceiver {
     receiver: mpsc::Receiver<Item>,
-    refused: Arc<Refused>,
+    shared: Arc<Shared>,
     /// Empty between calls; kept for its space.
     items: Vec<Item>,
+    /// When the next batch may be taken.
+    not_before: Option<Instant>,
 }
+
+/// The shortest time from one batch to the next. Under load, every item would otherwise wake the
+/// loop for itself, at the expense of the thread that answers; nobody sees two milliseconds.
+const GATHER: Duration = Duration::from_millis(2);
 
 impl InboxReceiver {
     /// Waits for something and appends up to `limit` items to `batch`, and what was refused in the
     /// meantime as one [`Inbound::Overflow`]. Returns how many there were: 0 says that nobody can
     /// send any more. Nothing is lost when it is dropped while waiting.
     pub async fn recv_many(&mut self, batch: &mut Vec<Inbound>, limit: usize) -> usize {
+        if let Some(not_before) = self.not_before {
+            tokio::select! {
+                () = sleep_until(not_before) => {}
+                () = self.shared.half_full.notified() => {}
+            }
+        }
         loop {
             let before = batch.len();
             let is_open = tokio::select! {
                 biased;
                 n_items = self.receiver.recv_many(&mut self.items, limit.max(1)) => n_items > 0,
-                () = self.refused.added.notified() => true,
+                () = self.shared.added.notified() => true,
             };
             batch.extend(self.items.drain(..).map(|item| item.inbound));
-            batch.extend(self.refused.take().map(Inbound::Overflow));
+            batch.extend(self.shared.take().map(Inbound::Overflow));
             let n_items = batch.len() - before;
             if n_items > 0 || !is_open {
+                // A full batch says that more is waiting already.
+                self.not_before = (n_items < limit).then(|| Instant::now() + GATHER);
                 return n_items;
             }
         }
@@ -220,7 +242,7 @@ impl InboxReceiver {
         let before = batch.len();
         let items = std::iter::from_fn(|| self.receiver.try_recv().ok());
         batch.extend(items.take(limit).map(|item| item.inbound));
-        batch.extend(self.refused.take().map(Inbound::Overflow));
+        batch.extend(self.shared.take().map(Inbound::Overflow));
         batch.len() - before
     }
 
@@ -257,7 +279,7 @@ mod tests {
         inbox.try_send(notice("a")).unwrap();
         inbox.try_send(notice("b")).unwrap();
         assert_eq!(inbox.try_send(notice("c")), Err(Full));
-        let before = tokio::time::Instant::now();
+        let before = Instant::now();
         assert!(inbox.reserve(0).await.is_err());
         assert_eq!(before.elapsed(), Duration::from_secs(1));
         inbox.refuse(Overflow {
@@ -311,6 +333,28 @@ mod tests {
         tokio::task::yield_now().await;
         assert_eq!(receiver.recv_many(&mut Vec::new(), 1).await, 1);
         assert_eq!(waiting.await.unwrap(), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_gathers_for_a_moment_unless_it_is_the_first_or_the_last_was_full() {
+        let (inbox, mut receiver) = channel(InboxLimits::default());
+        let begun = Instant::now();
+        for limit in [1, 3, 3] {
+            inbox.try_send(notice("a")).unwrap();
+            receiver.recv_many(&mut Vec::new(), limit).await;
+        }
+        assert_eq!(begun.elapsed(), GATHER);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gathering_ends_when_the_inbox_is_half_full() {
+        let (inbox, mut receiver) = channel(small());
+        let begun = Instant::now();
+        for _ in 0..3 {
+            inbox.try_send(notice("a")).unwrap();
+            receiver.recv_many(&mut Vec::new(), 3).await;
+        }
+        assert_eq!(begun.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test]

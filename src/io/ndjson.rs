@@ -60,6 +60,11 @@ impl Ndjson {
         self.lines.send(line).await.map_err(|_gone| Closed)
     }
 
+    /// Writes one object as a line if there is room for it at once; says whether there was.
+    pub(crate) fn try_write(&self, object: &impl Serialize) -> bool {
+        line(object).is_some_and(|line| self.lines.try_send(line).is_ok())
+    }
+
     /// Resolves when the reader has gone.
     pub(crate) async fn closed(&self) {
         self.lines.closed().await;

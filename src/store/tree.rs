@@ -225,14 +225,12 @@ fn parent_index(by_id: &[(SpanId, UnixNanos, u32)], child: &Node) -> Option<u32>
     if child.is_root {
         return None;
     }
-    let first = by_id.partition_point(|(id, _, _)| *id < child.parent);
-    let same_id = by_id.get(first..)?;
-    let n_same = same_id.partition_point(|(id, _, _)| *id == child.parent);
-    let same_id = same_id.get(..n_same)?;
-    let n_earlier = same_id.partition_point(|(_, start, _)| *start <= child.start);
-    let chosen = same_id
-        .get(n_earlier.saturating_sub(1))
-        .or_else(|| same_id.first())?;
+    let wanted = (child.parent, child.start);
+    let n_up_to = by_id.partition_point(|(id, start, _)| (*id, *start) <= wanted);
+    let is_parent = |candidate: &&(SpanId, UnixNanos, u32)| candidate.0 == child.parent;
+    let earlier = n_up_to.checked_sub(1).and_then(|last| by_id.get(last));
+    let earlier = earlier.filter(is_parent);
+    let chosen = earlier.or_else(|| by_id.get(n_up_to).filter(is_parent))?;
     Some(chosen.2)
 }
 

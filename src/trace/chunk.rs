@@ -223,7 +223,13 @@ impl ChunkBuilder {
         let chunks = match trace_ids.first() {
             None => Vec::new(),
             Some(first) if trace_ids.iter().all(|id| id == first) => vec![chunk.named(*first)],
-            Some(_) => split(&chunk, &trace_ids),
+            Some(_) => {
+                let limit_bytes = self.limit_bytes.saturating_sub(self.finished_bytes);
+                split(&chunk, &trace_ids, limit_bytes).unwrap_or_else(|_too_large| {
+                    self.finished_bytes = self.limit_bytes.saturating_add(1);
+                    Vec::new()
+                })
+            }
         };
         self.trace_ids = trace_ids;
         self.trace_ids.clear();
@@ -312,7 +318,10 @@ impl ChunkBuilder {
         ValueWriter::new(&mut self.attributes)
     }
 
-    fn check(&self) -> Result<(), TooLarge> {
+    /// Whether all that was built since [`ChunkBuilder::reset`] is within the limit. Adding says so by
+    /// itself; after [`ChunkBuilder::finish`], which leaves out what it cannot take apart within
+    /// the limit, it is asked.
+    pub fn check(&self) -> Result<(), TooLarge> {
         let bytes = self.finished_bytes
             + self.spans.len() * size_of::<Record>()
             + self.attributes.len()
@@ -349,24 +358,35 @@ impl ChunkBuilder {
 /// How deep attribute values may nest; decoders refuse what is deeper.
 pub(crate) const ATTRIBUTE_DEPTH_MAX: usize = 64;
 
-/// A chunk for each trace id, in order of first appearance.
-fn split(chunk: &TraceChunk, trace_ids: &[u64]) -> Vec<TraceChunk> {
-    let mut groups: Vec<(u64, ChunkBuilder)> = Vec::new();
+/// A chunk for each trace id, in order of first appearance. Each has a copy of the strings that all
+/// of them shared, so a few bytes could become many: together they stay within a limit.
+fn split(
+    chunk: &TraceChunk,
+    trace_ids: &[u64],
+    limit_bytes: usize,
+) -> Result<Vec<TraceChunk>, TooLarge> {
+    let mut groups: Vec<(u64, Vec<Span<'_>>)> = Vec::new();
     let mut place = std::collections::HashMap::new();
     for (span, id) in chunk.spans().zip(trace_ids) {
         let index = *place.entry(*id).or_insert_with(|| {
-            groups.push((*id, ChunkBuilder::default()));
+            groups.push((*id, Vec::new()));
             groups.len() - 1
         });
-        if let Some((_, builder)) = groups.get_mut(index) {
-            // It came out of a chunk within the limit, so a part of it is within 32 bits too.
-            let _within = builder.copy_span(span);
+        if let Some((_, spans)) = groups.get_mut(index) {
+            spans.push(span);
         }
     }
-    groups
-        .into_iter()
-        .filter_map(|(id, mut builder)| builder.finish_as(id))
-        .collect()
+    let mut chunks = Vec::new();
+    let mut builder = ChunkBuilder::default();
+    builder.reset(limit_bytes);
+    for (id, spans) in groups {
+        for span in spans {
+            builder.copy_span(span)?;
+        }
+        chunks.extend(builder.finish_as(id));
+    }
+    builder.check()?;
+    Ok(chunks)
 }
 
 impl TraceChunk {

@@ -94,6 +94,10 @@ pub enum Motion {
 
 impl Motion {
     /// Where the motion leads from a row, among so many rows of which a page is visible at once.
+    #[expect(
+        clippy::wrong_self_convention,
+        reason = "the motion leads from the row; nothing is converted"
+    )]
     pub(crate) fn from_row(self, row: usize, n_rows: usize, page_rows: usize) -> usize {
         let last = n_rows.saturating_sub(1);
         let page = page_rows.saturating_sub(1).max(1);

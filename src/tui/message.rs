@@ -14,7 +14,8 @@ pub enum Message {
     Inbound(Inbound),
     /// One sentence for the user: what became of an effect, or what went wrong elsewhere.
     Notice(String),
-    /// Time for a frame: ages move, notices fade.
+    /// Time has passed: ages move, notices fade. Comes with every tick, whether or not something
+    /// is to be drawn.
     Frame,
     /// The program was asked to end.
     Shutdown,

@@ -1,7 +1,13 @@
 //! The panes and what they share. A pane holds its selection, folds and scroll, computes rows from
 //! the store and paints the visible ones; it never changes the store.
 
+pub(crate) mod connect;
+pub(crate) mod filter;
+pub(crate) mod footer;
+pub(crate) mod header;
+pub(crate) mod help;
 pub(crate) mod span;
+pub(crate) mod traces;
 pub(crate) mod waterfall;
 
 use super::message::Effect;

@@ -47,11 +47,11 @@ fn is_harmless(char: char, glyphs: Glyphs) -> bool {
     }
 }
 
-/// Characters that reorder or hide what stands around them, or take no room of their own.
+/// Characters that reorder or hide what stands around them. Marks that belong to a letter stay.
 fn is_invisible(char: char) -> bool {
     let directs = matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}');
     let hides = matches!(char, '\u{ad}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{180e}');
-    directs || hides || char.width().unwrap_or(0) == 0
+    directs || hides
 }
 
 fn push_visible(shown: &mut String, char: char, glyphs: Glyphs) {
@@ -103,8 +103,45 @@ pub(crate) fn cut(text: &str, n_cells: usize, glyphs: Glyphs) -> Cow<'_, str> {
         }
         kept.push(char);
     }
+    // A selector of emoji style widens the character before it.
+    while width(&kept) >= n_cells && kept.pop().is_some() {}
     kept.push_str(glyphs.ellipsis());
     Cow::Owned(kept)
+}
+
+/// A text in lines of at most so many cells, broken at spaces where there are any; the last line
+/// that is allowed is cut.
+pub(crate) fn wrap(text: &str, n_cells: usize, n_lines: usize, glyphs: Glyphs) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut rest = text.trim();
+    while !rest.is_empty() && lines.len() < n_lines {
+        let is_last = lines.len() + 1 == n_lines;
+        if is_last || width(rest) <= n_cells {
+            lines.push(cut(rest, n_cells, glyphs).into_owned());
+            break;
+        }
+        let end = fitting_bytes(rest, n_cells);
+        let (line, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let space = line.rfind(' ').filter(|place| *place > 0);
+        let end = match space {
+            Some(space) if !after.starts_with(' ') => space,
+            _ => end,
+        };
+        let (line, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        lines.push(line.trim_end().to_owned());
+        rest = after.trim_start();
+    }
+    lines
+}
+
+/// How many bytes of a text fit into so many cells, at least one character.
+fn fitting_bytes(text: &str, n_cells: usize) -> usize {
+    let mut used = 0;
+    let past = text.char_indices().find(|(place, char)| {
+        used += char.width().unwrap_or(0);
+        used > n_cells && *place > 0
+    });
+    past.map_or(text.len(), |(place, _)| place)
 }
 
 /// A text in exactly so many cells, cut or filled up with spaces at its end.
@@ -153,7 +190,7 @@ pub(crate) fn duration(nanos: i64, glyphs: Glyphs) -> String {
 /// One decimal below ten, none above; never rounded up to the next unit.
 fn scaled(number: u64, unit: u64) -> String {
     let tenths = number / (unit / 10);
-    if tenths < 100 && tenths % 10 != 0 {
+    if tenths < 100 && !tenths.is_multiple_of(10) {
         format!("{}.{}", tenths / 10, tenths % 10)
     } else {
         (tenths / 10).to_string()
@@ -233,7 +270,7 @@ mod tests {
             "a\\u{202e}b\\u{200b}",
         );
         check_visible("é", "é", "\\u{e9}");
-        check_visible("e\u{301}", "e\\u{301}", "e\\u{301}");
+        check_visible("e\u{301}", "e\u{301}", "e\\u{301}");
     }
 
     #[test]
@@ -253,12 +290,25 @@ mod tests {
             ("東京都", 4, "東…"),
             ("東京", 0, ""),
             ("東京", 1, "…"),
+            ("❤\u{fe0f}❤\u{fe0f}", 3, "❤\u{fe0f}…"),
+            ("❤\u{fe0f}❤\u{fe0f}", 2, "❤…"),
+            ("e\u{301}e\u{301}e\u{301}", 2, "e\u{301}…"),
         ];
         for (text, n_cells, expected) in cases {
             assert_eq!(cut(text, n_cells, Glyphs::Unicode), expected);
             assert_eq!(width(&left(text, n_cells, Glyphs::Unicode)), n_cells);
             assert_eq!(width(&right(text, n_cells, Glyphs::Unicode)), n_cells);
         }
+    }
+
+    #[test]
+    fn long_texts_break_at_spaces() {
+        let lines = |text, n_cells, n_lines| wrap(text, n_cells, n_lines, Glyphs::Unicode);
+        assert_eq!(lines("one two three", 7, 3), ["one two", "three"]);
+        assert_eq!(lines("one two three", 20, 3), ["one two three"]);
+        assert_eq!(lines("one two three four", 7, 2), ["one two", "three …"]);
+        assert_eq!(lines("東京都東京都", 4, 9), ["東京", "都東", "京都"]);
+        assert_eq!(lines("", 7, 3), Vec::<String>::new());
     }
 
     #[test]

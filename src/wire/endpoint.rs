@@ -5,7 +5,31 @@ mod info;
 
 pub(crate) use info::{InfoSettings, info};
 
-use crate::ingest::{RequestClass, TraceFormat};
+/// What kind of payload an endpoint takes; decides what a refusal counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestClass {
+    /// Spans.
+    Traces,
+    /// Client-computed statistics.
+    Stats,
+    /// Log lines.
+    Logs,
+    /// Everything else: `/info`, telemetry, unknown paths.
+    Other,
+}
+
+/// The form in which an endpoint takes spans.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TraceFormat {
+    /// `/v0.3/traces`; the body is that of v0.4.
+    V03,
+    /// `/v0.4/traces`.
+    V04,
+    /// `/v0.5/traces`.
+    V05,
+    /// `/v1.0/traces`.
+    V10,
+}
 
 /// A path, or all paths below one, and what is done with a request for it.
 #[derive(Debug)]

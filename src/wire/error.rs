@@ -29,7 +29,7 @@ struct Details {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// The body ends too early, or announces more than it can hold.
-    #[error("the body is cut short: {needed} bytes or more are announced, {left} are left")]
+    #[error("the body is cut short: it needs {needed} more bytes and has {left}")]
     Short {
         /// The fewest bytes that what was announced takes.
         needed: usize,

@@ -131,12 +131,40 @@ impl<'a> Reader<'a> {
 
     /// An id: 64 bits. A negative number keeps its bits, as in the Agent.
     pub(super) fn id(&mut self) -> Result<u64, DecodeError> {
+        // Ids of v0.4 have their full width, places in a dictionary of v0.5 the shortest one.
+        match *self.rest {
+            [place @ 0..=0x7f, ref rest @ ..] => {
+                self.rest = rest;
+                return Ok(place.into());
+            }
+            [0xcd, high, low, ref rest @ ..] => {
+                self.rest = rest;
+                return Ok(u16::from_be_bytes([high, low]).into());
+            }
+            [0xcf, ref rest @ ..] => {
+                if let Some((bits, rest)) = rest.split_first_chunk() {
+                    self.rest = rest;
+                    return Ok(u64::from_be_bytes(*bits));
+                }
+            }
+            _ => {}
+        }
         let start = self.offset();
         match self.item()? {
             Item::Int(int) => Ok(int.cast_unsigned()),
             Item::Uint(uint) => Ok(uint),
             other => Err(wrong_type("an integer", other, start)),
         }
+    }
+
+    /// A float in its usual form, if that is next.
+    pub(super) fn float(&mut self) -> Option<f64> {
+        let (&0xcb, rest) = self.rest.split_first()? else {
+            return None;
+        };
+        let (bits, rest) = rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(f64::from_be_bytes(*bits))
     }
 
     /// A whole number in the range of `i64`.
@@ -341,3 +369,6 @@ pub(super) fn too_deep(offset: usize) -> DecodeError {
 fn out_of_range(number: i128, room: &'static str, offset: usize) -> DecodeError {
     DecodeError::new(Problem::OutOfRange { number, room }, offset)
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,10 +29,10 @@ pub(super) fn decode_within(
     let mut unknown = Vec::new();
     payload.n_chunks = decoder.array_or_nil()?;
     for index in 0..payload.n_chunks {
-        decoder
-            .chunk(&mut unknown)
+        let chunk = decoder.chunk(&mut unknown);
+        chunk
+            .and_then(|()| decoder.finish(&mut payload.chunks))
             .map_err(|error| error.in_element(index))?;
-        payload.chunks.append(&mut decoder.builder.finish());
     }
     Ok(payload)
 }
@@ -143,3 +143,6 @@ impl Decoder<'_, '_> {
         writer.close(opened);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,8 +95,9 @@ impl<'a> Spans<'a, '_> {
         payload.n_chunks = self.decoder.array_or_nil()?;
         for index in 0..payload.n_chunks {
             self.dictionary.chunk = self.dictionary.chunk.wrapping_add(1);
-            self.chunk().map_err(|error| error.in_element(index))?;
-            payload.chunks.append(&mut self.decoder.builder.finish());
+            self.chunk()
+                .and_then(|()| self.decoder.finish(&mut payload.chunks))
+                .map_err(|error| error.in_element(index))?;
         }
         Ok(())
     }
@@ -199,3 +200,6 @@ impl<'a> Spans<'a, '_> {
         Ok((entry.id, entry.text))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,9 @@
 
 use super::error::{DecodeError, Problem};
 use super::msgpack::{Item, Reader, too_deep, wrong_type};
-use crate::trace::{ATTRIBUTE_DEPTH_MAX, Attribute, ChunkBuilder, Field, StrId, TooLarge};
+use crate::trace::{
+    ATTRIBUTE_DEPTH_MAX, Attribute, ChunkBuilder, Field, StrId, TooLarge, TraceChunk,
+};
 
 /// A reader and the builder that takes what is read.
 #[derive(Debug)]
@@ -73,6 +75,14 @@ impl<'a> Decoder<'a, '_> {
         Ok(())
     }
 
+    /// Ends the chunk, and adds what it became to the others.
+    pub(super) fn finish(&mut self, chunks: &mut Vec<TraceChunk>) -> Result<(), DecodeError> {
+        chunks.append(&mut self.builder.finish());
+        self.builder
+            .check()
+            .map_err(|problem| self.too_large(problem))
+    }
+
     /// A map of tags, or nil.
     pub(super) fn tags(&mut self, attribute: Attribute, kind: TagKind) -> Result<(), DecodeError> {
         if self.reader.nil() {
@@ -111,6 +121,10 @@ impl<'a> Decoder<'a, '_> {
 
     /// A number with its type, or nil.
     pub(super) fn number(&mut self) -> Result<(), DecodeError> {
+        if let Some(float) = self.reader.float() {
+            self.builder.writer().float(float);
+            return Ok(());
+        }
         let start = self.reader.offset();
         let item = self.reader.item()?;
         let mut writer = self.builder.writer();

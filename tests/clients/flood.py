@@ -6,7 +6,7 @@ from ddtrace.trace import tracer
 
 from sent import Sent
 
-SPANS_BEFORE_FLUSH = 5_000
+TRACES_BEFORE_FLUSH = 5_000
 
 
 def main():
@@ -16,7 +16,7 @@ def main():
         with tracer.trace("flood.request", resource=f"request {number}"):
             with tracer.trace("flood.work") as span:
                 span.set_metric("number", number)
-        if number % SPANS_BEFORE_FLUSH == 0:
+        if number % TRACES_BEFORE_FLUSH == 0:
             tracer.flush()
     sent.flush_and_print(traces=traces)
 

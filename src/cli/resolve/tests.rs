@@ -1,3 +1,5 @@
+//! Options, variables and the file, each where the others are silent.
+
 use clap::{CommandFactory, FromArgMatches};
 
 use super::*;

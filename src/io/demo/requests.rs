@@ -12,11 +12,11 @@ const OUT_OF_MEMORY: Failure = Failure {
     class: "torch.cuda.CudaOutOfMemoryError",
     message: "CUDA out of memory. Tried to allocate 2.44 GiB. GPU 0 has a total capacity of 23.69 GiB of which 1.12 GiB is free",
     stack: "Traceback (most recent call last):
-  File \"/root/app.py\", line 118, in extract
+  File \"/app/app.py\", line 118, in extract
     pages = self.model.generate(batch, max_new_tokens=4096)
   File \"/usr/local/lib/python3.11/site-packages/torch/utils/_contextlib.py\", line 116, in decorate_context
     return func(*args, **kwargs)
-  File \"/root/model.py\", line 71, in generate
+  File \"/app/model.py\", line 71, in generate
     attention = torch.matmul(query, key.transpose(-1, -2))
 torch.cuda.CudaOutOfMemoryError: CUDA out of memory. Tried to allocate 2.44 GiB. GPU 0 has a total capacity of 23.69 GiB of which 1.12 GiB is free
 ",

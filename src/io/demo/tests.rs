@@ -1,3 +1,5 @@
+//! The sample service against a server of the test.
+
 use std::collections::HashMap;
 
 use serde::Deserialize;

@@ -1,4 +1,12 @@
+//! Files in a directory of each test's own.
+
 use super::*;
+
+fn write(path: &Path, bytes: &[u8]) -> Result<PathBuf, FileError> {
+    let mut draft = Draft::create(path)?;
+    draft.write_all(bytes).unwrap();
+    draft.finish()
+}
 
 /// An empty directory of this test alone.
 fn directory(name: &str) -> PathBuf {
@@ -21,19 +29,14 @@ fn names(directory: &Path) -> Vec<String> {
 fn an_export_replaces_the_file_only_when_it_is_whole() {
     let directory = directory("whole");
     let path = directory.join("all.json");
-    write_atomically(&path, |output| output.write_all(b"first")).unwrap();
-    let failed = write_atomically(&path, |output| {
-        output.write_all(b"second, half of")?;
-        Err(io::ErrorKind::StorageFull.into())
-    });
-    assert!(
-        failed
-            .unwrap_err()
-            .to_string()
-            .contains("choose another place")
-    );
+    write(&path, b"first").unwrap();
+    let mut unfinished = Draft::create(&path).unwrap();
+    unfinished.write_all(b"second, half of").unwrap();
+    unfinished.flush().unwrap();
+    assert_eq!(names(&directory).len(), 2);
+    drop(unfinished);
     assert_eq!(fs::read(&path).unwrap(), b"first");
-    write_atomically(&path, |output| output.write_all(b"third")).unwrap();
+    write(&path, b"third").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"third");
     assert_eq!(names(&directory), ["all.json"]);
     fs::remove_dir_all(directory).unwrap();
@@ -47,10 +50,16 @@ fn a_link_stays_a_link_and_a_device_stays_a_device() {
     let (target, link) = (directory.join("target.json"), directory.join("link.json"));
     fs::write(&target, b"old").unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
-    write_atomically(&link, |output| output.write_all(b"new")).unwrap();
+    write(&link, b"new").unwrap();
     assert_eq!(fs::read(&target).unwrap(), b"new");
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    write_atomically(Path::new("/dev/null"), |output| output.write_all(b"gone")).unwrap();
+    write(Path::new("/dev/null"), b"gone").unwrap();
+    assert!(
+        write(&directory, b"")
+            .unwrap_err()
+            .to_string()
+            .contains("choose another place")
+    );
     assert!(
         fs::metadata("/dev/null")
             .unwrap()
@@ -66,9 +75,9 @@ fn an_export_goes_to_the_first_directory_that_takes_it_under_a_new_name() {
     let blocked = directory.join("blocked");
     fs::write(&blocked, b"a file, no directory").unwrap();
     let places = [blocked, directory.join("state")];
-    let write = |output: &mut dyn Write| output.write_all(b"{}");
-    let first = write_unique(&places, "modtrace-1", write).unwrap();
-    let second = write_unique(&places, "modtrace-1", write).unwrap();
+    let write = || Draft::create_unique(&places, "modtrace-1", "json")?.finish();
+    let first = write().unwrap();
+    let second = write().unwrap();
     assert_eq!(first, directory.join("state/modtrace-1.json"));
     assert_eq!(second, directory.join("state/modtrace-1-2.json"));
     assert_eq!(
@@ -100,22 +109,8 @@ fn the_name_of_an_export_is_time_and_trace() {
 }
 
 #[test]
-fn reading_stops_at_the_cap_with_a_sentence() {
-    let directory = directory("cap");
-    let path = directory.join("large.json");
-    fs::write(&path, [b'x'; 100]).unwrap();
-    assert_eq!(read(&path, 100).unwrap().len(), 100);
-    assert!(
-        read(&path, 99)
-            .unwrap_err()
-            .to_string()
-            .contains("larger than 99 bytes")
-    );
-    assert!(
-        read(&directory.join("none"), 99)
-            .unwrap_err()
-            .to_string()
-            .contains("cannot be read")
-    );
-    fs::remove_dir_all(directory).unwrap();
+fn a_file_that_is_not_there_is_named() {
+    let missing = std::env::temp_dir().join("modtrace-tui-none/none.json");
+    let error = open(&missing).unwrap_err().to_string();
+    assert!(error.contains("none.json cannot be read"), "{error}");
 }

@@ -13,14 +13,13 @@
 mod draw;
 mod matching;
 mod row;
-mod rows;
+pub(super) mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-
+use hashbrown::HashSet;
 use ratatui::layout::{Position, Rect};
 
 use super::{Outcome, Place};
@@ -29,6 +28,7 @@ use crate::trace::{Span, UnixNanos};
 use crate::tui::action::{Action, Motion};
 use crate::tui::message::Effect;
 use matching::Needle;
+pub(super) use row::percent;
 use rows::Rows;
 
 /// A trace of up to so many spans is shown as it grows; a larger one is some frames behind.

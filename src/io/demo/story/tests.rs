@@ -1,3 +1,5 @@
+//! The stories, played against a clock of the test.
+
 use std::collections::{HashMap, HashSet};
 
 use super::*;

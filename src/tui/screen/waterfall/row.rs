@@ -289,7 +289,7 @@ fn cut_to(text: &str, room: Rect, glyphs: Glyphs) -> Cow<'_, str> {
 }
 
 /// A share with one decimal and a space before it: ` 23.8%`. Nothing of nothing is not said.
-pub(super) fn percent(part: i64, whole: i64) -> String {
+pub(in crate::tui::screen) fn percent(part: i64, whole: i64) -> String {
     if whole <= 0 {
         return String::new();
     }

@@ -10,7 +10,7 @@
 use std::fmt::Write;
 
 use crate::store::{SpanIndex, SpanTree, TraceEntry, TreeRow};
-use crate::trace::UnixNanos;
+use crate::trace::Span;
 use crate::tui::theme::Glyphs;
 
 /// The rows of one trace.
@@ -210,19 +210,14 @@ impl Rows {
         let (Some(row), Some(parent)) = (self.row(span), trace.span(span)) else {
             return 0;
         };
-        let (start, end) = (parent.start(), parent.end());
-        let mut idle = 0_i64;
         // The children stand by start, and orphans after them are not its own.
-        let mut busy_until = start;
         let own = self
             .children(row)
             .filter_map(|child| trace.span(child.span));
-        for child in own.filter(|child| child.parent_id() == parent.span_id()) {
-            let begins = child.start().clamp(start, end);
-            idle = idle.saturating_add(begins.since(busy_until).max(0));
-            busy_until = busy_until.max(child.end().clamp(start, end));
-        }
-        idle.saturating_add(end.since(busy_until).max(0))
+        uncovered(
+            parent,
+            own.filter(|child| child.parent_id() == parent.span_id()),
+        )
     }
 
     fn number(&self, span: SpanIndex) -> Option<u32> {
@@ -251,9 +246,17 @@ impl Rows {
     }
 }
 
-/// A moment as far from the start of the trace, for the ruler and the details: may be negative.
-pub(crate) fn offset(at: UnixNanos, start: UnixNanos) -> i64 {
-    at.since(start)
+/// The part of a span's time that none of its children covers, given in order of their start.
+pub(crate) fn uncovered<'a>(parent: Span<'_>, children: impl Iterator<Item = Span<'a>>) -> i64 {
+    let (start, end) = (parent.start(), parent.end());
+    let mut idle = 0_i64;
+    let mut busy_until = start;
+    for child in children {
+        let begins = child.start().clamp(start, end);
+        idle = idle.saturating_add(begins.since(busy_until).max(0));
+        busy_until = busy_until.max(child.end().clamp(start, end));
+    }
+    idle.saturating_add(end.since(busy_until).max(0))
 }
 
 fn place(span: SpanIndex) -> usize {

@@ -1,0 +1,241 @@
+//! How long a frame takes while a trace of 100,000 spans fills the screen, at 120x36: still, with
+//! the selection moved, scrolled, folded, found in. Once with spans that branch, once all below one
+//! parent, once each below the one before. A frame must stay under 2 ms whatever the trace.
+//!
+//! ```text
+//! cargo bench --bench frame
+//! ```
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a bench that cannot build its trace has nothing to measure"
+)]
+
+use divan::{Bencher, black_box};
+use modtrace_tui::ingest::{Inbound, Received, Request, RequestClass, RequestRecord};
+use modtrace_tui::store::Store;
+use modtrace_tui::trace::{
+    Attribute, ChunkBuilder, Field, Now, TracerInfo, TracerPayload, UnixNanos, Via,
+};
+use modtrace_tui::tui::app::{App, UiOptions};
+use modtrace_tui::tui::message::Message;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+
+const N_SPANS: u64 = 100_000;
+const START: i64 = 1_795_204_425_000_000_000;
+
+fn main() {
+    divan::main();
+}
+
+/// How the spans hang together.
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    Branching,
+    Wide,
+    Deep,
+}
+
+const SHAPES: [Shape; 3] = [Shape::Branching, Shape::Wide, Shape::Deep];
+
+impl Shape {
+    fn parent(self, id: u64) -> u64 {
+        match self {
+            Self::Branching => id / 4,
+            Self::Wide => u64::from(id > 1),
+            Self::Deep => id - 1,
+        }
+    }
+}
+
+/// The app with the trace on the whole screen, drawn once.
+struct Screen {
+    app: App,
+    terminal: Terminal<TestBackend>,
+    uptime_ns: u64,
+}
+
+impl Screen {
+    fn new(shape: Shape, n_spans: u64) -> Self {
+        let app = App::new(Store::new(1 << 30), UiOptions::default());
+        let mut screen = Self {
+            app,
+            terminal: Terminal::new(TestBackend::new(120, 36)).unwrap(),
+            uptime_ns: 0,
+        };
+        screen.send(shape, 1..=n_spans);
+        screen.draw();
+        screen.press(KeyCode::Enter);
+        screen.draw();
+        screen
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            wall: UnixNanos(START),
+            uptime_ns: self.uptime_ns,
+        }
+    }
+
+    fn send(&mut self, shape: Shape, ids: impl IntoIterator<Item = u64>) {
+        let request = Inbound::Request(Box::new(request(shape, ids)));
+        self.app.update(Message::Inbound(request), self.now());
+    }
+
+    fn press(&mut self, code: KeyCode) {
+        let key = KeyEvent::new(code, KeyModifiers::NONE);
+        self.app.update(Message::Input(Event::Key(key)), self.now());
+    }
+
+    fn draw(&mut self) {
+        let now = self.now();
+        let app = &mut self.app;
+        let drawn = self.terminal.draw(|frame| app.view(frame, now));
+        black_box(drawn.unwrap());
+    }
+}
+
+fn request(shape: Shape, ids: impl IntoIterator<Item = u64>) -> Request {
+    let mut builder = ChunkBuilder::default();
+    for id in ids {
+        span(&mut builder, shape, id);
+    }
+    let chunks = builder.finish();
+    let payload = TracerPayload {
+        tracer: TracerInfo::default(),
+        n_chunks: chunks.len(),
+        chunks,
+    };
+    let at = UnixNanos(START);
+    Request {
+        record: RequestRecord {
+            at,
+            via: Via::Http,
+            method: "PUT".into(),
+            path: "/v0.4/traces".into(),
+            endpoint: "/v0.4/traces".into(),
+            class: RequestClass::Traces,
+            status: 200,
+            bytes: 1,
+            client: "bench".into(),
+            note: "".into(),
+            announced_chunks: 1,
+        },
+        received: Some(Received {
+            at,
+            via: Via::Http,
+            payload,
+            client_dropped_p0_traces: 0,
+            client_dropped_p0_spans: 0,
+        }),
+    }
+}
+
+fn span(builder: &mut ChunkBuilder, shape: Shape, id: u64) {
+    builder.begin_span().unwrap();
+    let numbers = [
+        (Field::TraceId, 7),
+        (Field::SpanId, id),
+        (Field::ParentId, shape.parent(id)),
+        (Field::Start, START.cast_unsigned() + id * 1_000),
+        (Field::Duration, (2 * N_SPANS - id) * 1_000),
+        (Field::Error, u64::from(id == N_SPANS)),
+    ];
+    for (field, number) in numbers {
+        builder.set_number(field, number);
+    }
+    let texts = [
+        (Field::Service, format!("service-{}", id % 3)),
+        (Field::Name, format!("operation.{}", id % 50)),
+        (Field::Resource, format!("GET /documents/{id}")),
+        (Field::Type, "web".to_owned()),
+    ];
+    for (field, text) in texts {
+        let text = builder.text(text.as_bytes()).unwrap();
+        builder.set_text(field, text);
+    }
+    let pairs = [("span.kind", "internal"), ("model", "qwen2-7b")];
+    let pairs = pairs.map(|(key, value)| {
+        let key = builder.text(key.as_bytes()).unwrap();
+        (key, builder.text(value.as_bytes()).unwrap())
+    });
+    let mut writer = builder.attribute(Attribute::Meta);
+    let map = writer.open_map();
+    for (key, value) in pairs {
+        writer.key(key);
+        writer.text(value);
+    }
+    writer.close(map);
+}
+
+/// Nothing changed: what composing costs.
+#[divan::bench(args = SHAPES)]
+fn still(bencher: Bencher<'_, '_>, shape: Shape) {
+    let mut screen = Screen::new(shape, N_SPANS);
+    bencher.bench_local(|| screen.draw());
+}
+
+#[divan::bench(args = SHAPES)]
+fn move_selection(bencher: Bencher<'_, '_>, shape: Shape) {
+    let mut screen = Screen::new(shape, N_SPANS);
+    bencher.bench_local(|| {
+        screen.press(KeyCode::Char('j'));
+        screen.draw();
+    });
+}
+
+#[divan::bench(args = SHAPES)]
+fn scroll_a_page(bencher: Bencher<'_, '_>, shape: Shape) {
+    let mut screen = Screen::new(shape, N_SPANS);
+    bencher.bench_local(|| {
+        screen.press(KeyCode::PageDown);
+        screen.draw();
+    });
+}
+
+#[divan::bench(args = SHAPES)]
+fn fold_and_open_all(bencher: Bencher<'_, '_>, shape: Shape) {
+    let mut screen = Screen::new(shape, N_SPANS);
+    bencher.bench_local(|| {
+        screen.press(KeyCode::Char('['));
+        screen.press(KeyCode::Char(']'));
+        screen.draw();
+    });
+}
+
+/// From the root to the only error, the last span that came.
+#[divan::bench(args = SHAPES)]
+fn find_the_error(bencher: Bencher<'_, '_>, shape: Shape) {
+    let mut screen = Screen::new(shape, N_SPANS);
+    bencher.bench_local(|| {
+        screen.press(KeyCode::Char('g'));
+        screen.press(KeyCode::Char('e'));
+        screen.draw();
+    });
+}
+
+/// One more span, and time enough for the tree to be built again.
+#[divan::bench(args = SHAPES)]
+fn rebuild_after_growth(bencher: Bencher<'_, '_>, shape: Shape) {
+    let mut screen = Screen::new(shape, N_SPANS);
+    let mut next = N_SPANS;
+    bencher.bench_local(|| {
+        next += 1;
+        screen.uptime_ns += 1_000_000_000;
+        screen.send(shape, [next]);
+        screen.draw();
+    });
+}
+
+/// The same keys in a trace of ten spans: what the rest of the screen costs.
+#[divan::bench]
+fn small_trace_move_selection(bencher: Bencher<'_, '_>) {
+    let mut screen = Screen::new(Shape::Branching, 10);
+    bencher.bench_local(|| {
+        screen.press(KeyCode::Char('j'));
+        screen.press(KeyCode::Char('k'));
+        screen.draw();
+    });
+}

@@ -1,0 +1,105 @@
+//! The program, put together: what brings spans, the one loop that owns them, and what is written
+//! at the end. Decides nothing about spans or screens; it waits, and hands on.
+//!
+//! ```text
+//! Feed (agent, demo) ─▶ viewer::view ─▶ Store ─▶ at exit: terminal back, feed stopped, export
+//!                    or headless::report
+//! ```
+
+mod feed;
+mod headless;
+mod viewer;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::config::{Command, ExportTarget, Output, Settings};
+use crate::export::{self, Format};
+use crate::ingest::Inbound;
+use crate::io::clock::{self, Clock};
+use crate::io::files::{self, Draft};
+use crate::io::log_file;
+use crate::store::Store;
+use crate::trace::Now;
+use feed::Feed;
+
+/// Runs until the user quits, a signal comes, or there is nothing left to do.
+///
+/// # Errors
+///
+/// One sentence that says what happened and what to do: a port in use, a file that cannot be read
+/// or written, no terminal.
+pub fn run(settings: &Settings) -> anyhow::Result<()> {
+    let clock = Clock::start();
+    log_file::start(&settings.log)?;
+    if let Some(target) = &settings.export {
+        files::check_writable(&target.path)?;
+    }
+    let mut store = Store::new(usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX));
+    let warnings = match &settings.command {
+        Command::Open(paths) => open_files(paths, &mut store, clock.now())?,
+        Command::Agent | Command::Demo(_) => Vec::new(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the program cannot wait for anything here")?;
+    runtime.block_on(async {
+        let feed = match &settings.command {
+            Command::Open(_) => Feed::none(),
+            Command::Agent => Feed::start(settings, None)?,
+            Command::Demo(story) => Feed::start(settings, Some(*story))?,
+        };
+        match settings.output {
+            Output::Headless => headless::report(settings, feed, (store, warnings), clock).await,
+            Output::Screen => viewer::view(settings, feed, (store, warnings), clock).await,
+        }
+    })
+}
+
+/// Fills a store from exports. Where a file is damaged, what stood before the damage is kept and
+/// the rest is told in the sentences returned; a file that brings nothing is an error.
+fn open_files(paths: &[PathBuf], store: &mut Store, now: Now) -> anyhow::Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    for path in paths {
+        let n_traces = store.n_traces();
+        let about = |sentence: String| format!("{}: {sentence}", path.display());
+        match export::open(files::open(path)?, store, now) {
+            Ok(opened) => warnings.extend(opened.warnings.into_iter().map(about)),
+            Err(error) if store.n_traces() > n_traces => warnings.push(about(error.to_string())),
+            Err(error) => anyhow::bail!("{}", about(error.to_string())),
+        }
+    }
+    Ok(warnings)
+}
+
+/// Gives the store what came.
+fn take(store: &mut Store, inbound: Inbound, now: Now) -> Vec<crate::store::TraceKey> {
+    match inbound {
+        Inbound::Request(request) => {
+            store.record(request.record);
+            request
+                .received
+                .map(|received| store.insert(received, now))
+                .unwrap_or_default()
+        }
+        Inbound::Overflow(overflow) => {
+            store.overflow(overflow);
+            Vec::new()
+        }
+        Inbound::Notice(sentence) => {
+            tracing::warn!("{sentence}");
+            Vec::new()
+        }
+    }
+}
+
+/// Writes the export that was asked for at the start.
+fn export_at_exit(store: &Store, target: &ExportTarget) -> anyhow::Result<()> {
+    let format = Format::named(&target.format.to_string()).context("the format is not built in")?;
+    let mut draft = Draft::create(&target.path)?;
+    export::write_all(format, store, clock::wall(), &mut draft)?;
+    draft.finish()?;
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! The program without a screen: one JSON object a line on stdout, as the contract of the headless
+//! stream has it. Waits for no reader: a line about a trace can come late, or, when the trace was
+//! evicted meanwhile, be counted instead.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::{Instant, sleep_until};
+
+use super::feed::Feed;
+use crate::config::Settings;
+use crate::export;
+use crate::ingest::{Inbound, RequestRecord};
+use crate::io::clock::Clock;
+use crate::io::ndjson::{Closed, Ndjson};
+use crate::io::signals::{Signal, Signals};
+use crate::store::{Counters, Store, TraceKey};
+use crate::trace::Now;
+
+/// A trace is told once nothing has come for it this long.
+const QUIET_NS: u64 = 1_000_000_000;
+/// How long a reader that stalls is waited for at the end.
+const LAST_LINES_WAIT: Duration = Duration::from_secs(5);
+/// When the reader is behind, this long until it is looked at again.
+const STALLED_WAIT: Duration = Duration::from_millis(50);
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Event<'a> {
+    Listening {
+        url: Option<&'a str>,
+        uds: Option<&'a str>,
+    },
+    Refused {
+        path: &'a str,
+        status: u16,
+        reason: &'a str,
+        bytes: u64,
+    },
+    Summary {
+        counters: &'a Counters,
+        /// Lines that a reader who stalled did not get; left out when there are none.
+        #[serde(skip_serializing_if = "is_zero")]
+        lines_dropped: u64,
+    },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature serde calls"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Runs until a signal, the end of the reader, or `--exit-after-idle`; then writes the export and
+/// the summary.
+pub(super) async fn report(
+    settings: &Settings,
+    mut feed: Feed,
+    (mut store, warnings): (Store, Vec<String>),
+    clock: Clock,
+) -> anyhow::Result<()> {
+    let mut signals = Signals::catch()?;
+    let output = Ndjson::start(std::io::stdout())?;
+    let mut reporter = Reporter::new(output);
+    reporter.listening(&feed).await?;
+    let opened: Vec<TraceKey> = store.traces().map(crate::store::TraceEntry::key).collect();
+    reporter.touched(&opened, clock.now());
+    let mut idle_since = Instant::now();
+    while feed.agent().is_some() {
+        let idle_end = settings.exit_after_idle.map(|idle| idle_since + idle);
+        let wake = [idle_end, reporter.wake(clock.now())]
+            .into_iter()
+            .flatten()
+            .min();
+        tokio::select! {
+            biased;
+            signal = signals.next() => if signal == Signal::Stop { break },
+            () = reporter.output.closed() => break,
+            inbounds = feed.next() => {
+                let n_spans = store.counters().spans_received;
+                reporter.take(&mut store, inbounds, clock.now());
+                if store.counters().spans_received > n_spans {
+                    idle_since = Instant::now();
+                }
+            }
+            () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
+                if idle_end.is_some_and(|end| end <= Instant::now()) {
+                    break;
+                }
+            }
+        }
+        reporter.tell_quiet(&store, clock.now());
+    }
+    reporter.take(&mut store, feed.stop(), clock.now());
+    if let Some(target) = &settings.export {
+        super::export_at_exit(&store, target)?;
+    }
+    reporter.finish(&store).await;
+    match warnings.is_empty() {
+        true => Ok(()),
+        false => anyhow::bail!("{}", warnings.join("\n")),
+    }
+}
+
+/// What is still to be told of which trace.
+struct Reporter {
+    output: Ndjson,
+    due: BTreeSet<(u64, TraceKey)>,
+    quiet_at: HashMap<TraceKey, u64>,
+    lines_dropped: u64,
+}
+
+impl Reporter {
+    fn new(output: Ndjson) -> Self {
+        Self {
+            output,
+            due: BTreeSet::new(),
+            quiet_at: HashMap::new(),
+            lines_dropped: 0,
+        }
+    }
+
+    async fn listening(&self, feed: &Feed) -> anyhow::Result<()> {
+        let url = feed
+            .agent()
+            .map(|agent| format!("http://{}", agent.local_addr()));
+        let uds = feed.agent().and_then(|agent| agent.uds_path());
+        let uds = uds.map(|path| path.display().to_string());
+        let event = Event::Listening {
+            url: url.as_deref(),
+            uds: uds.as_deref(),
+        };
+        self.output.write(&event).await?;
+        Ok(())
+    }
+
+    fn take(&mut self, store: &mut Store, inbounds: Vec<Inbound>, now: Now) {
+        for inbound in inbounds {
+            if let Inbound::Request(request) = &inbound {
+                self.refused(&request.record);
+            }
+            let touched = super::take(store, inbound, now);
+            self.touched(&touched, now);
+            for evicted in store.evicted() {
+                if let Some(at) = self.quiet_at.remove(&evicted.key()) {
+                    self.due.remove(&(at, evicted.key()));
+                    self.tell(&export::trace_event(evicted));
+                }
+            }
+        }
+    }
+
+    fn touched(&mut self, traces: &[TraceKey], now: Now) {
+        let at = now.uptime_ns.saturating_add(QUIET_NS);
+        for key in traces {
+            if let Some(before) = self.quiet_at.insert(*key, at) {
+                self.due.remove(&(before, *key));
+            }
+            self.due.insert((at, *key));
+        }
+    }
+
+    /// When there is something to tell.
+    fn wake(&self, now: Now) -> Option<Instant> {
+        let (at, _) = self.due.first()?;
+        let wait = Duration::from_nanos(at.saturating_sub(now.uptime_ns));
+        let wait = if self.output.room() == 0 {
+            wait.max(STALLED_WAIT)
+        } else {
+            wait
+        };
+        Some(Instant::now() + wait)
+    }
+
+    /// Tells of the traces that have been quiet for long enough, as far as the reader follows.
+    fn tell_quiet(&mut self, store: &Store, now: Now) {
+        while let Some((at, key)) = self.due.first().copied()
+            && at <= now.uptime_ns
+            && self.output.room() > 0
+        {
+            self.due.pop_first();
+            self.quiet_at.remove(&key);
+            if let Some(trace) = store.trace(key) {
+                self.tell(&export::trace_event(trace));
+            }
+        }
+    }
+
+    fn refused(&mut self, record: &RequestRecord) {
+        if record.is_refused_payload() {
+            self.tell(&Event::Refused {
+                path: &record.path,
+                status: record.status,
+                reason: &record.note,
+                bytes: record.bytes,
+            });
+        }
+    }
+
+    fn tell(&mut self, object: &impl Serialize) {
+        if !self.output.try_write(object) {
+            self.lines_dropped += 1;
+        }
+    }
+
+    /// Tells the rest and the sums, waiting for the reader as long as is decent.
+    async fn finish(mut self, store: &Store) {
+        let last_lines = async {
+            for (_, key) in std::mem::take(&mut self.due) {
+                if let Some(trace) = store.trace(key) {
+                    self.output.write(&export::trace_event(trace)).await?;
+                }
+            }
+            let summary = Event::Summary {
+                counters: store.counters(),
+                lines_dropped: self.lines_dropped,
+            };
+            self.output.write(&summary).await
+        };
+        let told: Result<Result<(), Closed>, _> =
+            tokio::time::timeout(LAST_LINES_WAIT, last_lines).await;
+        if !matches!(told, Ok(Ok(()))) {
+            tracing::warn!("nobody read the last lines on stdout");
+        }
+        let _stalled = self.output.finish(LAST_LINES_WAIT).await;
+    }
+}

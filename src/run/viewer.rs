@@ -1,0 +1,308 @@
+//! The loop with a screen: keys before frames before what came, and a frame only when something
+//! changed and the last one has been written.
+
+use std::time::Duration;
+
+use crossterm::event::Event;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::feed::Feed;
+use crate::config::{self, Command, Settings};
+use crate::export::{self, Export, Format, Progress};
+use crate::io::clipboard::{Clipboard, Copied, CopyError};
+use crate::io::clock::Clock;
+use crate::io::files::{self, Draft};
+use crate::io::signals::{Signal, Signals};
+use crate::io::terminal::{Input, Suspended, Terminal};
+use crate::store::Store;
+use crate::tui::app::{App, Listening, Mouse, UiOptions};
+use crate::tui::message::{Effect, ExportFormat, ExportScope, Message};
+use crate::tui::theme::{Color, Glyphs};
+
+/// At most this often a frame is drawn.
+const FRAME_INTERVAL: Duration = Duration::from_millis(33);
+/// Ages move this often.
+const TICK_INTERVAL: Duration = Duration::from_secs(1);
+/// Spans of a running export written between two looks at keys and requests.
+const EXPORT_STEP_SPANS: usize = 4_000;
+
+/// Shows what comes until the user quits or a signal comes; then gives the terminal back, stops the
+/// feed and writes the export that was asked for.
+pub(super) async fn view(
+    settings: &Settings,
+    feed: Feed,
+    (store, warnings): (Store, Vec<String>),
+    clock: Clock,
+) -> anyhow::Result<()> {
+    let signals = Signals::catch()?;
+    let terminal = Terminal::enter(settings.screen.mouse)?;
+    let app = App::new(store, options(settings, &feed));
+    let mut viewer = Viewer {
+        app,
+        feed,
+        terminal,
+        clock,
+        settings,
+        clipboard: Clipboard::new(settings.clipboard),
+        copies: JoinSet::new(),
+        export: None,
+        is_over: false,
+    };
+    for warning in warnings {
+        viewer.notice(warning);
+    }
+    let outcome = viewer.run(signals).await;
+    let Viewer {
+        mut app,
+        feed,
+        terminal,
+        ..
+    } = viewer;
+    drop(terminal);
+    for inbound in feed.stop() {
+        super::take(app.store_mut(), inbound, clock.now());
+    }
+    if let Some(target) = &settings.export {
+        super::export_at_exit(app.store(), target)?;
+    }
+    outcome
+}
+
+fn options(settings: &Settings, feed: &Feed) -> UiOptions {
+    let agent = feed.agent();
+    let opened_files = match &settings.command {
+        Command::Open(paths) => paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
+        Command::Agent | Command::Demo(_) => Vec::new(),
+    };
+    UiOptions {
+        glyphs: match settings.screen.glyphs {
+            config::Glyphs::Unicode => Glyphs::Unicode,
+            config::Glyphs::Ascii => Glyphs::Ascii,
+        },
+        color: match settings.screen.color {
+            config::Color::On => Color::On,
+            config::Color::Off => Color::Off,
+        },
+        mouse: match settings.screen.mouse {
+            config::Mouse::Captured => Mouse::On,
+            config::Mouse::Free => Mouse::Off,
+        },
+        listening: Listening {
+            url: agent.map(|agent| format!("http://{}", agent.local_addr())),
+            uds: agent
+                .and_then(|agent| agent.uds_path())
+                .map(|path| path.display().to_string()),
+            token_set: settings.token.is_some(),
+            opened_files,
+        },
+    }
+}
+
+struct Viewer<'a> {
+    app: App,
+    feed: Feed,
+    terminal: Terminal,
+    clock: Clock,
+    settings: &'a Settings,
+    clipboard: Clipboard,
+    copies: JoinSet<Result<Copied, CopyError>>,
+    export: Option<RunningExport>,
+    is_over: bool,
+}
+
+/// An export that is written a step at a time, so that capture goes on meanwhile.
+struct RunningExport {
+    export: Export,
+    draft: Draft,
+}
+
+impl Viewer<'_> {
+    async fn run(&mut self, mut signals: Signals) -> anyhow::Result<()> {
+        let mut input = Input::default();
+        let panics = self.terminal.panics();
+        let mut next_frame = Instant::now();
+        let mut next_tick = Instant::now() + TICK_INTERVAL;
+        let panic_at = self
+            .settings
+            .panic_after
+            .map(|after| Instant::now() + after);
+        while !self.is_over {
+            let is_dirty = self.app.is_dirty();
+            let is_ready = self.terminal.is_ready();
+            tokio::select! {
+                biased;
+                event = input.next() => match event {
+                    Some(Ok(event)) => self.step(Message::Input(event)),
+                    // The terminal is gone, and with it whoever looked at it.
+                    Some(Err(_)) | None => self.is_over = true,
+                },
+                signal = signals.next() => match signal {
+                    Signal::Stop => self.is_over = true,
+                    Signal::Continue => {
+                        self.terminal.resume()?;
+                        self.step(Message::Frame);
+                    }
+                    // Not every change of size comes as an event when a key comes with it.
+                    Signal::Resized => {
+                        self.terminal.redraw_in_full();
+                        self.step(Message::Input(Event::Resize(0, 0)));
+                    }
+                },
+                sentence = panics.next() => self.step(Message::Notice(sentence)),
+                () = sleep_until(next_frame), if is_dirty && is_ready => {
+                    self.draw()?;
+                    next_frame = Instant::now() + FRAME_INTERVAL;
+                }
+                () = self.terminal.ready(), if is_dirty && !is_ready => {}
+                () = sleep_until(next_tick) => {
+                    next_tick = Instant::now() + TICK_INTERVAL;
+                    self.step(Message::Frame);
+                }
+                Some(copied) = self.copies.join_next() => self.copied(copied),
+                inbounds = self.feed.next() => {
+                    for inbound in inbounds {
+                        self.step(Message::Inbound(inbound));
+                    }
+                }
+                () = sleep_until(panic_at.unwrap_or(next_tick)), if panic_at.is_some() => {
+                    #[expect(clippy::panic, reason = "asked for, to see that the terminal comes back")]
+                    { panic!("asked to panic") }
+                }
+                () = std::future::ready(()), if self.export.is_some() => {}
+            }
+            self.go_on_exporting();
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, message: Message) {
+        for effect in self.app.update(message, self.clock.now()) {
+            self.carry_out(effect);
+        }
+    }
+
+    fn notice(&mut self, sentence: impl Into<String>) {
+        self.step(Message::Notice(sentence.into()));
+    }
+
+    fn draw(&mut self) -> std::io::Result<()> {
+        let (app, now) = (&mut self.app, self.clock.now());
+        self.terminal.draw(|frame| app.view(frame, now))
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Export(scope, format) => self.begin_export(scope, format),
+            Effect::Copy(text) => self.copy(&text),
+            Effect::CopyTrace(key) => match export::trace_json(self.app.store(), key) {
+                Ok(json) => self.copy(&json),
+                Err(error) => self.notice(error.to_string()),
+            },
+            Effect::Suspend => self.suspend(),
+            Effect::Redraw => self.terminal.redraw_in_full(),
+            Effect::Quit => self.is_over = true,
+        }
+    }
+
+    fn suspend(&mut self) {
+        match self.terminal.suspend() {
+            Ok(Suspended::Stopped) => {}
+            Ok(Suspended::NotPossible) => {
+                self.notice("There is no shell to come back from: nothing was suspended.");
+            }
+            Err(error) => self.notice(format!("Suspending failed ({error}).")),
+        }
+    }
+
+    fn copy(&mut self, text: &str) {
+        self.copies.spawn(self.clipboard.copy(text));
+    }
+
+    fn copied(&mut self, copied: Result<Result<Copied, CopyError>, tokio::task::JoinError>) {
+        match copied {
+            Ok(Ok(Copied::Desktop)) => self.notice("Copied to the clipboard."),
+            Ok(Ok(Copied::Terminal(bytes))) => {
+                self.terminal.send_bytes(&bytes);
+                self.notice("Copied through the terminal (OSC 52), if it allows that.");
+            }
+            Ok(Err(error)) => self.notice(format!("Nothing was copied: {error}.")),
+            Err(_panicked) => {}
+        }
+    }
+
+    fn begin_export(&mut self, scope: ExportScope, format: ExportFormat) {
+        if self.export.is_some() {
+            return self.notice("An export is being written; try again when it is done.");
+        }
+        match self.new_export(scope, format) {
+            Ok(export) => self.export = Some(export),
+            Err(error) => self.notice(error.to_string()),
+        }
+    }
+
+    fn new_export(
+        &self,
+        scope: ExportScope,
+        format: ExportFormat,
+    ) -> anyhow::Result<RunningExport> {
+        let store = self.app.store();
+        let wall = self.clock.now().wall;
+        let format = match format {
+            ExportFormat::Json => Format::named("json"),
+            ExportFormat::Datadog => Format::named("datadog"),
+        };
+        let format = format.ok_or_else(|| anyhow::anyhow!("The format is not built in."))?;
+        let (export, trace_id) = match scope {
+            ExportScope::All => (Export::begin(format, store, wall)?, None),
+            ExportScope::Trace(key) => (
+                Export::begin_trace(format, store, wall, key)?,
+                store.trace(key).map(crate::store::TraceEntry::trace_id),
+            ),
+        };
+        let stem = files::export_stem(wall, trace_id);
+        let draft =
+            Draft::create_unique(&self.settings.export_directories, &stem, format.extension)?;
+        Ok(RunningExport { export, draft })
+    }
+
+    fn go_on_exporting(&mut self) {
+        let Some(RunningExport { export, draft }) = &mut self.export else {
+            return;
+        };
+        match export.step(self.app.store(), draft, EXPORT_STEP_SPANS) {
+            Ok(Progress::Working(_)) => {}
+            Ok(Progress::Done(written)) => self.end_export(&written),
+            Err(error) => {
+                self.export = None;
+                self.notice(error.to_string());
+            }
+        }
+    }
+
+    fn end_export(&mut self, written: &export::Written) {
+        let Some(RunningExport { draft, .. }) = self.export.take() else {
+            return;
+        };
+        match draft.finish() {
+            Ok(path) => self.notice(format!(
+                "Wrote {} ({}, {}).",
+                path.display(),
+                plural(written.n_traces, "trace"),
+                plural(written.n_spans, "span"),
+            )),
+            Err(error) => self.notice(error.to_string()),
+        }
+    }
+}
+
+fn plural(number: u64, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}

@@ -1,0 +1,267 @@
+//! The program as a value: [`App::update`] takes what happened and says what is to be done,
+//! [`App::view`] paints how it stands. Neither waits, reads a clock or touches the world.
+
+mod act;
+mod draw;
+mod input;
+mod notice;
+mod rate;
+
+use ratatui::layout::Rect;
+use tui_input::Input;
+
+use super::keymap::{Keymap, Section};
+use super::layout::{Layout, Pane, View};
+use super::message::{Effect, Effects, Message};
+use super::screen::Flow;
+use super::screen::span::SpanPane;
+use super::screen::traces::TraceList;
+use super::screen::waterfall::WaterfallPane;
+use super::theme::{Color, Glyphs, Theme};
+use crate::ingest::{Inbound, Received, Request, RequestRecord};
+use crate::store::{Store, TraceKey};
+use crate::trace::Now;
+use notice::Notices;
+use rate::Rate;
+
+/// How the screen looks and what it says of the rest of the program.
+#[derive(Clone, Debug, Default)]
+pub struct UiOptions {
+    /// Which characters may be used.
+    pub glyphs: Glyphs,
+    /// Whether colours may be used.
+    pub color: Color,
+    /// Whether the mouse is listened to.
+    pub mouse: Mouse,
+    /// Where spans come from.
+    pub listening: Listening,
+}
+
+/// Whether the mouse is listened to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mouse {
+    /// It is.
+    #[default]
+    On,
+    /// It is left to the terminal.
+    Off,
+}
+
+/// Where spans come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listening {
+    /// The address that is bound, `http://127.0.0.1:8126`, without the token.
+    pub url: Option<String>,
+    /// Under which the app reaches us, where that is another address: a tunnel's.
+    pub app_url: Option<String>,
+    /// The unix socket.
+    pub uds: Option<String>,
+    /// Whether paths begin with a token. The token itself is never shown.
+    pub token_set: bool,
+    /// The files that were opened instead.
+    pub opened_files: Vec<String>,
+}
+
+/// Something on top of the panes that has the keys.
+#[derive(Debug)]
+enum Overlay {
+    /// The keys, scrolled by some lines.
+    Help(u16),
+    /// The choice of exports.
+    Export,
+    /// The line in which the filter of a pane is written.
+    Filter(Pane, Box<Input>),
+    /// The details of the selected span, where they have no pane.
+    Span,
+}
+
+/// The state of the screen, and the store.
+#[derive(Debug)]
+pub struct App {
+    store: Store,
+    options: UiOptions,
+    theme: Theme,
+    keymap: Keymap,
+    view: View,
+    focus: Pane,
+    overlay: Option<Overlay>,
+    list: TraceList,
+    waterfall: WaterfallPane,
+    span: SpanPane,
+    waterfall_filter: String,
+    /// Since when the view stands still, and how many traces came since.
+    paused: Option<(Now, u64)>,
+    /// The newest trace that has been counted as new.
+    newest: Option<TraceKey>,
+    /// The moment of the last message.
+    now: Now,
+    notices: Notices,
+    rate: Rate,
+    /// How far the help can be scrolled.
+    help_scroll_max: u16,
+    /// Where things were drawn last.
+    layout: Layout,
+    screen: Rect,
+    is_dirty: bool,
+    key_was_pressed: bool,
+}
+
+impl App {
+    /// The screen over a store, which may hold traces already.
+    pub fn new(store: Store, options: UiOptions) -> Self {
+        let view = if store.n_traces() > 0 {
+            View::Traces
+        } else {
+            View::Connect
+        };
+        let newest = store
+            .traces()
+            .next_back()
+            .map(crate::store::TraceEntry::key);
+        Self {
+            theme: Theme::new(options.glyphs, options.color),
+            store,
+            options,
+            keymap: Keymap::built_in(),
+            view,
+            focus: Pane::List,
+            overlay: None,
+            list: TraceList::default(),
+            waterfall: WaterfallPane::default(),
+            span: SpanPane::default(),
+            waterfall_filter: String::new(),
+            now: Now::default(),
+            paused: None,
+            newest,
+            notices: Notices::default(),
+            rate: Rate::default(),
+            help_scroll_max: 0,
+            layout: Layout::default(),
+            screen: Rect::default(),
+            is_dirty: true,
+            key_was_pressed: false,
+        }
+    }
+
+    /// Takes what happened. Returns what is to be done outside.
+    pub fn update(&mut self, message: Message, now: Now) -> Effects {
+        self.now = now;
+        match message {
+            Message::Input(event) => return self.input(&event, now),
+            Message::Inbound(inbound) => self.inbound(inbound, now),
+            Message::Notice(text) => self.notice(text, now),
+            Message::Frame => self.tick(now),
+            Message::Shutdown => return vec![Effect::Quit],
+        }
+        Vec::new()
+    }
+
+    /// Whether the screen no longer shows how things stand.
+    pub fn is_dirty(&self) -> bool {
+        let has_more = || self.list.is_searching() || self.waterfall.is_behind();
+        self.is_dirty || (self.flow() == Flow::Live && has_more())
+    }
+
+    /// What was captured.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What was captured, to be restored from a file.
+    pub fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    fn flow(&self) -> Flow {
+        match self.paused {
+            Some(_) => Flow::Paused,
+            None => Flow::Live,
+        }
+    }
+
+    /// Whose keys are pressed.
+    fn section(&self) -> Section {
+        match (&self.overlay, self.view, self.focus) {
+            (Some(Overlay::Export), ..) => Section::Export,
+            (Some(Overlay::Filter(..)), ..) => Section::Filter,
+            (Some(Overlay::Span), ..) | (_, View::Traces | View::Trace, Pane::Span) => {
+                Section::Span
+            }
+            (_, View::Connect, _) if self.store.n_traces() > 0 => Section::Connected,
+            (_, View::Connect, _) if !self.options.listening.opened_files.is_empty() => {
+                Section::Files
+            }
+            (_, View::Connect, _) => Section::Connect,
+            (_, _, Pane::List) => Section::List,
+            (_, _, Pane::Waterfall) => Section::Waterfall,
+        }
+    }
+
+    fn notice(&mut self, text: String, now: Now) {
+        self.notices.add(text, now);
+        self.is_dirty = true;
+    }
+
+    fn inbound(&mut self, inbound: Inbound, now: Now) {
+        self.is_dirty = true;
+        match inbound {
+            Inbound::Request(request) => {
+                let Request { record, received } = *request;
+                if record.is_refused_payload() {
+                    self.notices.add(refusal(&record), now);
+                }
+                self.store.record(record);
+                if let Some(received) = received {
+                    self.receive(received, now);
+                }
+            }
+            Inbound::Overflow(overflow) => {
+                let payloads = super::text::count(overflow.payloads, "payload");
+                self.notices
+                    .add(format!("refused {payloads}: too many at once (429)"), now);
+                self.store.overflow(overflow);
+            }
+            Inbound::Notice(text) => self.notices.add(text, now),
+        }
+    }
+
+    fn receive(&mut self, received: Received, now: Now) {
+        let n_spans = received.payload.n_spans();
+        self.rate
+            .add(u64::try_from(n_spans).unwrap_or(u64::MAX), now);
+        let touched = self.store.insert(received, now);
+        self.list.touch(&touched);
+        let newest = touched.iter().max().copied();
+        if newest > self.newest {
+            let known = self.newest;
+            let new = touched.iter().filter(|key| Some(**key) > known).count();
+            if let Some((_, n_waiting)) = &mut self.paused {
+                *n_waiting += u64::try_from(new).unwrap_or(u64::MAX);
+            }
+            self.newest = newest;
+        }
+    }
+
+    /// Time has passed: ages move once a second, notices fade.
+    fn tick(&mut self, now: Now) {
+        let faded = self.notices.fade(now);
+        let ages_moved = self.rate.advance(now) && self.flow() == Flow::Live;
+        self.is_dirty |= faded || ages_moved;
+    }
+}
+
+/// A refused payload in one line: path, reason, size, client.
+fn refusal(record: &RequestRecord) -> String {
+    let client = match &*record.client {
+        "" => String::new(),
+        client => format!(" from {client}"),
+    };
+    format!(
+        "refused {} {} {}: {}   {}{client}",
+        record.method,
+        record.path,
+        record.status,
+        record.note,
+        super::text::bytes(record.bytes),
+    )
+}

@@ -1,0 +1,204 @@
+//! What actions do: some to the screen as a whole, the others to the pane with the keys.
+
+use super::{App, Overlay};
+use crate::trace::Now;
+use crate::tui::action::Action;
+use crate::tui::layout::{Pane, View};
+use crate::tui::message::{Effect, Effects, ExportFormat, ExportScope};
+use crate::tui::screen::{Outcome, Place, connect};
+
+impl App {
+    pub(super) fn perform(&mut self, action: Action, now: Now) -> Effects {
+        match action {
+            Action::Quit => return vec![Effect::Quit],
+            Action::Redraw => return vec![Effect::Redraw],
+            Action::Suspend => return vec![Effect::Suspend],
+            Action::ExportJson => return self.export_trace(ExportFormat::Json),
+            Action::ExportDatadog => return self.export_trace(ExportFormat::Datadog),
+            Action::ExportAll => return self.export(ExportScope::All, ExportFormat::Json),
+            Action::ExportAllDatadog => {
+                return self.export(ExportScope::All, ExportFormat::Datadog);
+            }
+            Action::Pause => self.pause(now),
+            Action::Back => self.back(),
+            _ => match self.overlay {
+                Some(Overlay::Help(scroll)) => self.act_on_help(action, scroll),
+                Some(Overlay::Span) => return self.act_on_details(action),
+                Some(Overlay::Filter(pane, _)) => return self.give(pane, action),
+                Some(Overlay::Export) => {}
+                None => return self.act_on_panes(action),
+            },
+        }
+        Vec::new()
+    }
+
+    fn act_on_panes(&mut self, action: Action) -> Effects {
+        match action {
+            Action::Help => self.overlay = Some(Overlay::Help(0)),
+            _ if self.view == View::Connect => return self.act_on_connect(action),
+            Action::Export => self.open_export(),
+            Action::Filter => self.open_filter(),
+            Action::Detail => self.open_details(),
+            Action::NextPane => self.focus_next(&[Pane::List, Pane::Waterfall, Pane::Span]),
+            Action::PreviousPane => self.focus_next(&[Pane::Span, Pane::Waterfall, Pane::List]),
+            _ => return self.give(self.focus, action),
+        }
+        Vec::new()
+    }
+
+    fn act_on_connect(&mut self, action: Action) -> Effects {
+        match action {
+            Action::Open if self.store.n_traces() > 0 => self.view = View::Traces,
+            Action::Copy => {
+                let line = connect::line_to_set(&self.options.listening);
+                return line.map(Effect::Copy).into_iter().collect();
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn act_on_help(&mut self, action: Action, scroll: u16) {
+        let to = match action {
+            Action::Help | Action::Click { .. } => {
+                self.overlay = None;
+                return;
+            }
+            Action::Scroll(rows) => scroll.saturating_add_signed(rows),
+            Action::Move(motion) => {
+                let n_rows = usize::from(self.help_scroll_max) + 1;
+                let row = motion.from_row(usize::from(scroll), n_rows, n_rows);
+                u16::try_from(row).unwrap_or(u16::MAX)
+            }
+            _ => scroll,
+        };
+        self.overlay = Some(Overlay::Help(to.min(self.help_scroll_max)));
+    }
+
+    fn act_on_details(&mut self, action: Action) -> Effects {
+        match action {
+            Action::Detail => {
+                self.overlay = None;
+                Vec::new()
+            }
+            Action::Export => {
+                self.open_export();
+                Vec::new()
+            }
+            Action::Help => {
+                self.overlay = Some(Overlay::Help(0));
+                Vec::new()
+            }
+            _ => self.give(Pane::Span, action),
+        }
+    }
+
+    /// Gives an action to a pane and does what the pane asks for.
+    pub(super) fn give(&mut self, pane: Pane, action: Action) -> Effects {
+        let outcome = match pane {
+            Pane::List => self.list.update(action, &self.store),
+            Pane::Waterfall => self.waterfall.update(action, &self.store),
+            Pane::Span => self.span.update(action, &self.store),
+        };
+        match outcome {
+            Outcome::Ignored if action == Action::CopyJson => {
+                return self
+                    .waterfall
+                    .key()
+                    .map(Effect::CopyTrace)
+                    .into_iter()
+                    .collect();
+            }
+            Outcome::Ignored => self.say_nothing_found(action),
+            Outcome::Handled => {}
+            Outcome::Open(Place::Trace) => {
+                self.view = View::Trace;
+                self.focus = Pane::Waterfall;
+            }
+            Outcome::Open(Place::Span) => self.open_details(),
+            Outcome::Do(effect) => return vec![effect],
+        }
+        self.show_selected();
+        Vec::new()
+    }
+
+    fn say_nothing_found(&mut self, action: Action) {
+        let words = match action {
+            Action::NextError | Action::PreviousError => "No other error here.",
+            Action::NextMatch | Action::PreviousMatch => "No other match here.",
+            _ => return,
+        };
+        self.notices.add(words.to_owned(), self.now);
+    }
+
+    /// Closes what is on top, then clears the filter, then goes back. Never quits.
+    fn back(&mut self) {
+        let has_filter = match self.focus {
+            Pane::List => !self.list.filter().is_empty(),
+            Pane::Waterfall => !self.waterfall_filter.is_empty(),
+            Pane::Span => false,
+        };
+        match self.view {
+            _ if self.overlay.is_some() => self.overlay = None,
+            View::Connect => {}
+            _ if has_filter => self.set_filter(self.focus, ""),
+            View::Trace if self.focus == Pane::Span => self.focus = Pane::Waterfall,
+            View::Trace => {
+                self.view = View::Traces;
+                self.focus = Pane::List;
+            }
+            View::Traces => self.focus = Pane::List,
+        }
+    }
+
+    fn pause(&mut self, now: Now) {
+        self.paused = match self.paused {
+            None => Some((now, 0)),
+            Some(_) => None,
+        };
+    }
+
+    fn open_details(&mut self) {
+        let has_pane = !self.layout.span.is_empty();
+        match (has_pane, self.focus) {
+            (true, Pane::Span) => self.focus = Pane::Waterfall,
+            (true, _) => self.focus = Pane::Span,
+            (false, _) => self.overlay = Some(Overlay::Span),
+        }
+    }
+
+    /// Gives the keys to the next pane in a circle. Where only one fits, the span's is left out.
+    fn focus_next(&mut self, order: &[Pane]) {
+        let is_single = self.layout.list.is_empty() || self.layout.waterfall.is_empty();
+        let can_show = |pane: &Pane| match (self.view, pane) {
+            (View::Trace, Pane::List) | (View::Connect, _) => false,
+            (_, Pane::Span) => !self.layout.span.is_empty(),
+            (View::Traces, Pane::Waterfall) => is_single || !self.layout.waterfall.is_empty(),
+            _ => true,
+        };
+        let shown: Vec<Pane> = order.iter().copied().filter(can_show).collect();
+        let at = shown.iter().position(|pane| *pane == self.focus);
+        let next = at.map_or(0, |at| at + 1);
+        if let Some(pane) = shown.get(next).or_else(|| shown.first()) {
+            self.focus = *pane;
+        }
+    }
+
+    fn open_export(&mut self) {
+        if self.store.n_traces() > 0 {
+            self.overlay = Some(Overlay::Export);
+        }
+    }
+
+    fn export_trace(&mut self, format: ExportFormat) -> Effects {
+        match self.waterfall.key() {
+            Some(key) => self.export(ExportScope::Trace(key), format),
+            None => Vec::new(),
+        }
+    }
+
+    fn export(&mut self, scope: ExportScope, format: ExportFormat) -> Effects {
+        self.overlay = None;
+        vec![Effect::Export(scope, format)]
+    }
+}

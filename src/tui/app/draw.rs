@@ -1,0 +1,256 @@
+//! A frame: brings the panes up to the store, unless the view is paused, and paints them. Changes
+//! nothing but what is looked at.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use tui_input::Input;
+
+use super::{App, Overlay};
+use crate::trace::Now;
+use crate::tui::action::Action;
+use crate::tui::layout::{Layout, Pane, View, Wanted};
+use crate::tui::screen::header::HeaderFacts;
+use crate::tui::screen::traces::Follow;
+use crate::tui::screen::{Flow, Focus, ViewContext, connect, footer, header, help};
+use crate::tui::text;
+use crate::tui::widget::{clear, put, put_right};
+
+/// A notice takes no more lines than this.
+const NOTICE_LINES_MAX: usize = 3;
+
+impl App {
+    /// Paints how things stand.
+    pub fn view(&mut self, frame: &mut Frame<'_>, now: Now) {
+        self.refresh();
+        self.screen = frame.area();
+        let losses = header::losses(&self.store);
+        let notice = self.notice_lines();
+        let is_writing = matches!(self.overlay, Some(Overlay::Filter(..)));
+        let wanted = Wanted {
+            view: self.view,
+            focus: self.focus,
+            loss_lines: u16::from(losses.is_some()),
+            notice_lines: text::cells(notice.len()).max(u16::from(is_writing)),
+        };
+        self.layout = Layout::new(self.screen, wanted);
+        self.keep_focus_visible();
+        let buffer = frame.buffer_mut();
+        if !self.layout.one_line.is_empty() {
+            let line = header::one_line(&self.store);
+            put(buffer, self.layout.one_line, 0, &line, self.theme.text);
+            self.is_dirty = false;
+            return;
+        }
+        self.draw_panes(buffer, now);
+        let context = ViewContext {
+            store: &self.store,
+            theme: &self.theme,
+            now,
+            flow: self.flow(),
+        };
+        header::draw(&self.header_facts(), &context, self.layout.header, buffer);
+        if let Some(losses) = losses {
+            put(buffer, self.layout.losses, 1, &losses, self.theme.warning);
+        }
+        for (notice, line) in notice.iter().zip(self.layout.notice.rows()) {
+            put(buffer, line, 1, notice, self.theme.notice);
+        }
+        let section = self.section();
+        footer::draw(&self.keymap, section, &context, self.layout.footer, buffer);
+        self.draw_overlay(buffer, now);
+        self.is_dirty = false;
+    }
+
+    /// A pane that has gone with a smaller terminal no longer has the keys.
+    fn keep_focus_visible(&mut self) {
+        let is_gone = self.layout.of(self.focus).is_empty();
+        if !is_gone || self.view == View::Connect || !self.layout.one_line.is_empty() {
+            return;
+        }
+        self.focus = match self.view {
+            View::Trace => Pane::Waterfall,
+            _ => Pane::List,
+        };
+    }
+
+    /// The newest notice in as many lines as it needs and a terminal of this height can spare.
+    fn notice_lines(&self) -> Vec<String> {
+        let Some(notice) = self.notices.line() else {
+            return Vec::new();
+        };
+        let n_lines = if self.screen.height < 20 {
+            1
+        } else {
+            NOTICE_LINES_MAX
+        };
+        let notice = text::visible(notice.into(), self.theme.glyphs);
+        let room = usize::from(self.screen.width.saturating_sub(2));
+        text::wrap(&notice, room, n_lines, self.theme.glyphs)
+    }
+
+    /// Takes over what came since the last frame, unless the view is paused.
+    fn refresh(&mut self) {
+        if self.flow() == Flow::Live {
+            let has_spans = self.store.n_traces() > 0;
+            if self.view == View::Connect && has_spans && !self.key_was_pressed {
+                self.view = View::Traces;
+            }
+            let is_at_rest = self.overlay.is_none() && self.focus == Pane::List;
+            let follow = if is_at_rest && self.view != View::Trace {
+                Follow::Newest
+            } else {
+                Follow::Nothing
+            };
+            self.list.refresh(&self.store, follow);
+            self.show_selected();
+            self.waterfall.refresh(&self.store);
+        } else {
+            self.show_selected();
+        }
+        let mut held: Vec<_> = self.list.visible().collect();
+        held.extend(self.waterfall.key());
+        self.store.hold(held);
+    }
+
+    /// The waterfall shows the selected trace, the details its selected span. A trace that has the
+    /// screen to itself stays there.
+    pub(super) fn show_selected(&mut self) {
+        if self.view != View::Trace {
+            let selected = self.list.selected();
+            if selected != self.waterfall.key() {
+                self.waterfall.show(selected);
+                self.waterfall.refresh(&self.store);
+                self.show_error();
+            }
+        }
+        if let (Some(key), Some(span)) = (self.waterfall.key(), self.waterfall.selected()) {
+            self.span.show(key, span);
+        }
+    }
+
+    /// Of a trace with errors, the first below its root is selected at once.
+    fn show_error(&mut self) {
+        let entry = self.waterfall.key().and_then(|key| self.store.trace(key));
+        if entry.is_some_and(crate::store::TraceEntry::is_error) {
+            self.waterfall.update(Action::NextError, &self.store);
+        }
+    }
+
+    fn draw_panes(&mut self, buffer: &mut Buffer, now: Now) {
+        let context = ViewContext {
+            store: &self.store,
+            theme: &self.theme,
+            now: self.paused.map_or(now, |(since, _)| since),
+            flow: self.flow(),
+        };
+        if self.view == View::Connect {
+            let listening = &self.options.listening;
+            connect::draw(listening, &context, self.layout.body, buffer);
+            return;
+        }
+        let focus = |pane| match (&self.overlay, self.focus == pane) {
+            (None | Some(Overlay::Filter(..)), true) => Focus::Focused,
+            _ => Focus::Unfocused,
+        };
+        let areas = self.layout;
+        let shown = self.waterfall.key();
+        if let Some(entry) = shown.and_then(|key| self.store.trace(key)) {
+            let room = areas.trace_line.width.saturating_sub(12);
+            let line = header::trace_line(entry, &context, room);
+            put(buffer, areas.trace_line, 1, &line, self.theme.title_focused);
+        } else {
+            let line = "This trace was evicted: the memory budget is reached.";
+            put(buffer, areas.trace_line, 1, line, self.theme.warning);
+        }
+        put_right(buffer, areas.trace_line, "esc back ", self.theme.dim);
+        if !areas.list.is_empty() {
+            self.list
+                .draw(&context, areas.list, buffer, focus(Pane::List));
+        }
+        if !areas.waterfall.is_empty() {
+            let focus = focus(Pane::Waterfall);
+            self.waterfall
+                .draw(&context, areas.waterfall, buffer, focus);
+        }
+        if !areas.span.is_empty() {
+            self.span
+                .draw(&context, areas.span, buffer, focus(Pane::Span));
+        }
+    }
+
+    fn draw_overlay(&mut self, buffer: &mut Buffer, now: Now) {
+        let context = ViewContext {
+            store: &self.store,
+            theme: &self.theme,
+            now,
+            flow: self.flow(),
+        };
+        let body = self.layout.body;
+        match &self.overlay {
+            None => {}
+            Some(Overlay::Help(scroll)) => {
+                let section = self.section();
+                let frame = (body, buffer);
+                self.help_scroll_max = help::draw(&self.keymap, section, *scroll, &context, frame);
+            }
+            Some(Overlay::Export) => help::draw_export(&self.keymap, &context, body, buffer),
+            Some(Overlay::Span) => {
+                clear(buffer, body);
+                self.span.draw(&context, body, buffer, Focus::Focused);
+            }
+            Some(Overlay::Filter(pane, input)) => {
+                let n_matches = self.list.n_matches();
+                let found = match pane {
+                    Pane::List => format!("{n_matches} of {}", self.store.n_traces()),
+                    _ => String::new(),
+                };
+                draw_filter(input, &found, &context, (self.layout.notice, buffer));
+            }
+        }
+    }
+
+    fn header_facts(&self) -> HeaderFacts {
+        let listening = &self.options.listening;
+        let n_files = u64::try_from(listening.opened_files.len()).unwrap_or(u64::MAX);
+        let url = listening.url.as_deref().unwrap_or_default();
+        let source = match (n_files, url.rsplit_once(':')) {
+            (1.., _) => text::count(n_files, "file"),
+            (_, Some((_, port))) => format!(":{}", port.trim_end_matches('/')),
+            (_, None) => String::new(),
+        };
+        HeaderFacts {
+            source,
+            rates: self.rate.seconds(),
+            n_waiting: self.paused.map_or(0, |(_, n_waiting)| n_waiting),
+        }
+    }
+}
+
+/// The line the filter is written in, with a cursor.
+fn draw_filter(
+    input: &Input,
+    found: &str,
+    context: &ViewContext<'_>,
+    (line, buffer): (Rect, &mut Buffer),
+) {
+    let theme = context.theme;
+    clear(buffer, line);
+    let room = usize::from(line.width).saturating_sub(text::width(found) + 6);
+    let hidden = input.visual_scroll(room);
+    let shown: String = input.value().chars().skip(hidden).collect();
+    let shown = text::visible(shown.into(), theme.glyphs);
+    let shown = text::cut(&shown, room, theme.glyphs);
+    put(buffer, line, 1, "/", theme.key);
+    let end = put(buffer, line, 3, &shown, theme.text);
+    if shown.is_empty() {
+        let example = "text in names, tags and ids";
+        put(buffer, line, end + 2, example, theme.dim);
+    }
+    let cursor = text::cells(input.visual_cursor().saturating_sub(hidden));
+    let cursor = line.x.saturating_add(3).saturating_add(cursor);
+    if let Some(cell) = buffer.cell_mut((cursor.min(line.right().saturating_sub(1)), line.y)) {
+        cell.set_style(theme.selected);
+    }
+    put_right(buffer, line, found, theme.dim);
+}

@@ -1,0 +1,132 @@
+//! Keys, mouse and paste to actions, or into the filter that is being written.
+
+use ratatui::crossterm::event::{
+    Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+use tui_input::{Input, InputRequest};
+
+use super::{App, Mouse, Overlay};
+use crate::trace::Now;
+use crate::tui::action::Action;
+use crate::tui::layout::{Pane, View};
+use crate::tui::message::Effects;
+
+/// Rows the wheel moves at a time.
+const WHEEL_ROWS: i16 = 3;
+/// A filter is never longer, whatever is pasted.
+const FILTER_CHARS_MAX: usize = 512;
+
+impl App {
+    pub(super) fn input(&mut self, event: &Event, now: Now) -> Effects {
+        self.is_dirty = true;
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key, now),
+            Event::Mouse(mouse) if self.options.mouse == Mouse::On => self.mouse(*mouse, now),
+            Event::Paste(text) => {
+                self.paste(text);
+                Vec::new()
+            }
+            Event::Resize(..) => Vec::new(),
+            _ => {
+                self.is_dirty = false;
+                Vec::new()
+            }
+        }
+    }
+
+    fn key(&mut self, key: KeyEvent, now: Now) -> Effects {
+        self.key_was_pressed = true;
+        match self.keymap.action(self.section(), key) {
+            Some(action) => return self.perform(action, now),
+            None => self.edit_filter(edit(key)),
+        }
+        Vec::new()
+    }
+
+    fn paste(&mut self, text: &str) {
+        // A paste begins the filter where there is one to write.
+        if self.overlay.is_none() && self.view != View::Connect && self.focus != Pane::Span {
+            self.open_filter();
+        }
+        let chars = text.chars().filter(|char| !char.is_control());
+        self.edit_filter(chars.take(FILTER_CHARS_MAX).map(InputRequest::InsertChar));
+    }
+
+    fn edit_filter(&mut self, requests: impl IntoIterator<Item = InputRequest>) {
+        let Some(Overlay::Filter(pane, input)) = &mut self.overlay else {
+            return;
+        };
+        for request in requests {
+            let grows = matches!(request, InputRequest::InsertChar(_));
+            if !grows || input.value().len() < FILTER_CHARS_MAX {
+                input.handle(request);
+            }
+        }
+        let (pane, filter) = (*pane, input.value().to_owned());
+        self.set_filter(pane, &filter);
+    }
+
+    pub(super) fn open_filter(&mut self) {
+        let (pane, text) = match self.focus {
+            Pane::List => (Pane::List, self.list.filter().text().to_owned()),
+            _ => (Pane::Waterfall, self.waterfall_filter.clone()),
+        };
+        self.overlay = Some(Overlay::Filter(pane, Box::new(Input::new(text))));
+    }
+
+    pub(super) fn set_filter(&mut self, pane: Pane, filter: &str) {
+        if pane == Pane::List {
+            self.list.set_filter(filter);
+        } else {
+            filter.clone_into(&mut self.waterfall_filter);
+            self.waterfall.set_filter(filter);
+        }
+    }
+
+    fn mouse(&mut self, mouse: MouseEvent, now: Now) -> Effects {
+        let (column, row) = (mouse.column, mouse.row);
+        let action = match mouse.kind {
+            MouseEventKind::ScrollUp => Action::Scroll(-WHEEL_ROWS),
+            MouseEventKind::ScrollDown => Action::Scroll(WHEEL_ROWS),
+            MouseEventKind::Down(MouseButton::Left) => Action::Click { column, row },
+            _ => {
+                self.is_dirty = false;
+                return Vec::new();
+            }
+        };
+        if matches!(
+            self.overlay,
+            Some(Overlay::Help(_) | Overlay::Export | Overlay::Span)
+        ) {
+            return self.perform(action, now);
+        }
+        let Some(pane) = self.layout.pane_at(column, row) else {
+            return Vec::new();
+        };
+        if matches!(action, Action::Click { .. }) {
+            self.focus = pane;
+        }
+        self.give(pane, action)
+    }
+}
+
+/// What a key does to the filter that is being written, after readline.
+fn edit(key: KeyEvent) -> Option<InputRequest> {
+    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+    Some(match key.code {
+        KeyCode::Char('w') if is_control => InputRequest::DeletePrevWord,
+        KeyCode::Char('u') if is_control => InputRequest::DeleteLine,
+        KeyCode::Char('k') if is_control => InputRequest::DeleteTillEnd,
+        KeyCode::Char('a') if is_control => InputRequest::GoToStart,
+        KeyCode::Char('e') if is_control => InputRequest::GoToEnd,
+        KeyCode::Char('h') if is_control => InputRequest::DeletePrevChar,
+        KeyCode::Char(char) if !is_control => InputRequest::InsertChar(char),
+        KeyCode::Backspace => InputRequest::DeletePrevChar,
+        KeyCode::Delete => InputRequest::DeleteNextChar,
+        KeyCode::Left => InputRequest::GoToPrevChar,
+        KeyCode::Right => InputRequest::GoToNextChar,
+        KeyCode::Home => InputRequest::GoToStart,
+        KeyCode::End => InputRequest::GoToEnd,
+        _ => return None,
+    })
+}

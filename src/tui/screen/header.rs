@@ -1,0 +1,163 @@
+//! The lines above everything: what came, what was lost, whether the view goes on. Nothing that was
+//! dropped goes unmentioned here.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Flow, ViewContext};
+use crate::store::{Store, TraceEntry};
+use crate::tui::text;
+use crate::tui::widget::{put, put_right, sparkline};
+
+/// What the header cannot read from the store.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HeaderFacts {
+    /// `:8126`, or the number of files read.
+    pub(crate) source: String,
+    /// Spans in each of the last seconds, the current one last.
+    pub(crate) rates: Vec<u64>,
+    /// Traces that came since the view was paused.
+    pub(crate) n_waiting: u64,
+}
+
+/// The first line. What does not fit is left out from the right; whether the view goes on and
+/// whether anything leaves the machine always stand there.
+pub(crate) fn draw(
+    facts: &HeaderFacts,
+    context: &ViewContext<'_>,
+    line: Rect,
+    buffer: &mut Buffer,
+) {
+    let theme = context.theme;
+    let (flow, style) = match context.flow {
+        Flow::Live => ("LIVE ".to_owned(), theme.live),
+        Flow::Paused => (format!(" PAUSED +{} new ", facts.n_waiting), theme.paused),
+    };
+    let mut right = put_right(buffer, line, &flow, style);
+    let forward = "fwd off   ";
+    right = right.saturating_sub(text::cells(forward.len()));
+    put(buffer, line, right, forward, theme.dim);
+
+    let mut column = put(buffer, line, 1, "modtrace-tui", theme.title_focused);
+    for part in parts(facts, context) {
+        let end = usize::from(column) + 2 + text::width(&part);
+        if end + 2 > usize::from(right) {
+            break;
+        }
+        column = put(buffer, line, column + 2, &part, theme.text);
+    }
+}
+
+fn parts(facts: &HeaderFacts, context: &ViewContext<'_>) -> Vec<String> {
+    let store = context.store;
+    let counters = store.counters();
+    let rate = facts.rates.iter().rev().nth(1).copied().unwrap_or(0);
+    let n_traces = u64::try_from(store.n_traces()).unwrap_or(u64::MAX);
+    let traces = text::count(n_traces, "trace");
+    let spans = text::count(counters.spans_shown, "span");
+    let mut parts = vec![
+        text::visible(facts.source.as_str().into(), context.theme.glyphs).into_owned(),
+        format!("{traces} {spans}"),
+        memory(store),
+        format!("up {}", text::uptime(context.now.uptime_ns)),
+        format!("{rate} span/s"),
+        sparkline(&facts.rates, context.theme.glyphs),
+    ];
+    parts.retain(|part| !part.is_empty());
+    parts
+}
+
+/// `1.2/512 MiB`.
+fn memory(store: &Store) -> String {
+    const TENTH_OF_MIB: usize = (1 << 20) / 10;
+    let tenths = store.bytes() / TENTH_OF_MIB;
+    let budget = store.memory_bytes_max() >> 20;
+    format!("{}.{}/{budget} MiB", tenths / 10, tenths % 10)
+}
+
+/// What was refused, evicted, sent twice or never sent; `None` as long as nothing was.
+pub(crate) fn losses(store: &Store) -> Option<String> {
+    let counters = store.counters();
+    let of = |number, noun, of_number, of_noun| {
+        let whole = text::count(number, noun);
+        match of_number {
+            0 => whole,
+            _ => format!("{whole} ({})", text::count(of_number, of_noun)),
+        }
+    };
+    let refused = counters.payloads_refused;
+    let evicted = counters.traces_evicted;
+    let dropped = counters.client_dropped_p0_traces;
+    let numbers = [
+        (
+            "refused",
+            refused,
+            of(refused, "payload", counters.chunks_undecodable, "trace"),
+        ),
+        (
+            "evicted",
+            evicted,
+            of(evicted, "trace", counters.spans_evicted, "span"),
+        ),
+        (
+            "duplicate",
+            counters.spans_duplicate,
+            text::count(counters.spans_duplicate, "span"),
+        ),
+        (
+            "dropped by the client",
+            dropped,
+            of(dropped, "trace", counters.client_dropped_p0_spans, "span"),
+        ),
+        (
+            "unsent by the client",
+            counters.client_unsent_traces,
+            text::count(counters.client_unsent_traces, "trace"),
+        ),
+        (
+            "lost",
+            counters.logs_dropped,
+            text::count(counters.logs_dropped, "line"),
+        ),
+        (
+            "lost",
+            counters.relay_lost,
+            text::count(counters.relay_lost, "relay message"),
+        ),
+    ];
+    let parts: Vec<String> = numbers
+        .iter()
+        .filter(|(_, number, _)| *number > 0)
+        .map(|(what, _, words)| format!("{what} {words}"))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join("   "))
+}
+
+/// All there is room for on a tiny screen: `modtrace-tui 62 traces, 1 err`.
+pub(crate) fn one_line(store: &Store) -> String {
+    let n_traces = u64::try_from(store.n_traces()).unwrap_or(u64::MAX);
+    let n_errors = store.traces().filter(|entry| entry.is_error()).count();
+    let traces = text::count(n_traces, "trace");
+    let refused = match store.counters().payloads_refused {
+        0 => String::new(),
+        refused => format!(", {refused} refused"),
+    };
+    format!("modtrace-tui {traces}, {n_errors} err{refused}")
+}
+
+/// The line above a trace on the whole screen; without its id where room is short.
+pub(crate) fn trace_line(entry: &TraceEntry, context: &ViewContext<'_>, width: u16) -> String {
+    let glyphs = context.theme.glyphs;
+    let id = match width {
+        84.. => format!("{}  ", entry.trace_id()),
+        60..84 => format!("{}  ", text::short_id(entry.trace_id())),
+        _ => String::new(),
+    };
+    let spans = text::count(u64::try_from(entry.n_spans()).unwrap_or(u64::MAX), "span");
+    let title = text::show(super::traces::title(entry), glyphs);
+    let title = text::cut(&title, usize::from(width) * 2 / 5, glyphs);
+    let duration = text::duration(entry.duration(), glyphs);
+    let badges = super::traces::badges(entry);
+    let line = format!("{id}{title}  {duration}  {spans}  {badges}");
+    text::cut(line.trim_end(), usize::from(width), glyphs).into_owned()
+}

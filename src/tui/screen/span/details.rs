@@ -1,0 +1,448 @@
+//! What there is to say about a span, as a tree of labelled values: the error first, then what it
+//! is, how it was sampled, its tags, links and events. No ratatui in here.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::json;
+use crate::store::TraceEntry;
+use crate::trace::{Attribute, Entries, SamplingFacts, Span, SpanId, Text, UnixNanos, Value, tag};
+use crate::tui::screen::waterfall::rows::uncovered;
+use crate::tui::text;
+use crate::tui::theme::Glyphs;
+
+/// More tags, links or events than this are counted, not shown.
+const ENTRIES_MAX: usize = 2_000;
+/// Labels of siblings are padded to at most so many cells.
+pub(crate) const LABEL_CELLS_MAX: usize = 24;
+/// Tags stand below their heading, members of a tag's JSON a little deeper.
+const DEPTH_USUAL: usize = 3;
+/// Bytes of a text that are looked at, and copied.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+/// Lines of a stack that are shown below it.
+const STACK_LINES_MAX: usize = 5_000;
+/// Lines of any other text that are shown below it.
+const LINES_MAX: usize = 500;
+/// Values inside of values inside of values: how far down.
+const DEPTH_MAX: usize = 12;
+/// Bytes of a binary value that are shown.
+const BASE64_BYTES_MAX: usize = 3 * 1024;
+
+/// A label, its value, and what can be opened below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Detail {
+    pub(crate) label: String,
+    /// One line, harmless.
+    pub(crate) value: String,
+    /// What is copied, if it is not `value`: may have several lines.
+    pub(crate) whole: Option<String>,
+    pub(crate) tone: Tone,
+    pub(crate) is_open: bool,
+    pub(crate) below: Vec<Detail>,
+}
+
+/// How a value stands out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tone {
+    #[default]
+    Plain,
+    /// A heading of what is below.
+    Heading,
+    Error,
+}
+
+impl Detail {
+    pub(crate) fn new(label: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            label: label.into(),
+            value: value.into(),
+            ..Self::default()
+        }
+    }
+
+    fn heading(label: &str, below: Vec<Self>) -> Option<Self> {
+        let value = below.len().to_string();
+        (!below.is_empty()).then(|| Self {
+            tone: Tone::Heading,
+            is_open: true,
+            below,
+            ..Self::new(label, value)
+        })
+    }
+
+    /// A text of any length: its first line beside the label, and all of it below if that is not
+    /// all there is.
+    pub(crate) fn text(label: impl Into<String>, text: Text<'_>, room: Room) -> Self {
+        let shown = text::show(text, room.glyphs);
+        let mut detail = Self::new(label, shown.as_ref());
+        // Indentation and the longest padding of a label. Items drop what turns out to fit.
+        let before = text::width(&detail.label).max(LABEL_CELLS_MAX) + 2 * DEPTH_USUAL;
+        let is_cut = before + text::width(&shown) > room.width;
+        if text.as_bytes().contains(&b'\n') || is_cut {
+            detail.below = lines(text, room, LINES_MAX);
+            detail.whole = Some(copyable(text));
+        }
+        detail
+    }
+}
+
+/// How wide the pane is, and with which characters it is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    pub(crate) width: usize,
+    pub(crate) glyphs: Glyphs,
+}
+
+/// Everything about a span of a trace.
+pub(crate) fn details(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
+    let mut details = error(span, room);
+    details.extend(identity(trace, span, room));
+    let facts = trace.sampling();
+    let facts = match facts.priority {
+        Some(_) => facts,
+        None => SamplingFacts::read(std::iter::once(span)),
+    };
+    let words = sampling_words(&facts, room.glyphs);
+    details.push(Detail::new("sampling", words));
+    details.extend(tags(span, room));
+    details.extend(Detail::heading("links", links(span, room)));
+    details.extend(Detail::heading("events", events(trace, span, room)));
+    details
+}
+
+fn error(span: Span<'_>, room: Room) -> Vec<Detail> {
+    let kind = span.meta_text(tag::ERROR_TYPE);
+    let message = span.error_message();
+    let stack = span.meta_text(tag::ERROR_STACK);
+    let is_said = kind.or(message).or(stack).is_some();
+    if !span.is_error() && !is_said {
+        return Vec::new();
+    }
+    let first = match (span.is_error(), is_said) {
+        (true, true) => None,
+        (true, false) => Some("flagged, without type, message or stack"),
+        (false, _) => Some("described, but the span is not flagged"),
+    };
+    let first = first.map(|words| Detail::new("error", words));
+    let texts = [("error", kind), ("message", message)];
+    let texts = texts.into_iter().filter_map(|(label, text)| {
+        let text = text.filter(|text| !text.is_empty())?;
+        Some(Detail::text(label, text, room))
+    });
+    let toned = first.into_iter().chain(texts).map(|detail| Detail {
+        tone: Tone::Error,
+        ..detail
+    });
+    toned
+        .chain(stack.map(|stack| {
+            let n_lines = start(stack).0.lines().count();
+            let n_lines = u64::try_from(n_lines).unwrap_or(u64::MAX);
+            Detail {
+                tone: Tone::Error,
+                whole: Some(copyable(stack)),
+                below: lines(stack, room, STACK_LINES_MAX),
+                ..Detail::new("stack", text::count(n_lines, "line"))
+            }
+        }))
+        .collect()
+}
+
+fn identity(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
+    let glyphs = room.glyphs;
+    let mut details: Vec<Detail> = [
+        ("name", span.name()),
+        ("resource", span.resource()),
+        ("service", span.service()),
+        ("type", span.span_type()),
+        ("kind", span.meta_text(tag::SPAN_KIND).unwrap_or_default()),
+    ]
+    .into_iter()
+    .filter(|(_, text)| !text.is_empty())
+    .map(|(label, text)| Detail::text(label, text, room))
+    .collect();
+    let duration = text::duration(span.duration(), glyphs);
+    let duration = if span.is_snapshot() {
+        format!("{duration}  open: a snapshot of a span that still runs")
+    } else {
+        format!("{duration}  {} ns", span.duration())
+    };
+    let (self_time, parent) = relations(trace, span);
+    let share = crate::tui::screen::waterfall::percent(self_time, trace.duration());
+    let self_time = format!("{}{share}", text::duration(self_time, glyphs));
+    let parent_id = span.parent_id();
+    let parent = match parent {
+        _ if span.is_root() => format!("{parent_id}  this is a root"),
+        Some(parent) => format!("{parent_id}  {}", text::show(parent.name(), glyphs)),
+        None => format!("{parent_id}  not seen: this is an orphan"),
+    };
+    details.push(Detail::new("duration", duration));
+    details.push(Detail::new("self", self_time));
+    details.push(Detail::new("start", moment(trace, span.start(), glyphs)));
+    details.push(Detail::new("span id", span.span_id().to_string()));
+    details.push(Detail {
+        whole: Some(parent_id.to_string()),
+        ..Detail::new("parent", parent)
+    });
+    details.push(Detail::new("trace id", trace.trace_id().to_string()));
+    details
+}
+
+/// The self time of a span, and its parent, found among all spans.
+fn relations<'a>(trace: &'a TraceEntry, span: Span<'_>) -> (i64, Option<Span<'a>>) {
+    let (id, parent_id) = (span.span_id(), span.parent_id());
+    let is_child = |other: &Span<'_>| other.parent_id() == id && !other.is_root();
+    let spans = || trace.spans().map(|(_, other)| other);
+    let mut children: Vec<Span<'_>> = spans().filter(is_child).collect();
+    children.sort_by_key(|child| child.start());
+    let parent = spans().find(|other| other.span_id() == parent_id);
+    (uncovered(span, children.into_iter()), parent)
+}
+
+/// `14:02:12.871 UTC  +1.47s`
+fn moment(trace: &TraceEntry, at: UnixNanos, glyphs: Glyphs) -> String {
+    let from_start = at.since(trace.summary().start);
+    let sign = if from_start < 0 { "" } else { "+" };
+    let from_start = text::duration(from_start, glyphs);
+    format!("{} UTC  {sign}{from_start}", text::time_of_day(at))
+}
+
+/// What the client decided, in words: `client: priority -1, rejected by rule 0.3`.
+pub(crate) fn sampling_words(facts: &SamplingFacts<'_>, glyphs: Glyphs) -> String {
+    let Some(priority) = facts.priority else {
+        return "client: no decision seen".to_owned();
+    };
+    let verb = if priority.is_reject() {
+        "rejected"
+    } else {
+        "kept"
+    };
+    let rate = |rate: Option<f64>| rate.map_or(String::new(), |rate| format!(" {rate}"));
+    let by = match (facts.mechanism().map(|mechanism| mechanism.0), facts) {
+        (Some(3 | 11 | 12), facts) => format!(" by rule{}", rate(facts.rule_rate)),
+        (Some(1), facts) => format!(" by agent rate{}", rate(facts.agent_rate)),
+        (Some(0), facts) => format!(" by default{}", rate(facts.agent_rate)),
+        (Some(4), _) => " by hand".to_owned(),
+        (Some(_), facts) => match facts.mechanism() {
+            Some(mechanism) => format!(" by {mechanism}"),
+            None => String::new(),
+        },
+        (None, facts) if facts.rule_rate.is_some() => format!(" by rule{}", rate(facts.rule_rate)),
+        (None, facts) if facts.agent_rate.is_some() => {
+            format!(" by agent rate{}", rate(facts.agent_rate))
+        }
+        (None, _) => String::new(),
+    };
+    let limit = facts
+        .limit_rate
+        .map_or(String::new(), |limit| format!(", limiter {limit}"));
+    let maker = facts.decision_maker.map_or(String::new(), |maker| {
+        format!("  dm {}", text::show(maker.0, glyphs))
+    });
+    format!("client: priority {priority}, {verb}{by}{limit}{maker}")
+}
+
+fn tags(span: Span<'_>, room: Room) -> Vec<Detail> {
+    let shown = [
+        Attribute::Meta,
+        Attribute::Metrics,
+        Attribute::MetaStruct,
+        Attribute::Unknown,
+    ];
+    let groups = shown.into_iter().filter_map(|attribute| {
+        let mut below = entries(span.attribute(attribute)?.entries(), room, DEPTH_MAX);
+        // Stable: of a key that came twice the last one counts, and stands last.
+        below.sort_by(|a, b| a.label.cmp(&b.label));
+        Detail::heading(attribute.name(), below)
+    });
+    groups.collect()
+}
+
+fn links(span: Span<'_>, room: Room) -> Vec<Detail> {
+    let typed = span.links().take(ENTRIES_MAX).map(|link| {
+        let mut below = entries(link.attributes, room, DEPTH_MAX);
+        if !link.tracestate.is_empty() {
+            below.push(Detail::text("tracestate", link.tracestate, room));
+        }
+        if let Some(flags) = link.flags {
+            below.push(Detail::new("flags", flags.to_string()));
+        }
+        let value = format!("trace {}  span {}", link.trace_id, link.span_id);
+        Detail {
+            below,
+            ..Detail::new("link", value)
+        }
+    });
+    let said = span.meta_text(tag::SPAN_LINKS_JSON);
+    let said = said.map_or(Vec::new(), |said| json::items(said, room));
+    let said = said.into_iter().map(|item| {
+        let member = |name: &str| item.member(name).unwrap_or_default().to_owned();
+        // The trace id alone is not enough to go anywhere; span ids are hex in this form.
+        let span_id = member("span_id");
+        let span_id =
+            u64::from_str_radix(&span_id, 16).map_or(span_id, |number| SpanId(number).to_string());
+        let value = format!("trace {}  span {span_id}", member("trace_id"));
+        Detail {
+            value,
+            ..item.named("link")
+        }
+    });
+    typed.chain(said).collect()
+}
+
+fn events(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
+    let typed = span.events().take(ENTRIES_MAX).map(|event| Detail {
+        below: entries(event.attributes, room, DEPTH_MAX),
+        ..Detail::new(
+            text::show(event.name, room.glyphs),
+            moment(trace, event.time, room.glyphs),
+        )
+    });
+    let said = span.meta_text(tag::SPAN_EVENTS_JSON);
+    let said = said.map_or(Vec::new(), |said| json::items(said, room));
+    let said = said.into_iter().map(|item| {
+        let at = item.member("time_unix_nano").and_then(|at| at.parse().ok());
+        let value = at.map(|at| moment(trace, UnixNanos(at), room.glyphs));
+        let name = item.member("name").unwrap_or("event").to_owned();
+        Detail {
+            value: value.unwrap_or_default(),
+            ..item.named(&name)
+        }
+    });
+    typed.chain(said).collect()
+}
+
+fn entries(entries: Entries<'_>, room: Room, depth: usize) -> Vec<Detail> {
+    let mut below: Vec<Detail> = entries
+        .take(ENTRIES_MAX)
+        .map(|(key, value)| {
+            let label = text::cut(&text::show(key, room.glyphs), 200, room.glyphs).into_owned();
+            value_detail(label, value, room, depth)
+        })
+        .collect();
+    let n_more = entries.skip(ENTRIES_MAX).count();
+    if n_more > 0 {
+        below.push(Detail::new("...", format!("{n_more} more")));
+    }
+    below
+}
+
+fn value_detail(label: String, value: Value<'_>, room: Room, depth: usize) -> Detail {
+    let plain = |value: String| Detail::new(label.clone(), value);
+    match value {
+        Value::Null => plain("null".to_owned()),
+        Value::Bool(bool) => plain(bool.to_string()),
+        Value::Int(int) => plain(int.to_string()),
+        Value::Uint(uint) => plain(uint.to_string()),
+        Value::Float(float) => plain(number_words(float)),
+        Value::Text(text) => {
+            json::detail(&label, text, room).unwrap_or_else(|| Detail::text(label, text, room))
+        }
+        Value::Bytes(bytes) => plain(bytes_words(bytes, room.glyphs)),
+        Value::Array(_) | Value::Map(_) if depth == 0 => plain(room.glyphs.ellipsis().to_owned()),
+        Value::Array(items) => {
+            let items = (0..).zip(items.take(ENTRIES_MAX));
+            let below: Vec<Detail> = items
+                .map(|(n, item): (usize, _)| value_detail(n.to_string(), item, room, depth - 1))
+                .collect();
+            Detail {
+                below,
+                ..Detail::new(label, "[ ]")
+            }
+        }
+        Value::Map(members) => Detail {
+            below: entries(members, room, depth - 1),
+            ..Detail::new(label, "{ }")
+        },
+    }
+}
+
+/// A float as short as it is exact: `16`, `0.3`, `1e300`.
+fn number_words(float: f64) -> String {
+    if float.abs() < 1e16 {
+        float.to_string()
+    } else {
+        format!("{float:?}")
+    }
+}
+
+fn bytes_words(bytes: &[u8], glyphs: Glyphs) -> String {
+    let shown = bytes.get(..BASE64_BYTES_MAX).unwrap_or(bytes);
+    let rest = if shown.len() < bytes.len() {
+        glyphs.ellipsis()
+    } else {
+        ""
+    };
+    format!(
+        "{} bytes  {}{rest}",
+        bytes.len(),
+        BASE64_STANDARD.encode(shown)
+    )
+}
+
+/// All lines of a text with their indentation, long ones continued on the next.
+fn lines(text: Text<'_>, room: Room, lines_max: usize) -> Vec<Detail> {
+    // Two levels of the tree are left of each line.
+    let n_cells = room.width.saturating_sub(4).max(20);
+    let (whole, n_bytes_more) = start(text);
+    let mut lines = Vec::new();
+    let mut rest = whole.lines();
+    for line in rest.by_ref() {
+        let line = line.replace('\t', "    ");
+        let line = text::visible(Cow::Owned(line), room.glyphs);
+        wrap(&line, n_cells, lines_max, &mut lines);
+        if lines.len() >= lines_max {
+            break;
+        }
+    }
+    let n_more = rest.count();
+    if n_more > 0 {
+        lines.push(Detail::new("", format!("({n_more} more lines)")));
+    }
+    if n_bytes_more > 0 {
+        lines.push(Detail::new("", format!("({n_bytes_more} more bytes)")));
+    }
+    lines
+}
+
+/// Adds a line in pieces of at most so many cells; an empty line is one piece.
+fn wrap(line: &str, n_cells: usize, lines_max: usize, lines: &mut Vec<Detail>) {
+    let mut piece = String::new();
+    let mut used = 0;
+    for char in line.chars() {
+        let width = text::width(char.encode_utf8(&mut [0; 4]));
+        used += width;
+        if used > n_cells {
+            lines.push(Detail::new("", std::mem::take(&mut piece)));
+            used = width;
+        }
+        if lines.len() >= lines_max {
+            return;
+        }
+        piece.push(char);
+    }
+    lines.push(Detail::new("", piece));
+}
+
+/// A text for the clipboard: its lines and tabs, but nothing that a terminal obeys.
+fn copyable(text: Text<'_>) -> String {
+    let (whole, _) = start(text);
+    let line = |line: &str| {
+        let cells = line.split('\t');
+        let cells: Vec<_> = cells
+            .map(|cell| text::visible(Cow::Borrowed(cell), Glyphs::Unicode))
+            .collect();
+        cells.join("\t")
+    };
+    whole.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// As much of a text as is ever looked at, and how many bytes more there are.
+fn start(text: Text<'_>) -> (Cow<'_, str>, usize) {
+    let bytes = text.as_bytes();
+    match bytes.split_at_checked(TEXT_BYTES_MAX) {
+        Some((start, rest)) => (String::from_utf8_lossy(start), rest.len()),
+        None => (text.to_lossy(), 0),
+    }
+}

@@ -1,0 +1,285 @@
+//! The list of traces, newest first. The selection is a trace, never a row: what comes in moves
+//! rows, not the selection.
+//!
+//! ```text
+//! keys    oldest … newest, those that match the filter     row r of the list = keys[len - 1 - r]
+//! top     the trace in the first visible row               stays while new ones come above it
+//! ```
+
+mod draw;
+mod matches;
+mod row;
+mod sampling;
+
+use std::collections::{HashMap, VecDeque};
+
+use ratatui::layout::Rect;
+
+use super::filter::Filter;
+use super::{Outcome, Place};
+use crate::store::{Store, TraceEntry, TraceKey};
+use crate::tui::action::{Action, Motion};
+use crate::tui::message::Effect;
+use matches::Matches;
+use row::TraceRow;
+pub(crate) use row::{badges, title};
+
+/// Whether the selection goes with the newest trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Follow {
+    /// It does, while it is on the top row.
+    Newest,
+    /// It does not: the user looks at something else.
+    Nothing,
+}
+
+/// The list.
+#[derive(Debug)]
+pub(crate) struct TraceList {
+    matches: Matches,
+    selected: Option<TraceKey>,
+    /// The trace in the first visible row; `None` stands for the newest, whichever that is.
+    top: Option<TraceKey>,
+    /// The newest trace there was when the user last saw the top of the list.
+    newest_seen: Option<TraceKey>,
+    /// Whether the selection stood on the top row when the list was seen last.
+    is_on_top: bool,
+    follows: bool,
+    /// Where the rows were drawn last.
+    rows_area: Rect,
+    /// What they said: a paused view goes on saying it.
+    drawn: HashMap<TraceKey, TraceRow>,
+}
+
+impl Default for TraceList {
+    fn default() -> Self {
+        Self {
+            matches: Matches::default(),
+            selected: None,
+            top: None,
+            newest_seen: None,
+            is_on_top: true,
+            follows: true,
+            rows_area: Rect::default(),
+            drawn: HashMap::new(),
+        }
+    }
+}
+
+impl TraceList {
+    /// Says which traces came or grew. Cheap; they are looked at in [`TraceList::refresh`].
+    pub(crate) fn touch(&mut self, touched: &[TraceKey]) {
+        self.matches.touch(touched);
+    }
+
+    /// Takes over what the store has gained and lost. The selection stays, unless it follows the
+    /// newest trace or is gone.
+    pub(crate) fn refresh(&mut self, store: &Store, follow: Follow) {
+        self.matches.refresh(store);
+        if self.newest_seen.is_none() {
+            self.newest_seen = self.matches.newest();
+        }
+        self.follows = follow == Follow::Newest && self.is_on_top;
+        if self.follows {
+            self.selected = self.keys().back().copied().or(self.selected);
+            self.newest_seen = self.matches.newest();
+        } else if self.top.is_none() && self.n_new() > 0 {
+            // Hold the rows where they are; new ones come above.
+            self.top = self.newest_seen;
+        }
+        let is_gone = self.selected.is_none_or(|key| self.row_of(key).is_none());
+        if is_gone && !self.is_searching() && !self.keys().is_empty() {
+            let row = self.selected.map_or(0, |key| self.row_near(key));
+            self.selected = self.key_at(row);
+        }
+        self.note_position();
+    }
+
+    /// Whether the selection goes with the newest trace.
+    pub(crate) fn follows(&self) -> bool {
+        self.follows
+    }
+
+    /// Whether the filter has not been compared with all traces yet.
+    pub(crate) fn is_searching(&self) -> bool {
+        self.matches.is_searching()
+    }
+
+    pub(crate) fn filter(&self) -> &Filter {
+        self.matches.filter()
+    }
+
+    /// Shows what matches; the selection stays, if it does.
+    pub(crate) fn set_filter(&mut self, text: &str) {
+        self.is_on_top = false;
+        self.matches.set_filter(Filter::new(text));
+    }
+
+    /// How many traces match the filter.
+    pub(crate) fn n_matches(&self) -> usize {
+        self.n_rows()
+    }
+
+    /// The selected trace.
+    pub(crate) fn selected(&self) -> Option<TraceKey> {
+        self.selected
+    }
+
+    /// The traces in the visible rows.
+    pub(crate) fn visible(&self) -> impl Iterator<Item = TraceKey> {
+        let n_rows = usize::from(self.rows_area.height);
+        let first = self.first_row();
+        (first..first.saturating_add(n_rows)).map_while(|row| self.key_at(row))
+    }
+
+    /// How many traces came that the user has not been shown.
+    pub(crate) fn n_new(&self) -> usize {
+        match self.newest_seen {
+            None => 0,
+            Some(seen) => {
+                let keys = self.keys();
+                keys.len() - keys.partition_point(|key| *key <= seen)
+            }
+        }
+    }
+
+    pub(crate) fn update(&mut self, action: Action, store: &Store) -> Outcome {
+        match action {
+            Action::Move(motion) => self.move_by(motion),
+            Action::Open if self.selected.is_some() => return Outcome::Open(Place::Trace),
+            Action::NextError => return self.find_error(store, Motion::Down),
+            Action::PreviousError => return self.find_error(store, Motion::Up),
+            Action::Scroll(rows) => self.scroll(rows),
+            Action::Click { column, row } => return self.click(column, row),
+            Action::Copy => return self.copy(store),
+            Action::CopyJson => {
+                return self
+                    .selected
+                    .map_or(Outcome::Ignored, |key| Outcome::Do(Effect::CopyTrace(key)));
+            }
+            _ => return Outcome::Ignored,
+        }
+        self.note_position();
+        Outcome::Handled
+    }
+
+    fn keys(&self) -> &VecDeque<TraceKey> {
+        self.matches.keys()
+    }
+
+    fn n_rows(&self) -> usize {
+        self.keys().len()
+    }
+
+    fn key_at(&self, row: usize) -> Option<TraceKey> {
+        let place = self.n_rows().checked_sub(row.checked_add(1)?)?;
+        self.keys().get(place).copied()
+    }
+
+    fn row_of(&self, key: TraceKey) -> Option<usize> {
+        let place = self.keys().binary_search(&key).ok()?;
+        Some(self.n_rows() - 1 - place)
+    }
+
+    /// The row a trace has or, if it is not in the list, would push down.
+    fn row_near(&self, key: TraceKey) -> usize {
+        let after = self.keys().partition_point(|other| *other <= key);
+        let row = self.n_rows() - after;
+        row.min(self.n_rows().saturating_sub(1))
+    }
+
+    /// The row that is drawn first.
+    fn first_row(&self) -> usize {
+        self.top.map_or(0, |key| self.row_near(key))
+    }
+
+    fn note_position(&mut self) {
+        let is_newest = self.selected.is_none() || self.selected == self.keys().back().copied();
+        self.is_on_top = is_newest && self.top.is_none();
+    }
+
+    fn select_row(&mut self, row: usize) {
+        self.selected = self.key_at(row);
+        let page = usize::from(self.rows_area.height).max(1);
+        let first = self.first_row();
+        if row < first {
+            self.show_from(row);
+        } else if row >= first.saturating_add(page) {
+            self.show_from(row + 1 - page);
+        } else if row == 0 {
+            self.show_from(0);
+        }
+    }
+
+    fn show_from(&mut self, row: usize) {
+        self.top = if row == 0 { None } else { self.key_at(row) };
+        if row == 0 {
+            self.newest_seen = self.matches.newest();
+        }
+    }
+
+    fn move_by(&mut self, motion: Motion) {
+        let page = usize::from(self.rows_area.height).max(1);
+        let row = self.selected.map_or(0, |key| self.row_near(key));
+        self.select_row(motion.from_row(row, self.n_rows(), page));
+    }
+
+    /// Moves the rows; the selection goes along only as far as it must to stay visible.
+    fn scroll(&mut self, rows: i16) {
+        let page = usize::from(self.rows_area.height).max(1);
+        let last_first = self.n_rows().saturating_sub(page);
+        let by = usize::from(rows.unsigned_abs());
+        let first = self.first_row();
+        let first = if rows < 0 {
+            first.saturating_sub(by)
+        } else {
+            first.saturating_add(by).min(last_first)
+        };
+        self.show_from(first);
+        let row = self.selected.map_or(0, |key| self.row_near(key));
+        let row = row.clamp(first, first.saturating_add(page - 1));
+        self.selected = self.key_at(row.min(self.n_rows().saturating_sub(1)));
+    }
+
+    fn click(&mut self, column: u16, row: u16) -> Outcome {
+        if !self.rows_area.contains((column, row).into()) {
+            return Outcome::Ignored;
+        }
+        let clicked = self.first_row() + usize::from(row - self.rows_area.y);
+        if clicked < self.n_rows() {
+            self.select_row(clicked);
+            self.note_position();
+        }
+        Outcome::Handled
+    }
+
+    /// Goes to the nearest trace with an error in a direction; past the end it begins anew.
+    fn find_error(&mut self, store: &Store, direction: Motion) -> Outcome {
+        let n_rows = self.n_rows();
+        let from = self.selected.map_or(0, |key| self.row_near(key));
+        let is_error = |row: &usize| {
+            let entry = self.key_at(*row).and_then(|key| store.trace(key));
+            entry.is_some_and(TraceEntry::is_error)
+        };
+        let found = match direction {
+            Motion::Up => (0..from)
+                .rev()
+                .chain((from + 1..n_rows).rev())
+                .find(is_error),
+            _ => (from + 1..n_rows).chain(0..from).find(is_error),
+        };
+        let Some(row) = found else {
+            return Outcome::Ignored;
+        };
+        self.select_row(row);
+        self.note_position();
+        Outcome::Handled
+    }
+
+    fn copy(&self, store: &Store) -> Outcome {
+        let entry = self.selected.and_then(|key| store.trace(key));
+        entry.map_or(Outcome::Ignored, |entry| {
+            Outcome::Do(Effect::Copy(entry.trace_id().to_string()))
+        })
+    }
+}

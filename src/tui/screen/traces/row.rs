@@ -1,0 +1,102 @@
+//! A trace as a row: numbers and words, no cells.
+
+use std::borrow::Cow;
+
+use super::sampling;
+use crate::store::TraceEntry;
+use crate::trace::{Now, Text};
+use crate::tui::text;
+use crate::tui::theme::Glyphs;
+
+/// What the list says of a trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct TraceRow {
+    pub(super) age: String,
+    pub(super) service: String,
+    pub(super) resource: String,
+    /// Nanoseconds, as sent.
+    pub(super) duration: i64,
+    pub(super) n_spans: usize,
+    pub(super) n_errors: u32,
+    pub(super) is_open: bool,
+    pub(super) sampling: String,
+}
+
+impl TraceRow {
+    pub(super) fn of(entry: &TraceEntry, now: Now, glyphs: Glyphs) -> Self {
+        let age_ns = now.uptime_ns.saturating_sub(entry.first_seen().uptime_ns);
+        let service = entry.head().map(crate::trace::Span::service);
+        Self {
+            age: text::age(i64::try_from(age_ns).unwrap_or(i64::MAX)),
+            service: text::show(service.unwrap_or_default(), glyphs).into_owned(),
+            resource: text::show(title(entry), glyphs).into_owned(),
+            duration: entry.duration(),
+            n_spans: entry.n_spans(),
+            n_errors: entry.summary().n_errors,
+            is_open: !entry.is_complete(),
+            sampling: sampling::words(&entry.sampling()),
+        }
+    }
+
+    /// `18+` while spans are missing.
+    pub(super) fn spans(&self) -> String {
+        let more = if self.is_open { "+" } else { "" };
+        format!("{}{more}", self.n_spans)
+    }
+
+    /// `412ms`, `1.2s open`.
+    pub(super) fn duration(&self, glyphs: Glyphs) -> String {
+        let open = if self.is_open { " open" } else { "" };
+        format!("{}{open}", text::duration(self.duration, glyphs))
+    }
+
+    /// `err`, `3 err`, `partial`.
+    pub(super) fn badges(&self) -> String {
+        badges_of(self.n_errors, self.is_open)
+    }
+}
+
+/// `err`, `3 err`, `partial`: what is remarkable about a trace.
+pub(crate) fn badges(entry: &TraceEntry) -> String {
+    badges_of(entry.summary().n_errors, !entry.is_complete())
+}
+
+fn badges_of(n_errors: u32, is_open: bool) -> String {
+    let errors = match n_errors {
+        0 => Cow::Borrowed(""),
+        1 => Cow::Borrowed("err"),
+        n_errors => Cow::Owned(format!("{n_errors} err")),
+    };
+    match (errors.is_empty(), is_open) {
+        (_, false) => errors.into_owned(),
+        (true, true) => "partial".to_owned(),
+        (false, true) => format!("{errors} partial"),
+    }
+}
+
+/// What a trace is called: its root's resource, or its name where that is empty.
+pub(crate) fn title(entry: &TraceEntry) -> Text<'_> {
+    let resource = entry.head().map(crate::trace::Span::resource);
+    resource
+        .filter(|resource| !resource.is_empty())
+        .unwrap_or_else(|| entry.name())
+}
+
+/// Type and message of a trace's earliest error: `ValueError: no such page`.
+pub(super) fn error(entry: &TraceEntry, glyphs: Glyphs) -> Option<String> {
+    let span = entry.span(entry.summary().error?)?;
+    let kind = span.meta_text(crate::trace::tag::ERROR_TYPE);
+    let message = span.error_message();
+    let said: Vec<_> = [kind, message]
+        .into_iter()
+        .flatten()
+        .filter(|text| !text.is_empty())
+        .map(|said| text::show(said, glyphs))
+        .collect();
+    let name = text::show(span.name(), glyphs);
+    Some(if said.is_empty() {
+        format!("error in {name}, without type and message")
+    } else {
+        format!("{} (in {name})", said.join(": "))
+    })
+}

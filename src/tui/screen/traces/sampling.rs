@@ -1,0 +1,102 @@
+//! What the client decided about a trace, in words. Facts only; what an Agent would make of it is
+//! not said here.
+
+use crate::trace::{SamplingFacts, SamplingMechanism, SamplingPriority};
+
+const RULES: [u8; 3] = [3, 11, 12];
+const MANUAL: u8 = 4;
+
+/// `kept`, `rejected by rule 0.3`, `rejected by rate 0.5`; a dash when the client does not say.
+pub(super) fn words(facts: &SamplingFacts<'_>) -> String {
+    let Some(priority) = facts.priority else {
+        return "-".to_owned();
+    };
+    let decision = if priority.is_reject() {
+        "rejected"
+    } else {
+        "kept"
+    };
+    match reason(priority, facts) {
+        Some(reason) => format!("{decision} {reason}"),
+        None => decision.to_owned(),
+    }
+}
+
+/// What the decision came from, where it is worth a word.
+fn reason(priority: SamplingPriority, facts: &SamplingFacts<'_>) -> Option<String> {
+    let mechanism = facts.mechanism().map(|SamplingMechanism(number)| number);
+    let is_rule = mechanism.is_none_or(|number| RULES.contains(&number));
+    match (priority, facts.rule_rate, facts.agent_rate) {
+        _ if mechanism == Some(MANUAL) => Some("by hand".to_owned()),
+        (SamplingPriority::USER_REJECT, Some(rate), _) if is_rule => {
+            let limited = facts.limit_rate.filter(|limit| *limit < 1.0 && rate >= 1.0);
+            Some(match limited {
+                Some(limit) => format!("by limit {}", number(limit)),
+                None => format!("by rule {}", number(rate)),
+            })
+        }
+        (SamplingPriority::AUTO_REJECT, None, Some(rate)) => {
+            Some(format!("by rate {}", number(rate)))
+        }
+        (SamplingPriority(other), ..) if !(-1..=2).contains(&other) => Some(format!("({other})")),
+        _ => None,
+    }
+}
+
+/// A rate with up to four decimals; whatever else a client sends stays short too.
+fn number(rate: f64) -> String {
+    if !(0.0..=1_000.0).contains(&rate) {
+        return format!("{rate:.1e}");
+    }
+    let decimals = format!("{rate:.4}");
+    decimals
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{DecisionMaker, Text};
+
+    #[track_caller]
+    fn check(facts: (i32, &'static str, Option<f64>, Option<f64>), expected: &str) {
+        let (priority, decision_maker, rule_rate, agent_rate) = facts;
+        let facts = SamplingFacts {
+            priority: Some(SamplingPriority(priority)),
+            decision_maker: Some(DecisionMaker(Text::from(decision_maker))),
+            rule_rate,
+            agent_rate,
+            limit_rate: None,
+        };
+        assert_eq!(words(&facts), expected);
+    }
+
+    #[test]
+    fn decisions_read_as_words() {
+        check((1, "-0", None, None), "kept");
+        check((1, "-1", None, Some(0.5)), "kept");
+        check((2, "-3", Some(0.3), None), "kept");
+        check((-1, "-3", Some(0.3), None), "rejected by rule 0.3");
+        check((-1, "", Some(0.3), None), "rejected by rule 0.3");
+        check((0, "", None, Some(0.5)), "rejected by rate 0.5");
+        check((-1, "-4", None, None), "rejected by hand");
+        check((2, "-4", Some(0.3), None), "kept by hand");
+        check((7, "", None, None), "kept (7)");
+        check((-1, "-3", Some(f64::NAN), None), "rejected by rule NaN");
+        check((-1, "-3", Some(1e300), None), "rejected by rule 1.0e300");
+    }
+
+    #[test]
+    fn what_the_limiter_rejected_is_not_the_rules_doing() {
+        let facts = SamplingFacts {
+            priority: Some(SamplingPriority::USER_REJECT),
+            rule_rate: Some(1.0),
+            limit_rate: Some(0.25),
+            ..SamplingFacts::default()
+        };
+        assert_eq!(words(&facts), "rejected by limit 0.25");
+        assert_eq!(words(&SamplingFacts::default()), "-");
+    }
+}

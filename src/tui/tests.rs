@@ -1,0 +1,7 @@
+//! Frames and keys: what the screen shows for what came in.
+
+mod fixture;
+mod keys;
+mod laws;
+mod snapshots;
+mod terminal;

@@ -1,0 +1,227 @@
+//! Traces made by hand, through the same builder that decoders use.
+
+use crate::ingest::{Inbound, Received, Request, RequestClass, RequestRecord};
+use crate::trace::{
+    Attribute, ChunkBuilder, Field, Now, TraceChunk, TracerInfo, TracerPayload, UnixNanos, Via,
+};
+
+/// When the tests take place.
+pub(super) const NOON: i64 = 1_795_176_000_000_000_000;
+pub(super) const MS: i64 = 1_000_000;
+
+/// A moment some milliseconds after the start.
+pub(super) fn at(millis: i64) -> Now {
+    Now {
+        wall: UnixNanos(NOON + millis * MS),
+        uptime_ns: u64::try_from(millis * MS).unwrap(),
+    }
+}
+
+/// A span to be made.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SpanSpec {
+    pub(super) id: u64,
+    pub(super) parent: u64,
+    pub(super) service: String,
+    pub(super) name: String,
+    pub(super) resource: String,
+    pub(super) start_ms: i64,
+    pub(super) duration_ns: i64,
+    pub(super) error: bool,
+    pub(super) meta: Vec<(String, String)>,
+    pub(super) metrics: Vec<(String, f64)>,
+}
+
+/// A root of a service, named and timed.
+pub(super) fn root(id: u64, resource: &str, duration_ms: i64) -> SpanSpec {
+    SpanSpec {
+        id,
+        service: "gen-api".into(),
+        name: "fastapi.request".into(),
+        resource: resource.into(),
+        duration_ns: duration_ms * MS,
+        metrics: vec![("_sampling_priority_v1".into(), 1.0)],
+        ..SpanSpec::default()
+    }
+}
+
+impl SpanSpec {
+    /// A child of another span.
+    pub(super) fn under(parent: u64, id: u64, name: &str, start_ms: i64, duration_ms: i64) -> Self {
+        Self {
+            id,
+            parent,
+            service: "vllm".into(),
+            name: name.into(),
+            resource: name.into(),
+            start_ms,
+            duration_ns: duration_ms * MS,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn tag(mut self, key: &str, value: &str) -> Self {
+        self.meta.push((key.into(), value.into()));
+        self
+    }
+
+    pub(super) fn metric(mut self, key: &str, value: f64) -> Self {
+        self.metrics.retain(|(name, _)| name != key);
+        self.metrics.push((key.into(), value));
+        self
+    }
+
+    pub(super) fn failed(mut self, kind: &str, message: &str) -> Self {
+        self.error = true;
+        self.tag("error.type", kind).tag("error.message", message)
+    }
+}
+
+/// A chunk of one trace; the trace id's low half is given, the high half is a tag of the first span.
+pub(super) fn chunk(trace_low: u64, spans: &[SpanSpec]) -> TraceChunk {
+    let mut builder = ChunkBuilder::default();
+    for (place, span) in spans.iter().enumerate() {
+        builder.begin_span().unwrap();
+        for (field, text) in [
+            (Field::Service, &span.service),
+            (Field::Name, &span.name),
+            (Field::Resource, &span.resource),
+        ] {
+            let text = builder.text(text.as_bytes()).unwrap();
+            builder.set_text(field, text);
+        }
+        builder.set_number(Field::TraceId, trace_low);
+        builder.set_number(Field::SpanId, span.id);
+        builder.set_number(Field::ParentId, span.parent);
+        let start = NOON.wrapping_add(span.start_ms.wrapping_mul(MS));
+        builder.set_number(Field::Start, start.cast_unsigned());
+        builder.set_number(Field::Duration, span.duration_ns.cast_unsigned());
+        builder.set_number(Field::Error, u64::from(span.error));
+        let mut meta = span.meta.clone();
+        if place == 0 {
+            meta.push(("_dd.p.tid".into(), "67b1a0c200000000".into()));
+        }
+        write_meta(&mut builder, &meta);
+        write_metrics(&mut builder, &span.metrics);
+    }
+    builder.finish().pop().unwrap()
+}
+
+fn write_meta(builder: &mut ChunkBuilder, meta: &[(String, String)]) {
+    let mut texts = Vec::new();
+    for (key, value) in meta {
+        let key = builder.text(key.as_bytes()).unwrap();
+        texts.push((key, builder.text(value.as_bytes()).unwrap()));
+    }
+    let mut writer = builder.attribute(Attribute::Meta);
+    let map = writer.open_map();
+    for (key, value) in texts {
+        writer.key(key);
+        writer.text(value);
+    }
+    writer.close(map);
+}
+
+fn write_metrics(builder: &mut ChunkBuilder, metrics: &[(String, f64)]) {
+    let mut keys = Vec::new();
+    for (key, value) in metrics {
+        keys.push((builder.text(key.as_bytes()).unwrap(), *value));
+    }
+    let mut writer = builder.attribute(Attribute::Metrics);
+    let map = writer.open_map();
+    for (key, value) in keys {
+        writer.key(key);
+        writer.float(value);
+    }
+    writer.close(map);
+}
+
+/// A payload of traces as it comes from the agent.
+pub(super) fn payload(chunks: Vec<TraceChunk>, now: Now) -> Inbound {
+    let n_chunks = chunks.len();
+    let received = Received {
+        at: now.wall,
+        via: Via::Http,
+        payload: TracerPayload {
+            tracer: TracerInfo::default(),
+            chunks,
+            n_chunks,
+        },
+        client_dropped_p0_traces: 0,
+        client_dropped_p0_spans: 0,
+    };
+    let n_spans = received.payload.n_spans();
+    let record = RequestRecord {
+        note: format!("{n_chunks} chunks, {n_spans} spans").into(),
+        ..record("PUT", "/v0.5/traces", 200, now)
+    };
+    Inbound::Request(Box::new(Request {
+        record,
+        received: Some(received),
+    }))
+}
+
+/// A request without spans.
+pub(super) fn record(method: &str, path: &str, status: u16, now: Now) -> RequestRecord {
+    RequestRecord {
+        at: now.wall,
+        via: Via::Http,
+        method: method.into(),
+        path: path.into(),
+        endpoint: path.into(),
+        class: if path.ends_with("traces") {
+            RequestClass::Traces
+        } else {
+            RequestClass::Other
+        },
+        status,
+        bytes: 2_100,
+        client: "ddtrace-py 4.1.2".into(),
+        note: "".into(),
+        announced_chunks: 1,
+    }
+}
+
+/// Six traces as a service might send them: slow with an error, fast, rejected, unfinished.
+pub(super) fn story() -> Vec<TraceChunk> {
+    let rule = |span: SpanSpec| {
+        span.metric("_sampling_priority_v1", -1.0)
+            .metric("_dd.rule_psr", 0.3)
+            .tag("_dd.p.dm", "-3")
+    };
+    let rate = |span: SpanSpec| {
+        span.metric("_sampling_priority_v1", 0.0)
+            .metric("_dd.agent_psr", 0.5)
+    };
+    vec![
+        chunk(101, &[rule(root(1, "POST /v1/embed", 187))]),
+        chunk(
+            102,
+            &[SpanSpec::under(9, 2, "llm.generate", 40, 1_160).failed("TimeoutError", "")],
+        ),
+        chunk(103, &[rate(root(3, "GET /healthz", 3))]),
+        chunk(
+            104,
+            &[
+                root(4, "POST /v1/generate", 412).tag("document.id", "doc-7"),
+                SpanSpec::under(4, 5, "redis.get", 10, 31),
+            ],
+        ),
+        chunk(
+            105,
+            &[root(6, "POST /v1/embed", 202).failed("KeyError", "'pages'")],
+        ),
+        chunk(
+            106,
+            &[
+                root(10, "POST /v1/generate", 1_940),
+                SpanSpec::under(10, 11, "cold_start", 0, 1_160),
+                SpanSpec::under(11, 12, "import torch", 0, 702),
+                SpanSpec::under(10, 13, "llm.generate", 1_300, 611),
+                SpanSpec::under(13, 14, "vllm.decode", 1_448, 462)
+                    .failed("CudaOOM", "out of memory: tried to allocate 2.4 GiB")
+                    .tag("model", "qwen2-7b"),
+            ],
+        ),
+    ]
+}
