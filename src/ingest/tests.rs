@@ -1,3 +1,5 @@
+//! Requests to payloads and rejections.
+
 use super::*;
 use crate::trace::TracerInfo;
 

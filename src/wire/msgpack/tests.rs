@@ -1,3 +1,5 @@
+//! Bytes to values, and to errors with their place.
+
 use super::*;
 
 #[track_caller]

@@ -1,3 +1,5 @@
+//! What a span of v0.5 keeps of what was sent, and what its errors name.
+
 use serde_json::{Value as Json, json};
 
 use super::*;
