@@ -8,7 +8,7 @@ use std::time::Duration;
 
 mod value;
 
-pub use value::{ByteSize, Idle, ListenAddress, Token, ValueError};
+pub use value::{AppUrl, ByteSize, Idle, ListenAddress, Token, ValueError};
 
 /// The port a Datadog Agent listens on, and so do we.
 pub(crate) const AGENT_PORT: u16 = 8126;
@@ -28,6 +28,8 @@ pub struct Settings {
     pub uds: Option<PathBuf>,
     /// The first path segment every request must carry.
     pub token: Option<Token>,
+    /// Under which the app reaches us, if it is not the address we listen on.
+    pub url: Option<AppUrl>,
     /// What the store may occupy.
     pub memory_bytes: u64,
     /// A screen, or lines for a program.

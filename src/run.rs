@@ -37,7 +37,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
         files::check_writable(&target.path)?;
     }
     let mut store = Store::new(usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX));
-    let warnings = match &settings.command {
+    let told = match &settings.command {
         Command::Open(paths) => open_files(paths, &mut store, clock.now())?,
         Command::Agent | Command::Demo(_) => Vec::new(),
     };
@@ -52,8 +52,8 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
             Command::Demo(story) => Feed::start(settings, Some(*story))?,
         };
         match settings.output {
-            Output::Headless => headless::report(settings, feed, (store, warnings), clock).await,
-            Output::Screen => viewer::view(settings, feed, (store, warnings), clock).await,
+            Output::Headless => headless::report(settings, feed, (store, told), clock).await,
+            Output::Screen => viewer::view(settings, feed, (store, told), clock).await,
         }
     })
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
-use crate::config::{ByteSize, ExportFormat, Idle, ListenAddress, Token};
+use crate::config::{AppUrl, ByteSize, ExportFormat, Idle, ListenAddress, Token};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,6 +103,11 @@ pub(super) struct Options {
         global = true
     )]
     pub(super) token: Option<Token>,
+    /// The address under which your app reaches us, if not the one we listen on
+    ///
+    /// A tunnel's, say: the screen then shows the line to set with it.
+    #[arg(long, value_name = "URL", env = "MODTRACE_URL", global = true)]
+    pub(super) url: Option<AppUrl>,
     /// Let anybody who reaches the address send
     #[arg(long, global = true)]
     pub(super) insecure_listen: bool,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::UsageError;
-use crate::config::{ByteSize, ExportFormat, Idle, ListenAddress, Token};
+use crate::config::{AppUrl, ByteSize, ExportFormat, Idle, ListenAddress, Token};
 
 /// What the file says; a key that is not there says nothing.
 #[derive(Debug, Default, Deserialize)]
@@ -16,6 +16,7 @@ pub(super) struct FileOptions {
     pub(super) listen: Option<ListenAddress>,
     pub(super) uds: Option<PathBuf>,
     pub(super) token: Option<Token>,
+    pub(super) url: Option<AppUrl>,
     pub(super) insecure_listen: Option<bool>,
     pub(super) memory: Option<ByteSize>,
     pub(super) headless: Option<bool>,
@@ -91,7 +92,7 @@ mod tests {
         check(
             "ascii = true\n\ncolour = true\n",
             "error: config.toml, line 3: unknown field `colour`, expected one of `listen`, `uds`, \
-             `token`, `insecure-listen`, `memory`, `headless`, `export`, `export-format`, \
+             `token`, `url`, `insecure-listen`, `memory`, `headless`, `export`, `export-format`, \
              `exit-after-idle`, `no-mouse`, `ascii`, `log-file`",
         );
         check(

@@ -72,6 +72,7 @@ fn layered(
         listen,
         uds: options.uds.or(file.uds),
         token,
+        url: options.url.or(file.url),
         memory_bytes,
         output: if headless {
             Output::Headless

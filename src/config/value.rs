@@ -104,6 +104,32 @@ impl FromStr for ListenAddress {
     }
 }
 
+/// The address under which an app reaches us: `https://NAME.example/`, without the token.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct AppUrl(pub String);
+
+impl FromStr for AppUrl {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        let is_plain = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_graphic());
+        match rest {
+            Some(rest) if !rest.is_empty() && is_plain(rest) && !rest.contains(['?', '#', '@']) => {
+                Ok(Self(text.to_owned()))
+            }
+            // ddtrace drops a query, and a name and password, without a word.
+            _ => Err(ValueError(
+                "a URL is http:// or https://, a host and maybe a path, as in https://my-tunnel.example/"
+                    .into(),
+            )),
+        }
+    }
+}
+
 /// The secret first segment of every path. Never printed.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
@@ -162,7 +188,7 @@ macro_rules! from_written {
         }
     )*};
 }
-from_written!(ByteSize Idle ListenAddress Token);
+from_written!(AppUrl ByteSize Idle ListenAddress Token);
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! Requests to spans, or to the reason why not.
+//! Requests to payloads and rejections.
 
 use super::*;
 use crate::trace::TracerInfo;

@@ -93,6 +93,7 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
         },
         listening: Listening {
             url: agent.map(|agent| format!("http://{}", agent.local_addr())),
+            app_url: settings.url.as_ref().map(|url| url.0.clone()),
             uds: agent
                 .and_then(|agent| agent.uds_path())
                 .map(|path| path.display().to_string()),

@@ -124,6 +124,7 @@ pub struct Items<'a>(Reader<'a>);
 #[derive(Clone, Copy, Default)]
 pub struct Entries<'a>(Reader<'a>);
 
+#[expect(clippy::copy_iterator, reason = "a view: iterating a copy is the point")]
 impl<'a> Iterator for Items<'a> {
     type Item = Value<'a>;
 
@@ -132,6 +133,7 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
+#[expect(clippy::copy_iterator, reason = "a view: iterating a copy is the point")]
 impl<'a> Iterator for Entries<'a> {
     type Item = (Text<'a>, Value<'a>);
 

@@ -15,7 +15,8 @@ use crate::tui::widget::{Border, draw_border, put};
 pub(crate) fn line_to_set(listening: &Listening) -> Option<String> {
     let url = listening.app_url.as_ref().or(listening.url.as_ref())?;
     let url = url.trim_end_matches('/');
-    let token = if listening.token_set { "/TOKEN" } else { "" };
+    // With the slash at the end ddtrace keeps the prefix for every kind of request.
+    let token = if listening.token_set { "/TOKEN/" } else { "" };
     Some(format!("export DD_TRACE_AGENT_URL={url}{token}"))
 }
 
@@ -95,10 +96,7 @@ fn lines(listening: &Listening, context: &ViewContext<'_>) -> Vec<(String, Style
         ));
         lines.push((format!("  {line}"), theme.key));
         if listening.token_set {
-            lines.push((
-                "  with your token for TOKEN; `modtrace-tui env` prints it filled in".into(),
-                theme.dim,
-            ));
+            lines.push(("  with your token in place of TOKEN".into(), theme.dim));
         }
         lines.push((
             "In a container, localhost is the container and not this machine.".into(),

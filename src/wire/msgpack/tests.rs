@@ -1,4 +1,4 @@
-//! Every width of every kind of value, and what is cut short.
+//! Bytes to values, and to errors with their place.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! v0.5 bytes to spans.
+//! What a span of v0.5 keeps of what was sent, and what its errors name.
 
 use serde_json::{Value as Json, json};
 
