@@ -6,7 +6,12 @@
 //! cargo bench --bench decode
 //! ```
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot go on says where")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::wildcard_imports,
+    reason = "a bench that cannot go on says where"
+)]
 
 mod payload;
 

@@ -48,6 +48,7 @@ enum Tags {
     Light,
 }
 
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 struct Span {
     name: &'static str,
     resource: &'static str,
@@ -135,7 +136,8 @@ fn trace(tags: Tags, dice: &mut Dice, tag_dice: &mut Dice) -> Vec<Span> {
 
 fn rich_meta(dice: &mut Dice, request_id: &str) -> Vec<(&'static str, String)> {
     let pick = |dice: &mut Dice, from: &[&str]| -> String {
-        from[usize::try_from(dice.below(from.len() as u64)).unwrap()].into()
+        let place = usize::try_from(dice.below(from.len() as u64)).unwrap();
+        from.get(place).copied().unwrap().into()
     };
     vec![
         ("env", "production".into()),

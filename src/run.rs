@@ -49,7 +49,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
         let feed = match &settings.command {
             Command::Open(_) => Feed::none(),
             Command::Agent => Feed::start(settings, None)?,
-            Command::Demo(story) => Feed::start(settings, Some(*story))?,
+            Command::Demo(tale) => Feed::start(settings, Some(*tale))?,
         };
         match settings.output {
             Output::Headless => headless::report(settings, feed, (store, told), clock).await,

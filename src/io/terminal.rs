@@ -155,11 +155,6 @@ impl Terminal {
         self.shown = Shown::Unknown;
     }
 
-    /// The columns and rows there are, at least one of each.
-    pub(crate) fn area(&self) -> Rect {
-        self.area
-    }
-
     /// Sends bytes beside the frames, such as text for the clipboard: at once, or with the next
     /// frame.
     pub(crate) fn send_bytes(&mut self, bytes: &[u8]) {

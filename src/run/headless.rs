@@ -99,9 +99,10 @@ pub(super) async fn report(
         super::export_at_exit(&store, target)?;
     }
     reporter.finish(&store).await;
-    match warnings.is_empty() {
-        true => Ok(()),
-        false => anyhow::bail!("{}", warnings.join("\n")),
+    if warnings.is_empty() {
+        Ok(())
+    } else {
+        anyhow::bail!("{}", warnings.join("\n"))
     }
 }
 

@@ -8,6 +8,7 @@ pub struct UnixNanos(pub i64);
 
 impl UnixNanos {
     /// This point moved by some nanoseconds, stopping at the ends of the range.
+    #[must_use]
     pub fn plus(self, nanos: i64) -> Self {
         Self(self.0.saturating_add(nanos))
     }

@@ -124,7 +124,10 @@ pub struct Items<'a>(Reader<'a>);
 #[derive(Clone, Copy, Default)]
 pub struct Entries<'a>(Reader<'a>);
 
-#[expect(clippy::copy_iterator, reason = "a view: iterating a copy is the point")]
+#[expect(
+    clippy::copy_iterator,
+    reason = "a view: iterating a copy is the point"
+)]
 impl<'a> Iterator for Items<'a> {
     type Item = Value<'a>;
 
@@ -133,7 +136,10 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
-#[expect(clippy::copy_iterator, reason = "a view: iterating a copy is the point")]
+#[expect(
+    clippy::copy_iterator,
+    reason = "a view: iterating a copy is the point"
+)]
 impl<'a> Iterator for Entries<'a> {
     type Item = (Text<'a>, Value<'a>);
 
@@ -337,10 +343,15 @@ impl<'b> ValueWriter<'b> {
     }
 
     /// Closes what was opened.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "taken, so that nothing is closed twice"
+    )]
     pub fn close(&mut self, opened: Opened) {
-        let length = self.bytes.len().saturating_sub(opened.0 + 4);
+        let place = opened.0;
+        let length = self.bytes.len().saturating_sub(place + 4);
         let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        if let Some(place) = self.bytes.get_mut(opened.0..opened.0 + 4) {
+        if let Some(place) = self.bytes.get_mut(place..place + 4) {
             place.copy_from_slice(&length);
         }
     }

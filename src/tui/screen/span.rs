@@ -24,7 +24,7 @@ use details::{Detail, Room, details};
 use items::{ItemBuilder, Path, numbered, places};
 
 /// A pane of so many lines shows a stack at once.
-const STACK_LINES_MIN: u16 = 24;
+const STACK_LINES_MIN: u16 = 16;
 /// Every field and tag of a span.
 #[derive(Debug, Default)]
 pub(crate) struct SpanPane {
