@@ -96,8 +96,9 @@ pub struct SamplingFacts<'a> {
 }
 
 impl<'a> SamplingFacts<'a> {
-    /// Reads them from spans, up to the one with which priority and decision maker are both known:
-    /// the rates stand beside them. Of each fact the first that is found counts.
+    /// Reads them from spans, up to the first that says a priority: who decided and by which rate
+    /// stands beside it, or on a local root, which therefore comes first. Of each fact the first
+    /// that is found counts.
     pub fn read(spans: impl Iterator<Item = Span<'a>>) -> Self {
         let mut facts = Self::default();
         for span in spans {
@@ -106,7 +107,7 @@ impl<'a> SamplingFacts<'a> {
             }
             let decision_maker = || span.meta_text(tag::DECISION_MAKER).map(DecisionMaker);
             facts.decision_maker = facts.decision_maker.or_else(decision_maker);
-            if facts.priority.is_some() && facts.decision_maker.is_some() {
+            if facts.priority.is_some() {
                 break;
             }
         }
