@@ -117,12 +117,12 @@ fn tracer_line(context: &ViewContext<'_>) -> (String, Style) {
         .iter()
         .map(|(endpoint, number)| format!("{endpoint} {number}"))
         .collect();
-    let style = if context.store.counters().payloads_refused > 0 {
-        context.theme.warning
+    let (word, style) = if context.store.counters().payloads_refused > 0 {
+        ("FAIL", context.theme.error)
     } else {
-        context.theme.ok
+        ("ok  ", context.theme.ok)
     };
-    (format!("ok   tracer  {}", counts.join("   ")), style)
+    (format!("{word} tracer  {}", counts.join("   ")), style)
 }
 
 fn draw_requests(context: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {

@@ -73,6 +73,18 @@ fn rows_do_not_move_below_a_selection_that_does_not_follow() {
 }
 
 #[test]
+fn a_key_typed_right_after_escape_counts_as_both() {
+    use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+    let mut seat = seated();
+    seat.keys("?");
+    let typed = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT);
+    let effects = seat.message(Message::Input(Event::Key(typed)));
+    seat.draw();
+    assert_eq!(effects, [Effect::Quit]);
+    assert!(seat.shows("DURATION"), "the help is closed");
+}
+
+#[test]
 fn motions_stop_at_the_ends() {
     let mut seat = seated();
     seat.keys("G");
@@ -234,7 +246,7 @@ fn copying_asks_for_the_clipboard() {
     let mut options = options();
     options.listening.app_url = Some("https://me.example/".into());
     options.listening.token_set = true;
-    let line = "export DD_TRACE_AGENT_URL=https://me.example/TOKEN".to_owned();
+    let line = "export DD_TRACE_AGENT_URL=https://me.example/TOKEN/".to_owned();
     assert_eq!(Seat::with(80, 24, options).keys("y"), [Effect::Copy(line)]);
 }
 

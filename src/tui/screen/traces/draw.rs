@@ -6,6 +6,7 @@ use ratatui::style::Style;
 
 use super::TraceList;
 use super::row::{self, TraceRow};
+use super::services::Services;
 use crate::store::TraceKey;
 use crate::trace::Text;
 use crate::tui::screen::{Flow, Focus, ViewContext};
@@ -29,8 +30,9 @@ struct Columns {
 const MARK: usize = 2;
 
 impl Columns {
-    /// As many columns as fit; the resource takes what is left.
-    fn for_width(width: u16) -> Self {
+    /// As many columns as fit; the resource takes what is left. A service that is everybody's needs
+    /// no column.
+    fn for_width(width: u16, services: &Services) -> Self {
         let width = usize::from(width);
         let mut columns = match width {
             94.. => Self {
@@ -66,6 +68,9 @@ impl Columns {
         };
         if width < 54 {
             columns.sampling = 0;
+        }
+        if matches!(services, Services::One(_)) {
+            columns.service = 0;
         }
         let others = [
             columns.age,
@@ -108,12 +113,10 @@ impl TraceList {
             focus,
         };
         let inner = draw_border(buffer, area, &border, theme);
-        let columns = Columns::for_width(inner.width);
         let heading = Rect {
             height: inner.height.min(1),
             ..inner
         };
-        draw_heading(buffer, heading, &columns, context);
         self.rows_area = Rect {
             y: inner.y.saturating_add(1),
             height: inner.height.saturating_sub(1),
@@ -127,7 +130,33 @@ impl TraceList {
             put(buffer, self.rows_area, 2, &words, theme.dim);
         }
         self.rows(context, &keys);
+        self.draw_heading(buffer, heading, context);
         self.draw_rows(context, &keys, buffer, focus);
+    }
+
+    fn draw_heading(&mut self, buffer: &mut Buffer, line: Rect, context: &ViewContext<'_>) {
+        let services = self.drawn.values().map(|row| row.service.as_str());
+        self.services.see(services);
+        let glyphs = context.theme.glyphs;
+        let columns = Columns::for_width(line.width, &self.services);
+        let resource = match &self.services {
+            Services::One(service) => format!("RESOURCE  of {service}"),
+            Services::None | Services::Several => "RESOURCE".to_owned(),
+        };
+        let headings = [
+            text::right("AGE", columns.age, glyphs),
+            text::left(&resource, columns.resource, glyphs),
+            text::left("SERVICE", columns.service, glyphs),
+            text::right("DURATION", columns.duration, glyphs),
+            text::left("", columns.bar, glyphs),
+            text::right("SP", columns.spans, glyphs),
+            text::left("BADGES", columns.badges, glyphs),
+            text::left("SAMPLING", columns.sampling, glyphs),
+        ];
+        let mut column = 2;
+        for heading in headings.iter().filter(|heading| !heading.is_empty()) {
+            column = put(buffer, line, column, heading, context.theme.dim) + 1;
+        }
     }
 
     /// What stands on the right of the frame: how many of how many, what waits above.
@@ -188,7 +217,7 @@ impl TraceList {
         focus: Focus,
     ) {
         let theme = context.theme;
-        let columns = Columns::for_width(self.rows_area.width);
+        let columns = Columns::for_width(self.rows_area.width, &self.services);
         let rows = || keys.iter().map(|key| (key, self.drawn.get(key)));
         let durations = rows().filter_map(|(_, row)| Some(row?.duration));
         let longest = durations.max().unwrap_or(0);
@@ -219,24 +248,6 @@ impl TraceList {
                 (true, Focus::Unfocused) => fill_style(buffer, line, theme.selected_unfocused),
             }
         }
-    }
-}
-
-fn draw_heading(buffer: &mut Buffer, line: Rect, columns: &Columns, context: &ViewContext<'_>) {
-    let glyphs = context.theme.glyphs;
-    let headings = [
-        text::right("AGE", columns.age, glyphs),
-        text::left("RESOURCE", columns.resource, glyphs),
-        text::left("SERVICE", columns.service, glyphs),
-        text::right("DURATION", columns.duration, glyphs),
-        text::left("", columns.bar, glyphs),
-        text::right("SP", columns.spans, glyphs),
-        text::left("BADGES", columns.badges, glyphs),
-        text::left("SAMPLING", columns.sampling, glyphs),
-    ];
-    let mut column = 2;
-    for heading in headings.iter().filter(|heading| !heading.is_empty()) {
-        column = put(buffer, line, column, heading, context.theme.dim) + 1;
     }
 }
 
