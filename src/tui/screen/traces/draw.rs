@@ -59,10 +59,10 @@ impl Columns {
                 age: 4,
                 service: 0,
                 resource: 0,
-                duration: 10,
+                duration: 7,
                 bar: 0,
                 spans: 4,
-                badges: 11,
+                badges: 7,
                 sampling: 8,
             },
         };
@@ -143,11 +143,17 @@ impl TraceList {
             Services::One(service) => format!("RESOURCE  of {service}"),
             Services::None | Services::Several => "RESOURCE".to_owned(),
         };
+        let fits = text::width(&resource) <= columns.resource;
+        let resource = if fits { &resource } else { "RESOURCE" };
+        let duration = match columns.duration {
+            ..8 => "TIME",
+            _ => "DURATION",
+        };
         let headings = [
             text::right("AGE", columns.age, glyphs),
-            text::left(&resource, columns.resource, glyphs),
+            text::left(resource, columns.resource, glyphs),
             text::left("SERVICE", columns.service, glyphs),
-            text::right("DURATION", columns.duration, glyphs),
+            text::right(duration, columns.duration, glyphs),
             text::left("", columns.bar, glyphs),
             text::right("SP", columns.spans, glyphs),
             text::left("BADGES", columns.badges, glyphs),
@@ -270,6 +276,11 @@ fn cells(row: &TraceRow, columns: &Columns, longest: i64, context: &ViewContext<
         ..20 => row.sampling.split(' ').next().unwrap_or(""),
         _ => &row.sampling,
     };
+    let duration = match columns.duration {
+        // Room for the time; the badge says that it is open.
+        ..8 => text::duration(row.duration, glyphs),
+        _ => row.duration(glyphs),
+    };
     let cells = [
         (text::right(&row.age, columns.age, glyphs), theme.dim),
         (
@@ -277,10 +288,7 @@ fn cells(row: &TraceRow, columns: &Columns, longest: i64, context: &ViewContext<
             theme.text,
         ),
         (text::left(&row.service, columns.service, glyphs), theme.dim),
-        (
-            text::right(&row.duration(glyphs), columns.duration, glyphs),
-            theme.text,
-        ),
+        (text::right(&duration, columns.duration, glyphs), theme.text),
         (
             text::left(&bar, columns.bar, glyphs),
             theme.bar(Text::from(row.service.as_str())),
