@@ -222,6 +222,7 @@ impl App {
         };
         HeaderFacts {
             source,
+            is_file: n_files > 0,
             rates: self.rate.seconds(),
             n_waiting: self.paused.map_or(0, |(_, n_waiting)| n_waiting),
         }

@@ -57,7 +57,8 @@ impl App {
         if self.overlay.is_none() && self.view != View::Connect && self.focus != Pane::Span {
             self.open_filter();
         }
-        let chars = text.chars().filter(|char| !char.is_control());
+        let chars = text.trim().chars();
+        let chars = chars.map(|char| if char.is_control() { ' ' } else { char });
         self.edit_filter(chars.take(FILTER_CHARS_MAX).map(InputRequest::InsertChar));
     }
 

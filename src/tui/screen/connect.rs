@@ -48,7 +48,9 @@ pub(crate) fn draw(
         let room = usize::from(inner.width.saturating_sub(2));
         put(buffer, row, 1, &text::cut(line, room, glyphs), *style);
     }
-    draw_requests(context, below, buffer);
+    if listening.opened_files.is_empty() {
+        draw_requests(context, below, buffer);
+    }
 }
 
 fn lines(listening: &Listening, context: &ViewContext<'_>) -> Vec<(String, Style)> {
@@ -132,7 +134,13 @@ fn draw_requests(context: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         ..Border::default()
     };
     let inner = draw_border(buffer, area, &border, context.theme);
+    let glyphs = context.theme.glyphs;
     let n_requests = context.store.requests().len();
+    if n_requests == 0 {
+        let words = "none yet: whatever calls us is listed here, with our answer";
+        let words = text::cut(words, usize::from(inner.width.saturating_sub(2)), glyphs);
+        put(buffer, inner, 1, &words, context.theme.dim);
+    }
     let skipped = n_requests.saturating_sub(usize::from(inner.height));
     let newest = context.store.requests().skip(skipped);
     for (request, row) in newest.zip(inner.rows()) {

@@ -9,7 +9,7 @@
 mod draw;
 mod matches;
 mod row;
-mod sampling;
+pub(super) mod sampling;
 mod services;
 
 use std::collections::{HashMap, VecDeque};

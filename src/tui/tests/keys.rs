@@ -156,6 +156,14 @@ fn every_form_of_an_id_finds_its_trace() {
 }
 
 #[test]
+fn what_the_list_says_of_sampling_is_found() {
+    let mut seat = seated();
+    seat.keys("/by rule 0.3<enter>");
+    assert!(seat.shows("/by rule 0.3   1 of 6"));
+    assert!(seat.shows("rejected by rule 0.3│"));
+}
+
+#[test]
 fn a_filter_finds_what_comes_and_grows_later() {
     let mut seat = seated();
     seat.keys("/late<enter>");
@@ -281,7 +289,7 @@ fn a_paste_becomes_the_filter() {
     let mut seat = seated();
     seat.message(Message::Input(Event::Paste("doc-7\n\x1b[31m".into())));
     seat.draw();
-    assert!(seat.shows("/ doc-7[31m"));
+    assert!(seat.shows("/ doc-7  [31m"));
     assert!(seat.shows("0 of 6"));
 }
 
