@@ -11,6 +11,11 @@ use crate::tui::app::Listening;
 use crate::tui::text;
 use crate::tui::widget::{Border, draw_border, put};
 
+/// The frame of the requests and two of them.
+const REQUESTS_HEIGHT_MIN: u16 = 4;
+/// How the line about the port begins.
+const PORT: &str = "ok   port";
+
 /// The line that points a tracer at us.
 pub(crate) fn line_to_set(listening: &Listening) -> Option<String> {
     let url = listening.app_url.as_ref().or(listening.url.as_ref())?;
@@ -27,13 +32,21 @@ pub(crate) fn draw(
     buffer: &mut Buffer,
 ) {
     let glyphs = context.theme.glyphs;
-    let lines: Vec<(String, Style)> = lines(listening, context)
+    let mut lines: Vec<(String, Style)> = lines(listening, context)
         .into_iter()
         .map(|(line, style)| (text::visible(line.into(), glyphs).into_owned(), style))
         .collect();
+    if text::cells(lines.len() + 2) > area.height.saturating_sub(REQUESTS_HEIGHT_MIN) {
+        // The line to set must stay; it names the port too.
+        let has_line = line_to_set(listening).is_some();
+        lines.retain(|(line, _)| !line.is_empty() && !(has_line && line.starts_with(PORT)));
+    }
     let wanted = text::cells(lines.len()).saturating_add(2);
-    let [above, below] =
-        Layout::vertical([Constraint::Max(wanted), Constraint::Min(5)]).areas::<2>(area);
+    let [above, below] = Layout::vertical([
+        Constraint::Max(wanted),
+        Constraint::Min(REQUESTS_HEIGHT_MIN),
+    ])
+    .areas::<2>(area);
     let border = Border {
         title: if listening.opened_files.is_empty() {
             "Connect"
@@ -77,7 +90,7 @@ fn lines(listening: &Listening, context: &ViewContext<'_>) -> Vec<(String, Style
         lines.push((format!("ok   file    {file}"), theme.ok));
     }
     if let Some(url) = &listening.url {
-        lines.push((format!("ok   port    listening on {url}"), theme.ok));
+        lines.push((format!("{PORT}    listening on {url}"), theme.ok));
     }
     if let Some(path) = &listening.uds {
         lines.push((format!("ok   socket  unix://{path}"), theme.ok));
@@ -128,14 +141,21 @@ fn tracer_line(context: &ViewContext<'_>) -> (String, Style) {
 }
 
 fn draw_requests(context: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
+    let n_requests = context.store.requests().len();
+    let n_seen = context.store.counters().requests_by_endpoint.values();
+    let n_seen: u64 = n_seen.sum();
+    let room = usize::from(area.height.saturating_sub(2));
+    let note = match n_of(n_requests.min(room)) {
+        n_shown if n_shown < n_seen => format!("the last {n_shown} of {n_seen}, newest last"),
+        _ => "newest last".to_owned(),
+    };
     let border = Border {
         title: "Every request that reached us",
-        note: "newest last",
+        note: &note,
         ..Border::default()
     };
     let inner = draw_border(buffer, area, &border, context.theme);
     let glyphs = context.theme.glyphs;
-    let n_requests = context.store.requests().len();
     if n_requests == 0 {
         let words = "none yet: whatever calls us is listed here, with our answer";
         let words = text::cut(words, usize::from(inner.width.saturating_sub(2)), glyphs);

@@ -75,12 +75,15 @@ fn parts(facts: &HeaderFacts, context: &ViewContext<'_>) -> Vec<String> {
     parts
 }
 
-/// `1.2/512 MiB`.
+/// `1.2/512 MiB`, or `1.2/64 KiB` of a budget that small.
 fn memory(store: &Store) -> String {
-    const TENTH_OF_MIB: usize = (1 << 20) / 10;
-    let tenths = store.bytes() / TENTH_OF_MIB;
-    let budget = store.memory_bytes_max() >> 20;
-    format!("{}.{}/{budget} MiB", tenths / 10, tenths % 10)
+    let budget = store.memory_bytes_max();
+    let (unit, name) = match budget {
+        ..0x10_0000 => (1 << 10, "KiB"),
+        _ => (1 << 20, "MiB"),
+    };
+    let tenths = store.bytes() / (unit / 10);
+    format!("{}.{}/{} {name}", tenths / 10, tenths % 10, budget / unit)
 }
 
 /// What was refused, evicted, sent twice or never sent; `None` as long as nothing was.
