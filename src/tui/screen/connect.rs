@@ -39,7 +39,7 @@ pub(crate) fn draw(
     if text::cells(lines.len() + 2) > area.height.saturating_sub(REQUESTS_HEIGHT_MIN) {
         // The line to set must stay; it names the port too.
         let has_line = line_to_set(listening).is_some();
-        lines.retain(|(line, _)| !line.is_empty() && !(has_line && line.starts_with(PORT)));
+        lines.retain(|(line, _)| !(line.is_empty() || has_line && line.starts_with(PORT)));
     }
     let wanted = text::cells(lines.len()).saturating_add(2);
     let [above, below] = Layout::vertical([
