@@ -230,7 +230,11 @@ pub(crate) struct Input(EventStream);
 impl Input {
     /// The next one; `None` or an error when the terminal is gone.
     pub(crate) async fn next(&mut self) -> Option<io::Result<Event>> {
-        self.0.next().await
+        let event = self.0.next().await;
+        if let Some(Ok(Event::Resize(..))) = event {
+            device::announce_unread();
+        }
+        event
     }
 }
 

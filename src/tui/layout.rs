@@ -33,6 +33,8 @@ pub(crate) enum Pane {
 pub(crate) struct Wanted {
     pub(crate) view: View,
     pub(crate) focus: Pane,
+    /// Rows of the trace, folded or not: the details get what it leaves.
+    pub(crate) waterfall_rows: u16,
     /// Lines for what was lost.
     pub(crate) loss_lines: u16,
     /// Lines above the footer.
@@ -91,7 +93,7 @@ impl Layout {
             View::Connect => layout,
             _ if area.width < 60 || area.height < 20 => layout.one_pane(wanted.focus),
             View::Traces => layout.list_above(area),
-            View::Trace => layout.span_below(area),
+            View::Trace => layout.span_below(area, wanted.waterfall_rows),
         }
     }
 
@@ -119,11 +121,15 @@ impl Layout {
         self
     }
 
-    fn span_below(mut self, area: Rect) -> Self {
-        let span_height = match area.height {
+    fn span_below(mut self, area: Rect, waterfall_rows: u16) -> Self {
+        let span_height_min = match area.height {
             30.. => self.body.height * 2 / 5,
             _ => 6,
         };
+        // Its frame and its ruler.
+        let waterfall_height = waterfall_rows.saturating_add(3).max(8);
+        let left = self.body.height.saturating_sub(waterfall_height);
+        let span_height = span_height_min.max(left);
         let [waterfall, span] =
             Split::vertical([Constraint::Min(1), Constraint::Length(span_height)])
                 .areas::<2>(self.body);

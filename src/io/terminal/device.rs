@@ -43,6 +43,21 @@ pub(super) fn open() -> io::Result<io::Stdout> {
     Ok(io::stdout())
 }
 
+/// Has what was typed and not read yet announced again. crossterm forgets keys that are announced
+/// together with a change of size: its reader would sleep on them until the next key.
+#[cfg(unix)]
+pub(super) fn announce_unread() {
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+    let stdin = io::stdin();
+    if let Ok(mode) = tcgetattr(&stdin) {
+        // Nothing changes, but whoever waits for the device is woken.
+        let _gone = tcsetattr(&stdin, OptionalActions::Now, &mode);
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn announce_unread() {}
+
 /// Throws away what was written and not read yet.
 #[cfg(unix)]
 pub(super) fn discard_unread() {

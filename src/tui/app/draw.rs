@@ -30,6 +30,7 @@ impl App {
         let wanted = Wanted {
             view: self.view,
             focus: self.focus,
+            waterfall_rows: text::cells(self.waterfall.n_rows()),
             loss_lines: u16::from(losses.is_some()),
             notice_lines: text::cells(notice.len()).max(u16::from(is_writing)),
         };
@@ -80,7 +81,7 @@ impl App {
             return Vec::new();
         };
         let n_lines = if self.screen.height < 20 {
-            1
+            NOTICE_LINES_MAX - 1
         } else {
             NOTICE_LINES_MAX
         };
@@ -221,6 +222,7 @@ impl App {
         };
         HeaderFacts {
             source,
+            is_file: n_files > 0,
             rates: self.rate.seconds(),
             n_waiting: self.paused.map_or(0, |(_, n_waiting)| n_waiting),
         }

@@ -36,6 +36,15 @@ impl App {
 
     fn key(&mut self, key: KeyEvent, now: Now) -> Effects {
         self.key_was_pressed = true;
+        let Some(typed) = typed_after_escape(key) else {
+            return self.press(key, now);
+        };
+        let mut effects = self.press(KeyCode::Esc.into(), now);
+        effects.extend(self.press(typed, now));
+        effects
+    }
+
+    fn press(&mut self, key: KeyEvent, now: Now) -> Effects {
         match self.keymap.action(self.section(), key) {
             Some(action) => return self.perform(action, now),
             None => self.edit_filter(edit(key)),
@@ -48,7 +57,8 @@ impl App {
         if self.overlay.is_none() && self.view != View::Connect && self.focus != Pane::Span {
             self.open_filter();
         }
-        let chars = text.chars().filter(|char| !char.is_control());
+        let chars = text.trim().chars();
+        let chars = chars.map(|char| if char.is_control() { ' ' } else { char });
         self.edit_filter(chars.take(FILTER_CHARS_MAX).map(InputRequest::InsertChar));
     }
 
@@ -108,6 +118,14 @@ impl App {
         }
         self.give(pane, action)
     }
+}
+
+/// The character that was typed right after escape: a terminal sends both like the character with Alt
+/// held, which no key here needs.
+fn typed_after_escape(mut key: KeyEvent) -> Option<KeyEvent> {
+    let is_alt = key.modifiers.contains(KeyModifiers::ALT);
+    key.modifiers.remove(KeyModifiers::ALT);
+    (is_alt && matches!(key.code, KeyCode::Char(_))).then_some(key)
 }
 
 /// What a key does to the filter that is being written, after readline.

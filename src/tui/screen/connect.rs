@@ -11,6 +11,11 @@ use crate::tui::app::Listening;
 use crate::tui::text;
 use crate::tui::widget::{Border, draw_border, put};
 
+/// The frame of the requests and two of them.
+const REQUESTS_HEIGHT_MIN: u16 = 4;
+/// How the line about the port begins.
+const PORT: &str = "ok   port";
+
 /// The line that points a tracer at us.
 pub(crate) fn line_to_set(listening: &Listening) -> Option<String> {
     let url = listening.app_url.as_ref().or(listening.url.as_ref())?;
@@ -27,13 +32,21 @@ pub(crate) fn draw(
     buffer: &mut Buffer,
 ) {
     let glyphs = context.theme.glyphs;
-    let lines: Vec<(String, Style)> = lines(listening, context)
+    let mut lines: Vec<(String, Style)> = lines(listening, context)
         .into_iter()
         .map(|(line, style)| (text::visible(line.into(), glyphs).into_owned(), style))
         .collect();
+    if text::cells(lines.len() + 2) > area.height.saturating_sub(REQUESTS_HEIGHT_MIN) {
+        // The line to set must stay; it names the port too.
+        let has_line = line_to_set(listening).is_some();
+        lines.retain(|(line, _)| !(line.is_empty() || has_line && line.starts_with(PORT)));
+    }
     let wanted = text::cells(lines.len()).saturating_add(2);
-    let [above, below] =
-        Layout::vertical([Constraint::Max(wanted), Constraint::Min(5)]).areas::<2>(area);
+    let [above, below] = Layout::vertical([
+        Constraint::Max(wanted),
+        Constraint::Min(REQUESTS_HEIGHT_MIN),
+    ])
+    .areas::<2>(area);
     let border = Border {
         title: if listening.opened_files.is_empty() {
             "Connect"
@@ -48,7 +61,9 @@ pub(crate) fn draw(
         let room = usize::from(inner.width.saturating_sub(2));
         put(buffer, row, 1, &text::cut(line, room, glyphs), *style);
     }
-    draw_requests(context, below, buffer);
+    if listening.opened_files.is_empty() {
+        draw_requests(context, below, buffer);
+    }
 }
 
 fn lines(listening: &Listening, context: &ViewContext<'_>) -> Vec<(String, Style)> {
@@ -75,7 +90,7 @@ fn lines(listening: &Listening, context: &ViewContext<'_>) -> Vec<(String, Style
         lines.push((format!("ok   file    {file}"), theme.ok));
     }
     if let Some(url) = &listening.url {
-        lines.push((format!("ok   port    listening on {url}"), theme.ok));
+        lines.push((format!("{PORT}    listening on {url}"), theme.ok));
     }
     if let Some(path) = &listening.uds {
         lines.push((format!("ok   socket  unix://{path}"), theme.ok));
@@ -117,22 +132,35 @@ fn tracer_line(context: &ViewContext<'_>) -> (String, Style) {
         .iter()
         .map(|(endpoint, number)| format!("{endpoint} {number}"))
         .collect();
-    let style = if context.store.counters().payloads_refused > 0 {
-        context.theme.warning
+    let (word, style) = if context.store.counters().payloads_refused > 0 {
+        ("FAIL", context.theme.error)
     } else {
-        context.theme.ok
+        ("ok  ", context.theme.ok)
     };
-    (format!("ok   tracer  {}", counts.join("   ")), style)
+    (format!("{word} tracer  {}", counts.join("   ")), style)
 }
 
 fn draw_requests(context: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
+    let n_requests = context.store.requests().len();
+    let n_seen = context.store.counters().requests_by_endpoint.values();
+    let n_seen: u64 = n_seen.sum();
+    let room = usize::from(area.height.saturating_sub(2));
+    let note = match n_of(n_requests.min(room)) {
+        n_shown if n_shown < n_seen => format!("the last {n_shown} of {n_seen}, newest last"),
+        _ => "newest last".to_owned(),
+    };
     let border = Border {
         title: "Every request that reached us",
-        note: "newest last",
+        note: &note,
         ..Border::default()
     };
     let inner = draw_border(buffer, area, &border, context.theme);
-    let n_requests = context.store.requests().len();
+    let glyphs = context.theme.glyphs;
+    if n_requests == 0 {
+        let words = "none yet: whatever calls us is listed here, with our answer";
+        let words = text::cut(words, usize::from(inner.width.saturating_sub(2)), glyphs);
+        put(buffer, inner, 1, &words, context.theme.dim);
+    }
     let skipped = n_requests.saturating_sub(usize::from(inner.height));
     let newest = context.store.requests().skip(skipped);
     for (request, row) in newest.zip(inner.rows()) {

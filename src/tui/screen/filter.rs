@@ -1,8 +1,10 @@
-//! The filter: a text that is looked for, upper and lower case alike, in names, tags and ids.
+//! The filter: a text that is looked for, upper and lower case alike, in names, types,
+//! tags and ids, and of a trace in what was decided about its sampling.
 //!
 //! Ids are found in every form they are shown in somewhere: a trace id as 32 hex digits, as the
 //! decimal number of all 128 bits or of the low 64, a span id in hex and in decimal.
 
+use super::traces::sampling;
 use crate::store::TraceEntry;
 use crate::trace::{Span, Text, Value};
 
@@ -63,10 +65,11 @@ impl Filter {
         same_ids && self.folded.contains(&other.folded)
     }
 
-    /// Whether any span of a trace matches, or its id.
+    /// Whether any span of a trace matches, its id, or what the list says of its sampling.
     pub(crate) fn matches_trace(&self, trace: &TraceEntry) -> bool {
         self.is_empty()
             || self.matches_trace_id(trace)
+            || sampling::words(&trace.sampling()).contains(&self.folded)
             || trace.spans().any(|(_, span)| self.matches_span(span))
     }
 
@@ -85,7 +88,12 @@ impl Filter {
 
     /// Whether a span matches by its names, its tags or its own id.
     pub(crate) fn matches_span(&self, span: Span<'_>) -> bool {
-        let names = [span.resource(), span.name(), span.service()];
+        let names = [
+            span.resource(),
+            span.name(),
+            span.service(),
+            span.span_type(),
+        ];
         names.into_iter().any(|name| self.matches_text(name))
             || self.matches_span_id(span)
             || span

@@ -14,6 +14,8 @@ use crate::tui::widget::{put, put_right, sparkline};
 pub(crate) struct HeaderFacts {
     /// `:8126`, or the number of files read.
     pub(crate) source: String,
+    /// Nothing more can come.
+    pub(crate) is_file: bool,
     /// Spans in each of the last seconds, the current one last.
     pub(crate) rates: Vec<u64>,
     /// Traces that came since the view was paused.
@@ -30,6 +32,7 @@ pub(crate) fn draw(
 ) {
     let theme = context.theme;
     let (flow, style) = match context.flow {
+        Flow::Live if facts.is_file => ("FILE ".to_owned(), theme.dim),
         Flow::Live => ("LIVE ".to_owned(), theme.live),
         Flow::Paused => (format!(" PAUSED +{} new ", facts.n_waiting), theme.paused),
     };
@@ -59,20 +62,28 @@ fn parts(facts: &HeaderFacts, context: &ViewContext<'_>) -> Vec<String> {
         text::visible(facts.source.as_str().into(), context.theme.glyphs).into_owned(),
         format!("{traces} {spans}"),
         memory(store),
+    ];
+    let live = [
         format!("up {}", text::uptime(context.now.uptime_ns)),
         format!("{rate} span/s"),
         sparkline(&facts.rates, context.theme.glyphs),
     ];
+    if !facts.is_file {
+        parts.extend(live);
+    }
     parts.retain(|part| !part.is_empty());
     parts
 }
 
-/// `1.2/512 MiB`.
+/// `1.2/512 MiB`, or `1.2/64 KiB` of a budget that small.
 fn memory(store: &Store) -> String {
-    const TENTH_OF_MIB: usize = (1 << 20) / 10;
-    let tenths = store.bytes() / TENTH_OF_MIB;
-    let budget = store.memory_bytes_max() >> 20;
-    format!("{}.{}/{budget} MiB", tenths / 10, tenths % 10)
+    let budget = store.memory_bytes_max();
+    let (unit, name) = match budget {
+        ..0x10_0000 => (1 << 10, "KiB"),
+        _ => (1 << 20, "MiB"),
+    };
+    let tenths = store.bytes() / (unit / 10);
+    format!("{}.{}/{} {name}", tenths / 10, tenths % 10, budget / unit)
 }
 
 /// What was refused, evicted, sent twice or never sent; `None` as long as nothing was.

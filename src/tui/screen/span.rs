@@ -4,6 +4,12 @@
 mod details;
 mod items;
 mod json;
+/// Whether a stack is opened at once in a pane of so many lines.
+fn shows_stack(details: &[Detail], place: usize, height: u16) -> bool {
+    let n_lines = details.get(place).map_or(0, |stack| stack.below.len());
+    height >= STACK_LINES_MIN || place + 1 + n_lines <= usize::from(height)
+}
+
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +29,7 @@ use crate::tui::text;
 use details::{Detail, Room, details};
 use items::{ItemBuilder, Path, numbered, places};
 
-/// A pane of so many lines shows a stack at once.
+/// A pane of so many lines shows a stack at once, however long it is; a smaller one if all fits.
 const STACK_LINES_MIN: u16 = 16;
 /// Every field and tag of a span.
 #[derive(Debug, Default)]
@@ -219,7 +225,7 @@ impl SpanPane {
         let stack = stack.filter(|place| !details.get(*place).is_none_or(|it| it.below.is_empty()));
         let selected = labels.get(stack.unwrap_or(0)).cloned();
         if let Some(selected) = selected {
-            if stack.is_some() && height >= STACK_LINES_MIN {
+            if stack.is_some_and(|place| shows_stack(details, place, height)) {
                 self.state.open(vec![selected.clone()]);
             }
             self.state.select(vec![selected]);

@@ -9,7 +9,8 @@
 mod draw;
 mod matches;
 mod row;
-mod sampling;
+pub(super) mod sampling;
+mod services;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -23,6 +24,7 @@ use crate::tui::message::Effect;
 use matches::Matches;
 use row::TraceRow;
 pub(crate) use row::{badges, title};
+use services::Services;
 
 /// Whether the selection goes with the newest trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub(crate) struct TraceList {
     rows_area: Rect,
     /// What they said: a paused view goes on saying it.
     drawn: HashMap<TraceKey, TraceRow>,
+    /// Which services they named.
+    services: Services,
 }
 
 impl Default for TraceList {
@@ -62,6 +66,7 @@ impl Default for TraceList {
             follows: true,
             rows_area: Rect::default(),
             drawn: HashMap::new(),
+            services: Services::default(),
         }
     }
 }

@@ -135,6 +135,11 @@ impl WaterfallPane {
         self.selected
     }
 
+    /// Rows of the trace, whether folded away or not.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.rows.all().len()
+    }
+
     /// Spans that do not match are shown dim; empty matches all.
     pub(crate) fn set_filter(&mut self, filter: &str) {
         self.filter = Needle::new(filter);

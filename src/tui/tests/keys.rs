@@ -73,6 +73,18 @@ fn rows_do_not_move_below_a_selection_that_does_not_follow() {
 }
 
 #[test]
+fn a_key_typed_right_after_escape_counts_as_both() {
+    use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+    let mut seat = seated();
+    seat.keys("?");
+    let typed = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::ALT);
+    let effects = seat.message(Message::Input(Event::Key(typed)));
+    seat.draw();
+    assert_eq!(effects, [Effect::Quit]);
+    assert!(seat.shows("DURATION"), "the help is closed");
+}
+
+#[test]
 fn motions_stop_at_the_ends() {
     let mut seat = seated();
     seat.keys("G");
@@ -141,6 +153,14 @@ fn every_form_of_an_id_finds_its_trace() {
         seat.keys(&format!("/<ctrl+u>{id}<enter>"));
         assert!(seat.shows("1 of 6"), "{id}");
     }
+}
+
+#[test]
+fn what_the_list_says_of_sampling_is_found() {
+    let mut seat = seated();
+    seat.keys("/by rule 0.3<enter>");
+    assert!(seat.shows("/by rule 0.3   1 of 6"));
+    assert!(seat.shows("rejected by rule 0.3│"));
 }
 
 #[test]
@@ -269,7 +289,7 @@ fn a_paste_becomes_the_filter() {
     let mut seat = seated();
     seat.message(Message::Input(Event::Paste("doc-7\n\x1b[31m".into())));
     seat.draw();
-    assert!(seat.shows("/ doc-7[31m"));
+    assert!(seat.shows("/ doc-7  [31m"));
     assert!(seat.shows("0 of 6"));
 }
 

@@ -151,17 +151,17 @@ fn error(span: Span<'_>, room: Room) -> Vec<Detail> {
 
 fn identity(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
     let glyphs = room.glyphs;
-    let mut details: Vec<Detail> = [
+    let texts = |texts: &[(&str, Text<'_>)]| -> Vec<Detail> {
+        let said = texts.iter().filter(|(_, text)| !text.is_empty());
+        said.map(|(label, text)| Detail::text(*label, *text, room))
+            .collect()
+    };
+    // A resource that only repeats the name is left out, as in the waterfall.
+    let resource = Some(span.resource()).filter(|resource| *resource != span.name());
+    let mut details = texts(&[
         ("name", span.name()),
-        ("resource", span.resource()),
-        ("service", span.service()),
-        ("type", span.span_type()),
-        ("kind", span.meta_text(tag::SPAN_KIND).unwrap_or_default()),
-    ]
-    .into_iter()
-    .filter(|(_, text)| !text.is_empty())
-    .map(|(label, text)| Detail::text(label, text, room))
-    .collect();
+        ("resource", resource.unwrap_or_default()),
+    ]);
     let duration = text::duration(span.duration(), glyphs);
     let duration = if span.is_snapshot() {
         format!("{duration}  open: a snapshot of a span that still runs")
@@ -179,6 +179,11 @@ fn identity(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
     };
     details.push(Detail::new("duration", duration));
     details.push(Detail::new("self", self_time));
+    details.extend(texts(&[
+        ("service", span.service()),
+        ("type", span.span_type()),
+        ("kind", span.meta_text(tag::SPAN_KIND).unwrap_or_default()),
+    ]));
     details.push(Detail::new("start", moment(trace, span.start(), glyphs)));
     details.push(Detail::new("span id", span.span_id().to_string()));
     details.push(Detail {
@@ -252,8 +257,10 @@ fn tags(span: Span<'_>, room: Room) -> Vec<Detail> {
     ];
     let groups = shown.into_iter().filter_map(|attribute| {
         let mut below = entries(span.attribute(attribute)?.entries(), room, DEPTH_MAX);
-        // Stable: of a key that came twice the last one counts, and stands last.
-        below.sort_by(|a, b| a.label.cmp(&b.label));
+        // The program's own tags before the tracer's. Stable: of a key that came twice the last one
+        // counts, and stands last.
+        let rank = |tag: &Detail| tag.label.starts_with('_');
+        below.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.label.cmp(&b.label)));
         Detail::heading(attribute.name(), below)
     });
     groups.collect()

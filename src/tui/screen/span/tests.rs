@@ -110,9 +110,9 @@ fn the_whole_screen_shows_the_stack_at_once() {
 #[test]
 fn in_a_small_pane_one_key_opens_the_stack() {
     let (store, mut pane) = pane_of(&[span(1, 0, 0, 1940, "root"), failed()], 1);
-    insta::assert_snapshot!(frame(&draw(&mut pane, &store, (40, 14))));
+    insta::assert_snapshot!(frame(&draw(&mut pane, &store, (40, 8))));
     pane.update(Action::Open, &store);
-    let text = frame(&draw(&mut pane, &store, (60, 14)));
+    let text = frame(&draw(&mut pane, &store, (60, 8)));
     assert!(text.contains("      return model(batch)"), "{text}");
 }
 

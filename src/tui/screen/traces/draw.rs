@@ -6,6 +6,7 @@ use ratatui::style::Style;
 
 use super::TraceList;
 use super::row::{self, TraceRow};
+use super::services::Services;
 use crate::store::TraceKey;
 use crate::trace::Text;
 use crate::tui::screen::{Flow, Focus, ViewContext};
@@ -29,8 +30,9 @@ struct Columns {
 const MARK: usize = 2;
 
 impl Columns {
-    /// As many columns as fit; the resource takes what is left.
-    fn for_width(width: u16) -> Self {
+    /// As many columns as fit; the resource takes what is left. A service that is everybody's needs
+    /// no column.
+    fn for_width(width: u16, services: &Services) -> Self {
         let width = usize::from(width);
         let mut columns = match width {
             94.. => Self {
@@ -57,15 +59,18 @@ impl Columns {
                 age: 4,
                 service: 0,
                 resource: 0,
-                duration: 10,
+                duration: 7,
                 bar: 0,
                 spans: 4,
-                badges: 11,
+                badges: 7,
                 sampling: 8,
             },
         };
         if width < 54 {
             columns.sampling = 0;
+        }
+        if matches!(services, Services::One(_)) {
+            columns.service = 0;
         }
         let others = [
             columns.age,
@@ -108,12 +113,10 @@ impl TraceList {
             focus,
         };
         let inner = draw_border(buffer, area, &border, theme);
-        let columns = Columns::for_width(inner.width);
         let heading = Rect {
             height: inner.height.min(1),
             ..inner
         };
-        draw_heading(buffer, heading, &columns, context);
         self.rows_area = Rect {
             y: inner.y.saturating_add(1),
             height: inner.height.saturating_sub(1),
@@ -127,7 +130,39 @@ impl TraceList {
             put(buffer, self.rows_area, 2, &words, theme.dim);
         }
         self.rows(context, &keys);
+        self.draw_heading(buffer, heading, context);
         self.draw_rows(context, &keys, buffer, focus);
+    }
+
+    fn draw_heading(&mut self, buffer: &mut Buffer, line: Rect, context: &ViewContext<'_>) {
+        let services = self.drawn.values().map(|row| row.service.as_str());
+        self.services.see(services);
+        let glyphs = context.theme.glyphs;
+        let columns = Columns::for_width(line.width, &self.services);
+        let resource = match &self.services {
+            Services::One(service) => format!("RESOURCE  of {service}"),
+            Services::None | Services::Several => "RESOURCE".to_owned(),
+        };
+        let fits = text::width(&resource) <= columns.resource;
+        let resource = if fits { &resource } else { "RESOURCE" };
+        let duration = match columns.duration {
+            ..8 => "TIME",
+            _ => "DURATION",
+        };
+        let headings = [
+            text::right("AGE", columns.age, glyphs),
+            text::left(resource, columns.resource, glyphs),
+            text::left("SERVICE", columns.service, glyphs),
+            text::right(duration, columns.duration, glyphs),
+            text::left("", columns.bar, glyphs),
+            text::right("SP", columns.spans, glyphs),
+            text::left("BADGES", columns.badges, glyphs),
+            text::left("SAMPLING", columns.sampling, glyphs),
+        ];
+        let mut column = 2;
+        for heading in headings.iter().filter(|heading| !heading.is_empty()) {
+            column = put(buffer, line, column, heading, context.theme.dim) + 1;
+        }
     }
 
     /// What stands on the right of the frame: how many of how many, what waits above.
@@ -188,7 +223,7 @@ impl TraceList {
         focus: Focus,
     ) {
         let theme = context.theme;
-        let columns = Columns::for_width(self.rows_area.width);
+        let columns = Columns::for_width(self.rows_area.width, &self.services);
         let rows = || keys.iter().map(|key| (key, self.drawn.get(key)));
         let durations = rows().filter_map(|(_, row)| Some(row?.duration));
         let longest = durations.max().unwrap_or(0);
@@ -222,24 +257,6 @@ impl TraceList {
     }
 }
 
-fn draw_heading(buffer: &mut Buffer, line: Rect, columns: &Columns, context: &ViewContext<'_>) {
-    let glyphs = context.theme.glyphs;
-    let headings = [
-        text::right("AGE", columns.age, glyphs),
-        text::left("RESOURCE", columns.resource, glyphs),
-        text::left("SERVICE", columns.service, glyphs),
-        text::right("DURATION", columns.duration, glyphs),
-        text::left("", columns.bar, glyphs),
-        text::right("SP", columns.spans, glyphs),
-        text::left("BADGES", columns.badges, glyphs),
-        text::left("SAMPLING", columns.sampling, glyphs),
-    ];
-    let mut column = 2;
-    for heading in headings.iter().filter(|heading| !heading.is_empty()) {
-        column = put(buffer, line, column, heading, context.theme.dim) + 1;
-    }
-}
-
 fn cells(row: &TraceRow, columns: &Columns, longest: i64, context: &ViewContext<'_>) -> Vec<Cell> {
     let theme = context.theme;
     let glyphs = theme.glyphs;
@@ -259,6 +276,11 @@ fn cells(row: &TraceRow, columns: &Columns, longest: i64, context: &ViewContext<
         ..20 => row.sampling.split(' ').next().unwrap_or(""),
         _ => &row.sampling,
     };
+    let duration = match columns.duration {
+        // Room for the time; the badge says that it is open.
+        ..8 => text::duration(row.duration, glyphs),
+        _ => row.duration(glyphs),
+    };
     let cells = [
         (text::right(&row.age, columns.age, glyphs), theme.dim),
         (
@@ -266,10 +288,7 @@ fn cells(row: &TraceRow, columns: &Columns, longest: i64, context: &ViewContext<
             theme.text,
         ),
         (text::left(&row.service, columns.service, glyphs), theme.dim),
-        (
-            text::right(&row.duration(glyphs), columns.duration, glyphs),
-            theme.text,
-        ),
+        (text::right(&duration, columns.duration, glyphs), theme.text),
         (
             text::left(&bar, columns.bar, glyphs),
             theme.bar(Text::from(row.service.as_str())),

@@ -7,7 +7,7 @@ const RULES: [u8; 3] = [3, 11, 12];
 const MANUAL: u8 = 4;
 
 /// `kept`, `rejected by rule 0.3`, `rejected by rate 0.5`; a dash when the client does not say.
-pub(super) fn words(facts: &SamplingFacts<'_>) -> String {
+pub(in crate::tui::screen) fn words(facts: &SamplingFacts<'_>) -> String {
     let Some(priority) = facts.priority else {
         return "-".to_owned();
     };

@@ -115,6 +115,7 @@ impl WaterfallPane {
             filter: &self.filter,
             scale,
             guide_cells_max: self.viewport.guide_cells_max,
+            n_services: built.n_services,
         };
         let position = self.selected.and_then(|span| self.rows.position(span));
         for line in 0..body.height {

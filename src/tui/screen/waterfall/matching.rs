@@ -1,15 +1,16 @@
-//! Whether a span matches what the reader looks for: a piece of its name, resource, service, type
-//! or of a tag's value, in any case.
+//! Whether a span matches what the reader looks for: as in the list, but nothing matches when
+//! nothing is looked for.
 
-use crate::trace::{Span, Value};
+use crate::trace::Span;
+use crate::tui::screen::filter::Filter;
 
 /// What is looked for. Empty: nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Needle(Box<str>);
+pub(crate) struct Needle(Filter);
 
 impl Needle {
     pub(crate) fn new(text: &str) -> Self {
-        Self(text.trim().into())
+        Self(Filter::new(text))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -17,39 +18,12 @@ impl Needle {
     }
 
     pub(crate) fn as_str(&self) -> &str {
-        &self.0
+        self.0.text()
     }
 
     /// Whether the span matches; none does if nothing is looked for.
     pub(crate) fn is_in(&self, span: Span<'_>) -> bool {
-        if self.is_empty() {
-            return false;
-        }
-        let fields = [
-            span.name(),
-            span.resource(),
-            span.service(),
-            span.span_type(),
-        ];
-        fields.iter().any(|text| self.is_in_bytes(text.as_bytes()))
-            || span.meta().any(|(_, value)| self.is_in_value(value))
-            || span.metrics().any(|(_, value)| self.is_in_value(value))
-    }
-
-    fn is_in_value(&self, value: Value<'_>) -> bool {
-        match value {
-            Value::Text(text) => self.is_in_bytes(text.as_bytes()),
-            Value::Int(int) => self.is_in_bytes(int.to_string().as_bytes()),
-            Value::Uint(uint) => self.is_in_bytes(uint.to_string().as_bytes()),
-            Value::Float(float) => self.is_in_bytes(float.to_string().as_bytes()),
-            _ => false,
-        }
-    }
-
-    fn is_in_bytes(&self, text: &[u8]) -> bool {
-        let needle = self.0.as_bytes();
-        text.windows(needle.len().max(1))
-            .any(|window| window.eq_ignore_ascii_case(needle))
+        !self.is_empty() && self.0.matches_span(span)
     }
 }
 
@@ -63,6 +37,7 @@ mod tests {
     fn check(needle: &str, expected: bool) {
         let sample = Sample {
             service: "gen-api",
+            kind: "llm",
             resource: "POST /v1/generate",
             meta: &[("model", "Qwen2-7b")],
             metrics: &[("batch_size", 16.0)],
@@ -74,8 +49,16 @@ mod tests {
     }
 
     #[test]
-    fn names_resources_services_and_tag_values_are_looked_through() {
-        for needle in ["FASTAPI", "generate", "Gen-API", " qwen2 ", "16"] {
+    fn names_resources_services_types_tag_values_and_ids_are_looked_through() {
+        for needle in [
+            "FASTAPI",
+            "generate",
+            "Gen-API",
+            " qwen2 ",
+            "16",
+            "LLM",
+            "0000000000000001",
+        ] {
             check(needle, true);
         }
         for needle in ["", " ", "model", "absent"] {

@@ -27,6 +27,7 @@ pub(super) struct RowPainter<'a> {
     pub(super) filter: &'a Needle,
     pub(super) scale: Scale,
     pub(super) guide_cells_max: usize,
+    pub(super) n_services: usize,
 }
 
 /// A row to be painted.
@@ -158,13 +159,10 @@ impl<'a> RowPainter<'a> {
             ..column
         };
         let mut rest = put(buffer, words, &guide.text, look.dim);
-        let service = text::show(span.service(), glyphs);
-        let is_other_service = parent.is_none_or(|parent| parent.service() != span.service());
-        if is_other_service && !service.is_empty() {
-            let service = text::cut(&service, usize::from(rest.width / 3), glyphs);
+        let name = text::show(span.name(), glyphs);
+        if let Some(service) = self.service(*span, *parent, &name, usize::from(rest.width / 3)) {
             rest = put(buffer, rest, &format!("{service} "), look.dim);
         }
-        let name = text::show(span.name(), glyphs);
         rest = put(buffer, rest, &cut_to(&name, rest, glyphs), look.name);
         let resource = text::show(span.resource(), glyphs);
         let resource = if resource == name {
@@ -187,6 +185,25 @@ impl<'a> RowPainter<'a> {
             place = put(buffer, place, " ", look.dim);
             place = put(buffer, place, &word, style);
         }
+    }
+
+    /// The service, where the row before it does not say it already: of a root all of it or nothing,
+    /// because the list names it too.
+    fn service(
+        &self,
+        span: Span<'a>,
+        parent: Option<Span<'a>>,
+        name: &str,
+        cells_max: usize,
+    ) -> Option<String> {
+        let glyphs = self.context.theme.glyphs;
+        let service = text::show(span.service(), glyphs);
+        let is_said = match parent {
+            Some(parent) => parent.service() == span.service(),
+            None => self.n_services < 2 || text::width(&service) > cells_max,
+        };
+        let is_said = is_said || name.starts_with(&*service);
+        (!is_said).then(|| text::cut(&service, cells_max, glyphs).into_owned())
     }
 
     /// The span of the row above in the tree; not of an orphan's, which is no parent of it.
