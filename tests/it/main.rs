@@ -13,6 +13,8 @@ mod cli;
 #[cfg(unix)]
 mod clients;
 #[cfg(unix)]
+mod open;
+#[cfg(unix)]
 mod pty;
 mod replay;
 #[cfg(unix)]
