@@ -101,10 +101,12 @@ pub(super) async fn report(
         reporter.tell_quiet(&store, clock.now());
     }
     reporter.take(&mut store, feed.stop(), clock.now());
-    if let Some(target) = &settings.export {
-        super::export_at_exit(&store, target)?;
-    }
+    let exported = match &settings.export {
+        Some(target) => super::export_at_exit(&store, target),
+        None => Ok(()),
+    };
     reporter.finish(&store).await;
+    exported?;
     anyhow::ensure!(told.damages.is_empty(), "{}", told.damages.join("\n"));
     Ok(())
 }

@@ -66,7 +66,7 @@ fn a_whole_file_with_more_in_it_than_is_known_is_fine_and_told() {
 
 #[test]
 fn what_stands_before_the_damage_is_kept_and_the_damage_is_a_failure() {
-    let cut = &CHUNKS[..CHUNKS.len() - 20];
+    let (cut, _) = CHUNKS.rsplit_once("start").unwrap();
     let said = ["error: ", "cut.json", "What came before it is kept"];
     check(&[("cut.json", cut)], 1, &["first"], &said);
     let broken = CHUNKS.replace(r#""start":2"#, r#""start":x"#);
@@ -79,4 +79,25 @@ fn a_file_that_brings_nothing_does_not_hide_the_others() {
     let files = [("text.json", "hello"), ("whole.json", CHUNKS)];
     check(&files, 1, &["first", "second"], &["text.json", "not JSON"]);
     check(&files[..1], 1, &[], &["text.json", "not JSON"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_summary_is_written_even_when_the_export_cannot_be() {
+    let scratch = Scratch::new();
+    fs::write(scratch.path("whole.json"), CHUNKS).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_modtrace-tui"));
+    clear_environment(&mut command, "MODTRACE_");
+    let open = ["open", "--headless", "--export", "/dev/full"];
+    let output = command
+        .args(open)
+        .arg(scratch.path("whole.json"))
+        .env("XDG_CONFIG_HOME", scratch.path(""))
+        .env("XDG_STATE_HOME", scratch.path(""))
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stdout}");
+    let last = stdout.lines().last().unwrap_or_default();
+    assert!(last.starts_with(r#"{"event":"summary""#), "{stdout}");
 }
