@@ -1,6 +1,6 @@
 //! Writing what was captured to a file, and reading it back. Decides nothing about which file.
 //!
-//! A format is a [`Layout`] and a row in [`FORMATS`]. An [`Export`] walks the store for it in steps,
+//! A format is a `Layout` and a row in [`FORMATS`]. An [`Export`] walks the store for it in steps,
 //! so that the loop goes on receiving and drawing while a big capture is written.
 
 mod datadog;

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! entries  VecDeque<Option<Box<TraceEntry>>>   key - first_key = place; None = evicted
+//! live     keys of the traces that are held, in order: a walk that meets no gaps
 //! by_low   low half of the trace id ─▶ newest key ─older_twin─▶ next key …
 //! ```
 
@@ -18,7 +19,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 pub use counters::Counters;
@@ -57,7 +58,7 @@ const SMALL_TRACE_BYTES: usize = 2 * 1024;
 /// The most entries reserved at start.
 const RESERVED_ENTRIES_MAX: usize = 256 * 1024;
 /// Place in the maps of the store, for each trace.
-const ENTRY_OVERHEAD_BYTES: usize = 64;
+const ENTRY_OVERHEAD_BYTES: usize = 80;
 /// How far eviction looks for a complete trace before it takes the oldest, complete or not.
 const EVICTION_LOOKAHEAD: usize = 64;
 
@@ -66,6 +67,7 @@ const EVICTION_LOOKAHEAD: usize = 64;
 pub struct Store {
     entries: VecDeque<Option<Box<TraceEntry>>>,
     first_key: u64,
+    live: BTreeSet<TraceKey>,
     by_low: HashMap<u64, TraceKey>,
     held: Vec<TraceKey>,
     tracers: VecDeque<Arc<TracerInfo>>,
@@ -73,7 +75,6 @@ pub struct Store {
     #[expect(clippy::vec_box, reason = "moved out of its slot, not copied")]
     evicted: Vec<Box<TraceEntry>>,
     counters: Counters,
-    n_traces: usize,
     bytes: usize,
     memory_bytes_max: usize,
     revision: u64,
@@ -86,13 +87,13 @@ impl Store {
         Self {
             entries: VecDeque::with_capacity(reserved),
             first_key: 0,
+            live: BTreeSet::new(),
             by_low: HashMap::with_capacity(reserved),
             held: Vec::new(),
             tracers: VecDeque::new(),
             requests: VecDeque::new(),
             evicted: Vec::new(),
             counters: Counters::default(),
-            n_traces: 0,
             bytes: 0,
             memory_bytes_max,
             revision: 0,
@@ -212,7 +213,7 @@ impl Store {
 
     /// The traces in order of first arrival, the oldest first.
     pub fn traces(&self) -> impl DoubleEndedIterator<Item = &TraceEntry> {
-        self.entries.iter().filter_map(Option::as_deref)
+        self.live.iter().filter_map(|key| self.trace(*key))
     }
 
     /// The newest trace with this id, comparing all 128 bits.
@@ -227,10 +228,7 @@ impl Store {
 
     /// The oldest trace that is held among those from a key on.
     pub fn trace_from(&self, key: TraceKey) -> Option<&TraceEntry> {
-        let skipped = key.0.saturating_sub(self.first_key);
-        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        let mut from = self.entries.range(skipped.min(self.entries.len())..);
-        from.find_map(Option::as_deref)
+        self.trace(*self.live.range(key..).next()?)
     }
 
     /// The key of the trace that comes next.
@@ -240,7 +238,7 @@ impl Store {
 
     /// How many traces are held.
     pub fn n_traces(&self) -> usize {
-        self.n_traces
+        self.live.len()
     }
 
     /// The newest requests, the oldest of them first.
@@ -321,7 +319,7 @@ impl Store {
         let entry = TraceEntry::new(key, id, older_twin, now);
         self.bytes += entry.bytes() + ENTRY_OVERHEAD_BYTES;
         self.entries.push_back(Some(Box::new(entry)));
-        self.n_traces += 1;
+        self.live.insert(key);
         key
     }
 
@@ -333,7 +331,7 @@ impl Store {
 
     fn evict(&mut self) {
         self.evicted.clear();
-        while self.bytes > self.memory_bytes_max && self.n_traces > 0 {
+        while self.bytes > self.memory_bytes_max && !self.live.is_empty() {
             self.remove(self.next_to_evict());
         }
     }
@@ -360,7 +358,6 @@ impl Store {
         let Some(entry) = slot.and_then(Option::take) else {
             return;
         };
-        self.n_traces -= 1;
         self.bytes = self
             .bytes
             .saturating_sub(entry.bytes() + ENTRY_OVERHEAD_BYTES);
@@ -368,6 +365,7 @@ impl Store {
         self.counters.spans_evicted += count(entry.n_spans());
         self.counters.spans_shown -= count(entry.n_spans());
         *self.counters.traces(entry.is_complete()) -= 1;
+        self.live.remove(&entry.key());
         self.unlink(&entry);
         self.evicted.push(entry);
         while let Some(None) = self.entries.front() {

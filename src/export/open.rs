@@ -253,7 +253,7 @@ impl<'s> Reading<'s> {
     fn warnings(&self) -> Vec<String> {
         let ignored = (self.n_ignored > 0).then(|| {
             format!(
-                "{} members of spans are not known to this version and were left out.",
+                "Members of spans that this version does not know were left out: {}.",
                 self.n_ignored
             )
         });

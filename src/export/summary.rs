@@ -64,19 +64,10 @@ impl<'a> TraceSummary<'a> {
             container: (),
             start_kind: (),
             start_evidence: (),
-            sampling: SamplingJson(sampling(trace)),
+            sampling: SamplingJson(trace.sampling()),
             forwarded: (),
         }
     }
-}
-
-/// The client's decision as the spans tell it. Unlike [`TraceEntry::sampling`] it does not depend
-/// on how the spans were cut into chunks, which an export does not hold; and it asks a bounded
-/// number of spans, so that a huge trace does not hold up the loop.
-fn sampling(trace: &TraceEntry) -> SamplingFacts<'_> {
-    const SPANS_ASKED: usize = 1_000;
-    let spans = trace.spans().map(|(_, span)| span);
-    SamplingFacts::read(trace.head().into_iter().chain(spans.take(SPANS_ASKED)))
 }
 
 #[derive(Serialize)]

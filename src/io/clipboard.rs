@@ -145,7 +145,7 @@ fn is_hidden(letter: char) -> bool {
 }
 
 /// Marks and embeddings of bidirectional text, and the two separators that count as line ends.
-pub(super) fn is_direction(letter: char) -> bool {
+fn is_direction(letter: char) -> bool {
     matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

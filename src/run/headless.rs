@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Write as _;
+use std::mem;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -22,6 +23,10 @@ use crate::trace::Now;
 
 /// A trace is told once nothing has come for it this long.
 const QUIET_NS: u64 = 1_000_000_000;
+/// Lines that wait for a reader who is behind, in bytes.
+const PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Lines are handed on when there are so many bytes of them, or nothing more to say.
+const PIECE_BYTES: usize = 64 * 1024;
 /// How long a reader that stalls is waited for at the end.
 const LAST_LINES_WAIT: Duration = Duration::from_secs(5);
 /// When the reader is behind, this long until it is looked at again.
@@ -67,7 +72,7 @@ pub(super) async fn report(
     let mut signals = Signals::catch()?;
     let output = Ndjson::start(std::io::stdout())?;
     let mut reporter = Reporter::new(output);
-    reporter.listening(&feed).await?;
+    reporter.listening(&feed);
     for remark in &told.remarks {
         // Without a stderr, nobody wants to read it.
         let _closed = writeln!(std::io::stderr(), "warning: {remark}");
@@ -114,6 +119,8 @@ pub(super) async fn report(
 /// What is still to be told of which trace.
 struct Reporter {
     output: Ndjson,
+    /// Whole lines that are still to be handed on.
+    pending: Vec<u8>,
     due: BTreeSet<(u64, TraceKey)>,
     quiet_at: HashMap<TraceKey, u64>,
     lines_dropped: u64,
@@ -123,13 +130,14 @@ impl Reporter {
     fn new(output: Ndjson) -> Self {
         Self {
             output,
+            pending: Vec::new(),
             due: BTreeSet::new(),
             quiet_at: HashMap::new(),
             lines_dropped: 0,
         }
     }
 
-    async fn listening(&self, feed: &Feed) -> anyhow::Result<()> {
+    fn listening(&mut self, feed: &Feed) {
         let url = feed
             .agent()
             .map(|agent| format!("http://{}", agent.local_addr()));
@@ -139,8 +147,8 @@ impl Reporter {
             url: url.as_deref(),
             uds: uds.as_deref(),
         };
-        self.output.write(&event).await?;
-        Ok(())
+        self.tell(&event);
+        self.hand_on();
     }
 
     fn take(&mut self, store: &mut Store, inbounds: Vec<Inbound>, now: Now) {
@@ -171,28 +179,29 @@ impl Reporter {
 
     /// When there is something to tell.
     fn wake(&self, now: Now) -> Option<Instant> {
+        if !self.pending.is_empty() {
+            return Some(Instant::now() + STALLED_WAIT);
+        }
         let (at, _) = self.due.first()?;
-        let wait = Duration::from_nanos(at.saturating_sub(now.uptime_ns));
-        let wait = if self.output.room() == 0 {
-            wait.max(STALLED_WAIT)
-        } else {
-            wait
-        };
-        Some(Instant::now() + wait)
+        Some(Instant::now() + Duration::from_nanos(at.saturating_sub(now.uptime_ns)))
     }
 
     /// Tells of the traces that have been quiet for long enough, as far as the reader follows.
     fn tell_quiet(&mut self, store: &Store, now: Now) {
         while let Some((at, key)) = self.due.first().copied()
             && at <= now.uptime_ns
-            && self.output.room() > 0
+            && self.pending.len() < PIECE_BYTES
         {
             self.due.pop_first();
             self.quiet_at.remove(&key);
             if let Some(trace) = store.trace(key) {
                 self.tell(&export::trace_event(trace));
             }
+            if self.pending.len() >= PIECE_BYTES {
+                self.hand_on();
+            }
         }
+        self.hand_on();
     }
 
     fn refused(&mut self, record: &RequestRecord) {
@@ -206,25 +215,43 @@ impl Reporter {
         }
     }
 
+    /// Adds a line, or counts that it was left out because the reader is too far behind.
     fn tell(&mut self, object: &impl Serialize) {
-        if !self.output.try_write(object) {
+        let length = self.pending.len();
+        if length > PENDING_BYTES_MAX || export::write_json(&mut self.pending, object).is_err() {
+            self.pending.truncate(length);
             self.lines_dropped += 1;
+            return;
+        }
+        self.pending.push(b'\n');
+    }
+
+    /// Gives the writer what there is to say, if it has room.
+    fn hand_on(&mut self) {
+        if !self.pending.is_empty() {
+            let lines = mem::take(&mut self.pending);
+            self.pending = self.output.try_write(lines).err().unwrap_or_default();
         }
     }
 
     /// Tells the rest and the sums, waiting for the reader as long as is decent.
     async fn finish(mut self, store: &Store) {
         let last_lines = async {
-            for (_, key) in std::mem::take(&mut self.due) {
+            for (_, key) in mem::take(&mut self.due) {
                 if let Some(trace) = store.trace(key) {
-                    self.output.write(&export::trace_event(trace)).await?;
+                    self.tell(&export::trace_event(trace));
+                }
+                if self.pending.len() >= PIECE_BYTES {
+                    self.output.write(mem::take(&mut self.pending)).await?;
                 }
             }
+            self.output.write(mem::take(&mut self.pending)).await?;
             let summary = Event::Summary {
                 counters: store.counters(),
                 lines_dropped: self.lines_dropped,
             };
-            self.output.write(&summary).await
+            self.tell(&summary);
+            self.output.write(mem::take(&mut self.pending)).await
         };
         let told: Result<Result<(), Closed>, _> =
             tokio::time::timeout(LAST_LINES_WAIT, last_lines).await;

@@ -204,15 +204,12 @@ impl TraceEntry {
     }
 
     /// What the client decided about sampling. Tracers write it on the local root and on the first
-    /// span of each chunk; a few of those are asked, so that a row costs the same for any trace.
+    /// span of a chunk; few spans are asked, so that a row costs the same for any trace, and none
+    /// is asked by where chunks begin, which an export does not hold.
     pub fn sampling(&self) -> SamplingFacts<'_> {
-        const CHUNKS_ASKED: usize = 8;
-        let first_spans = self.chunks.iter().filter_map(|(_, chunk)| chunk.span(0));
-        SamplingFacts::read(
-            self.head()
-                .into_iter()
-                .chain(first_spans.take(CHUNKS_ASKED)),
-        )
+        const SPANS_ASKED: usize = 16;
+        let first_spans = self.spans().map(|(_, span)| span).take(SPANS_ASKED);
+        SamplingFacts::read(self.head().into_iter().chain(first_spans))
     }
 
     /// What it occupies, by our own count.

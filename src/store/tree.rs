@@ -12,6 +12,8 @@
 //! A fold skips `subtree` rows. Siblings stand by start, then by id, so that no order of arrival
 //! shows; orphans stand after the root's own children.
 
+use std::collections::HashSet;
+
 use super::{SpanIndex, TraceEntry};
 use crate::trace::{Span, SpanId, UnixNanos};
 
@@ -69,9 +71,10 @@ impl SpanTree {
             }
         }
         // What is left hangs from circles, each with whole trees on it.
-        for span in &links.by_start {
-            if !walk.is_visited(*span) {
-                walk.visit(links.earliest_of_circle(&nodes, *span), RowMark::Cycle);
+        if walk.rows.len() < nodes.len() {
+            let circles = walk.circles(&nodes);
+            for span in links.by_start.iter().filter(|span| circles.contains(span)) {
+                walk.visit(*span, RowMark::Cycle);
             }
         }
         walk.finish()
@@ -301,6 +304,25 @@ impl<'a> Walk<'a> {
                     });
             stack.extend(pending);
         }
+    }
+
+    /// The earliest span of each circle. Circles are found by what hangs from them, in another order
+    /// than that in which they stand; so a walk beforehand finds them.
+    fn circles(&self, nodes: &[Node]) -> HashSet<u32> {
+        let mut scout = Walk {
+            links: self.links,
+            rows: Vec::new(),
+            visited: self.visited.clone(),
+        };
+        let mut circles = HashSet::new();
+        for span in &self.links.by_start {
+            if !scout.is_visited(*span) {
+                let earliest = self.links.earliest_of_circle(nodes, *span);
+                scout.visit(earliest, RowMark::Cycle);
+                circles.insert(earliest);
+            }
+        }
+        circles
     }
 
     fn is_visited(&self, span: u32) -> bool {

@@ -95,6 +95,32 @@ pub struct TooLarge {
     pub limit_bytes: usize,
 }
 
+/// What to try before looking a string up.
+#[derive(Clone, Copy, Debug)]
+struct Guess {
+    next_key: StrId,
+    value: StrId,
+}
+
+impl Guess {
+    const NONE: StrId = StrId(u32::MAX);
+}
+
+impl Default for Guess {
+    fn default() -> Self {
+        Self {
+            next_key: Self::NONE,
+            value: Self::NONE,
+        }
+    }
+}
+
+impl StrId {
+    fn place(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
 /// Strings up to this length are looked for before they are added again.
 const SHARED_BYTES_MAX: usize = 1024;
 
@@ -108,6 +134,8 @@ pub struct ChunkBuilder {
     text: Vec<u8>,
     ends: Vec<u32>,
     known: HashTable<u32>,
+    /// For each string, as a key: what came with it last time.
+    guesses: Vec<Guess>,
     hasher: DefaultHashBuilder,
     /// Bytes of the chunks finished since [`ChunkBuilder::reset`].
     finished_bytes: usize,
@@ -123,6 +151,7 @@ impl Default for ChunkBuilder {
             text: Vec::new(),
             ends: Vec::new(),
             known: HashTable::new(),
+            guesses: Vec::new(),
             hasher: DefaultHashBuilder::default(),
             finished_bytes: 0,
             limit_bytes: u32::MAX as usize,
@@ -164,6 +193,41 @@ impl ChunkBuilder {
         Ok(id)
     }
 
+    /// Adds the key of a tag. Spans of one chunk have mostly the same tags in the same order: the key
+    /// that followed the `previous` one last time is compared before anything is hashed.
+    pub fn key(&mut self, previous: Option<StrId>, bytes: &[u8]) -> Result<StrId, TooLarge> {
+        let guess = previous.and_then(|previous| self.guesses.get(previous.place()));
+        if let Some(Guess { next_key, .. }) = guess
+            && self.is(*next_key, bytes)
+        {
+            return Ok(*next_key);
+        }
+        let id = self.text(bytes)?;
+        let guess = previous.and_then(|previous| self.guesses.get_mut(previous.place()));
+        if let Some(guess) = guess {
+            guess.next_key = id;
+        }
+        Ok(id)
+    }
+
+    /// Adds the value of a tag: the one its key had last time is compared first.
+    pub fn value_of(&mut self, key: StrId, bytes: &[u8]) -> Result<StrId, TooLarge> {
+        if let Some(Guess { value, .. }) = self.guesses.get(key.place())
+            && self.is(*value, bytes)
+        {
+            return Ok(*value);
+        }
+        let id = self.text(bytes)?;
+        if let Some(guess) = self.guesses.get_mut(key.place()) {
+            guess.value = id;
+        }
+        Ok(id)
+    }
+
+    fn is(&self, id: StrId, bytes: &[u8]) -> bool {
+        id != Guess::NONE && slice(&self.text, &self.ends, id.0) == bytes
+    }
+
     /// Adds bytes without looking whether they are there already.
     pub fn raw(&mut self, bytes: &[u8]) -> Result<StrId, TooLarge> {
         let id = u32_len(self.ends.len());
@@ -172,6 +236,7 @@ impl ChunkBuilder {
         }
         self.text.extend_from_slice(bytes);
         self.ends.push(u32_len(self.text.len()));
+        self.guesses.push(Guess::default());
         self.check()?;
         Ok(StrId(id))
     }
@@ -346,6 +411,7 @@ impl ChunkBuilder {
         self.attributes.clear();
         self.text.clear();
         self.ends.clear();
+        self.guesses.clear();
         if self.known.capacity() > 8 * 1024 {
             // Clearing costs its capacity: one huge chunk must not slow every small one after it.
             self.known = HashTable::new();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Span, Text, tag};
+use super::{Span, Text, Value, tag};
 
 /// The tracer's decision for a trace. Values beside the four named ones are legal on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,25 +96,47 @@ pub struct SamplingFacts<'a> {
 }
 
 impl<'a> SamplingFacts<'a> {
-    /// Reads them from the spans of a chunk or a trace; of each fact the first that is found.
+    /// Reads them from spans, up to the first that says a priority: who decided and by which rate
+    /// stands beside it, or on a local root, which therefore comes first. Of each fact the first
+    /// that is found counts.
     pub fn read(spans: impl Iterator<Item = Span<'a>>) -> Self {
         let mut facts = Self::default();
         for span in spans {
-            let metrics = span.metrics();
-            let metric = |key| metrics.find(key).and_then(super::Value::as_f64);
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "saturates; a priority is small"
-            )]
-            let priority = || metric(tag::SAMPLING_PRIORITY).map(|p| SamplingPriority(p as i32));
-            facts.priority = facts.priority.or_else(priority);
-            facts.rule_rate = facts.rule_rate.or_else(|| metric(tag::RULE_RATE));
-            facts.agent_rate = facts.agent_rate.or_else(|| metric(tag::AGENT_RATE));
-            facts.limit_rate = facts.limit_rate.or_else(|| metric(tag::LIMIT_RATE));
+            for (key, value) in span.metrics() {
+                facts.read_metric(key, value);
+            }
             let decision_maker = || span.meta_text(tag::DECISION_MAKER).map(DecisionMaker);
             facts.decision_maker = facts.decision_maker.or_else(decision_maker);
+            if facts.priority.is_some() {
+                break;
+            }
         }
         facts
+    }
+
+    fn read_metric(&mut self, key: Text<'_>, value: Value<'_>) {
+        let rate = match key {
+            // Most metrics are none of these, and tell by their first letter.
+            _ if key.as_bytes().first() != Some(&b'_') => return,
+            _ if key == tag::SAMPLING_PRIORITY => {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "saturates; a priority is small"
+                )]
+                let priority = || {
+                    value
+                        .as_f64()
+                        .map(|priority| SamplingPriority(priority as i32))
+                };
+                self.priority = self.priority.or_else(priority);
+                return;
+            }
+            _ if key == tag::RULE_RATE => &mut self.rule_rate,
+            _ if key == tag::AGENT_RATE => &mut self.agent_rate,
+            _ if key == tag::LIMIT_RATE => &mut self.limit_rate,
+            _ => return,
+        };
+        *rate = rate.or_else(|| value.as_f64());
     }
 
     /// The mechanism the decision maker names.

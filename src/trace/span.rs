@@ -214,10 +214,18 @@ impl Record {
 }
 
 fn bit(field: Field) -> u16 {
-    Field::ALL
-        .iter()
-        .position(|other| *other == field)
-        .map_or(0, |place| 1 << place)
+    1 << match field {
+        Field::Service => 0,
+        Field::Name => 1,
+        Field::Resource => 2,
+        Field::TraceId => 3,
+        Field::SpanId => 4,
+        Field::ParentId => 5,
+        Field::Start => 6,
+        Field::Duration => 7,
+        Field::Error => 8,
+        Field::Type => 9,
+    }
 }
 
 /// A span as the tracer sent it. Cheap to copy; borrows from its [`TraceChunk`].

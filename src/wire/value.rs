@@ -91,21 +91,25 @@ impl<'a> Decoder<'a, '_> {
         }
         let n_tags = self.reader.map()?;
         let opened = self.builder.attribute(attribute).open_map();
+        let mut previous = None;
         for _ in 0..n_tags {
             let key = self.reader.key()?;
-            let id = self.intern(key)?;
+            let id = self.builder.key(previous, key);
+            let id = id.map_err(|problem| self.too_large(problem))?;
             self.builder.writer().key(id);
-            self.tag(kind).map_err(|error| error.in_key(key))?;
+            self.tag(id, kind).map_err(|error| error.in_key(key))?;
+            previous = Some(id);
         }
         self.builder.writer().close(opened);
         Ok(())
     }
 
-    fn tag(&mut self, kind: TagKind) -> Result<(), DecodeError> {
+    fn tag(&mut self, key: StrId, kind: TagKind) -> Result<(), DecodeError> {
         match kind {
             TagKind::Text if !self.reader.nil() => {
                 let text = self.reader.text()?;
-                let text = self.intern(text)?;
+                let text = self.builder.value_of(key, text);
+                let text = text.map_err(|problem| self.too_large(problem))?;
                 self.builder.writer().text(text);
             }
             TagKind::Bytes if !self.reader.nil() => {

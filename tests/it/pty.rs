@@ -15,7 +15,6 @@ fn demo(arguments: &[&str]) -> Screen {
 }
 
 #[test]
-
 fn the_demo_shows_a_waterfall_takes_keys_and_leaves_with_q() {
     let mut screen = demo(&[]);
     screen.wait_for(|text| text.contains("batch.worker") || text.contains("document.extract"));
@@ -34,7 +33,6 @@ fn the_demo_shows_a_waterfall_takes_keys_and_leaves_with_q() {
 }
 
 #[test]
-
 fn a_signal_that_ends_it_restores_the_terminal() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let screen = demo(&[]);
@@ -46,7 +44,6 @@ fn a_signal_that_ends_it_restores_the_terminal() {
 
 #[cfg(debug_assertions)]
 #[test]
-
 fn a_panic_restores_the_terminal_before_it_is_told() {
     let screen = Screen::start(&["demo", "--panic-after", "200ms"], 36, 120);
     assert_eq!(screen.exit_code(), 101);
@@ -55,7 +52,6 @@ fn a_panic_restores_the_terminal_before_it_is_told() {
 }
 
 #[test]
-
 fn it_leaves_although_the_terminal_does_not_read_and_restores_it_once_it_does() {
     let mut screen = demo(&[]);
     screen.set_reading(false);
@@ -71,7 +67,6 @@ fn it_leaves_although_the_terminal_does_not_read_and_restores_it_once_it_does() 
 }
 
 #[test]
-
 fn any_size_can_come_while_it_draws() {
     let mut screen = demo(&[]);
     for (rows, columns) in [(1, 1), (2, 200), (60, 2), (0, 0), (36, 120)] {
@@ -85,7 +80,6 @@ fn any_size_can_come_while_it_draws() {
 }
 
 #[test]
-
 fn without_a_shell_to_return_to_it_is_not_suspended() {
     let mut screen = demo(&[]);
     screen.press("\x1a");
@@ -98,7 +92,6 @@ fn without_a_shell_to_return_to_it_is_not_suspended() {
 }
 
 #[test]
-
 fn without_a_terminal_it_names_the_option_for_that() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_modtrace-tui"))
         .args(["demo", "--log-file", "/dev/null"])

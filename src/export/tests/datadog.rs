@@ -81,7 +81,7 @@ fn a_file_of_chunks_is_counted_as_if_received() {
                 n_spans: 2
             },
             warnings: vec![
-                "1 members of spans are not known to this version and were left out.".into()
+                "Members of spans that this version does not know were left out: 1.".into()
             ]
         }
     );

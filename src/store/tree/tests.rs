@@ -115,6 +115,30 @@ fn a_span_that_hangs_from_a_circle_stays_below_it_even_if_it_began_earlier() {
 }
 
 #[test]
+fn circles_stand_by_their_earliest_span_whatever_hangs_from_them() {
+    check(
+        &[
+            (6, 7, 0, 1),
+            (7, 7, 0, 1),
+            (1, 2, 5, 1),
+            (2, 1, 6, 1),
+            (3, 4, 7, 1),
+            (4, 3, 8, 1),
+            (5, 3, 1, 1),
+        ],
+        &[
+            "7@0 last",
+            "·6@0 last",
+            "1@5 cycle last",
+            "·2@6 last",
+            "3@7 cycle last",
+            "·5@1",
+            "·4@8 last",
+        ],
+    );
+}
+
+#[test]
 fn the_cut_child_of_a_circle_does_not_take_the_place_of_the_last() {
     // 1 is a child of 2 and would stand after 3.
     check(

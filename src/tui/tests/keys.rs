@@ -234,7 +234,7 @@ fn copying_asks_for_the_clipboard() {
     let mut options = options();
     options.listening.app_url = Some("https://me.example/".into());
     options.listening.token_set = true;
-    let line = "export DD_TRACE_AGENT_URL=https://me.example/TOKEN".to_owned();
+    let line = "export DD_TRACE_AGENT_URL=https://me.example/TOKEN/".to_owned();
     assert_eq!(Seat::with(80, 24, options).keys("y"), [Effect::Copy(line)]);
 }
 
