@@ -376,16 +376,17 @@ fn zigzag(int: i64) -> u64 {
     (int << 1 ^ int >> 63).cast_unsigned()
 }
 
-/// The whole number that stands for this float exactly, if there is one.
+/// The whole number that stands for this float exactly, if there is one: not for -0.0, whose sign
+/// would be lost, and not beyond what floats hold exactly.
 fn whole(float: f64) -> Option<i64> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let is_whole = float.trunc().to_bits() == float.to_bits() && float.abs() < EXACT;
-    let negative_zero = float.to_bits() == (-0.0_f64).to_bits();
+    const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "whole and below 2^53, checked above"
+        reason = "what does not come back is no whole number"
     )]
-    (is_whole && !negative_zero).then_some(float as i64)
+    let int = float as i64;
+    let comes_back = (int as f64).to_bits() == float.to_bits();
+    (comes_back && int.unsigned_abs() < EXACT).then_some(int)
 }
 
 #[cfg(test)]

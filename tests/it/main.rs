@@ -13,6 +13,8 @@ mod cli;
 #[cfg(unix)]
 mod clients;
 #[cfg(unix)]
+mod headless;
+#[cfg(unix)]
 mod open;
 #[cfg(unix)]
 mod pty;
