@@ -60,7 +60,7 @@ fn a_whole_file_is_shown_without_a_word() {
 #[test]
 fn a_whole_file_with_more_in_it_than_is_known_is_fine_and_told() {
     let more = CHUNKS.replace(r#""duration":1"#, r#""duration":1,"mood":"good""#);
-    let said = ["warning: ", "newer.json", "2 members of spans"];
+    let said = ["warning: ", "newer.json", "does not know were left out: 2"];
     check(&[("newer.json", &more)], 0, &["first", "second"], &said);
 }
 
