@@ -6,6 +6,12 @@
 //! cargo bench --bench store
 //! ```
 
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints, and one that cannot go on says where"
+)]
+
 mod payload;
 
 use divan::Bencher;

@@ -15,13 +15,37 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::Run(settings)) => match modtrace_tui::run::run(&settings) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => say(&format_args!("error: {error:#}"), 1),
+            Err(error) => say(&format_args!("error: {}", sentence(&error)), 1),
         },
     }
+}
+
+/// An error and its causes in one sentence, each said once: some errors quote their cause.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !sentence.contains(&cause) {
+            sentence = format!("{sentence}: {cause}");
+        }
+    }
+    sentence
 }
 
 /// Tells the user why there is nothing more to come.
 fn say(reason: &dyn std::fmt::Display, code: u8) -> ExitCode {
     let _closed = writeln!(std::io::stderr(), "{reason}");
     ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_is_quoted_is_not_said_again() {
+        let error = anyhow::anyhow!("full")
+            .context("no file (full)")
+            .context("no export");
+        assert_eq!(sentence(&error), "no export: no file (full)");
+    }
 }

@@ -39,7 +39,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut store = Store::new(usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX));
     let told = match &settings.command {
         Command::Open(paths) => open_files(paths, &mut store, clock.now())?,
-        Command::Agent | Command::Demo(_) => Vec::new(),
+        Command::Agent | Command::Demo(_) => Told::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -58,20 +58,29 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     })
 }
 
-/// Fills a store from exports. Where a file is damaged, what stood before the damage is kept and
-/// the rest is told in the sentences returned; a file that brings nothing is an error.
-fn open_files(paths: &[PathBuf], store: &mut Store, now: Now) -> anyhow::Result<Vec<String>> {
-    let mut warnings = Vec::new();
+/// What is to be said of the files that were opened, a sentence each.
+#[derive(Debug, Default)]
+struct Told {
+    /// Of a file that was read to its end.
+    remarks: Vec<String>,
+    /// Of a file that was not; what stood before the damage is kept.
+    damages: Vec<String>,
+}
+
+/// Fills a store from exports. That no file brought anything, and one is damaged, is an error.
+fn open_files(paths: &[PathBuf], store: &mut Store, now: Now) -> anyhow::Result<Told> {
+    let mut told = Told::default();
     for path in paths {
-        let n_traces = store.n_traces();
         let about = |sentence: String| format!("{}: {sentence}", path.display());
         match export::open(files::open(path)?, store, now) {
-            Ok(opened) => warnings.extend(opened.warnings.into_iter().map(about)),
-            Err(error) if store.n_traces() > n_traces => warnings.push(about(error.to_string())),
-            Err(error) => anyhow::bail!("{}", about(error.to_string())),
+            Ok(opened) => told.remarks.extend(opened.warnings.into_iter().map(about)),
+            Err(error) => told.damages.push(about(error.to_string())),
         }
     }
-    Ok(warnings)
+    if store.n_traces() == 0 && !told.damages.is_empty() {
+        anyhow::bail!("{}", told.damages.join("\n"));
+    }
+    Ok(told)
 }
 
 /// Gives the store what came.

@@ -29,6 +29,7 @@ pub use tree::{RowMark, SpanTree, TreeRow};
 
 use crate::ingest::{Overflow, Received, RequestRecord};
 use crate::trace::{Now, TraceChunk, TraceId, TracerInfo};
+use counters::raise;
 use entry::{Delivery, Inserted};
 
 /// A trace, numbered by first arrival. Never used again.
@@ -59,6 +60,9 @@ const SMALL_TRACE_BYTES: usize = 2 * 1024;
 const RESERVED_ENTRIES_MAX: usize = 256 * 1024;
 /// Place in the maps of the store, for each trace.
 const ENTRY_OVERHEAD_BYTES: usize = 80;
+/// How many traces with the same low half of their id are told apart: of more, which only somebody
+/// who means harm sends, the newest.
+const TWINS_MAX: usize = 64;
 /// How far eviction looks for a complete trace before it takes the oldest, complete or not.
 const EVICTION_LOOKAHEAD: usize = 64;
 
@@ -100,14 +104,21 @@ impl Store {
         }
     }
 
-    /// Takes what a delivery brought. Returns the traces it touched, each once, in order.
+    /// Takes what a delivery brought. Returns the traces it touched, each once, in order of
+    /// first arrival.
     pub fn insert(&mut self, received: Received, now: Now) -> Vec<TraceKey> {
         let Received {
             at, via, payload, ..
         } = received;
-        self.counters.chunks_received += count(payload.n_chunks);
-        self.counters.client_dropped_p0_traces += received.client_dropped_p0_traces;
-        self.counters.client_dropped_p0_spans += received.client_dropped_p0_spans;
+        raise(&mut self.counters.chunks_received, count(payload.n_chunks));
+        raise(
+            &mut self.counters.client_dropped_p0_traces,
+            received.client_dropped_p0_traces,
+        );
+        raise(
+            &mut self.counters.client_dropped_p0_spans,
+            received.client_dropped_p0_spans,
+        );
         let tracer = self.shared_tracer(payload.tracer);
         let mut touched: Vec<TraceKey> = Vec::new();
         for chunk in payload.chunks {
@@ -125,10 +136,12 @@ impl Store {
                 now,
             };
             let key = self.insert_chunk(chunk.trace_id(), chunk, delivery);
-            if touched.last() != Some(&key) && !touched.contains(&key) {
+            if touched.last() != Some(&key) {
                 touched.push(key);
             }
         }
+        touched.sort_unstable();
+        touched.dedup();
         self.evict();
         self.revision += 1;
         touched
@@ -146,8 +159,8 @@ impl Store {
 
     /// Counts requests that were refused because the loop had no room even for their records.
     pub fn overflow(&mut self, overflow: Overflow) {
-        self.counters.payloads_refused += overflow.payloads;
-        self.counters.chunks_undecodable += overflow.chunks;
+        raise(&mut self.counters.payloads_refused, overflow.payloads);
+        raise(&mut self.counters.chunks_undecodable, overflow.chunks);
         self.revision += 1;
     }
 
@@ -267,7 +280,7 @@ impl Store {
     }
 
     fn insert_chunk(&mut self, id: TraceId, chunk: TraceChunk, delivery: Delivery<'_>) -> TraceKey {
-        self.counters.spans_received += count(chunk.len());
+        raise(&mut self.counters.spans_received, count(chunk.len()));
         self.revision += 1;
         let revision = self.revision;
         let key = self.key_for(id, delivery.now);
@@ -284,13 +297,13 @@ impl Store {
         if !is_new {
             *self.counters.traces(was_complete) -= 1;
         }
-        *self.counters.traces(is_complete) += 1;
+        raise(self.counters.traces(is_complete), 1);
         key
     }
 
     fn count_inserted(&mut self, inserted: Inserted) {
-        self.counters.spans_shown += inserted.n_new;
-        self.counters.spans_duplicate += inserted.n_duplicate;
+        raise(&mut self.counters.spans_shown, inserted.n_new);
+        raise(&mut self.counters.spans_duplicate, inserted.n_duplicate);
     }
 
     /// The trace a chunk belongs to. A chunk that does not say the high half of its id (only the
@@ -326,7 +339,7 @@ impl Store {
     /// The traces with this low half, the newest first.
     fn twins(&self, low: u64) -> impl Iterator<Item = &TraceEntry> {
         let newest = self.by_low.get(&low).and_then(|key| self.trace(*key));
-        std::iter::successors(newest, |entry| self.trace(entry.older_twin()?))
+        std::iter::successors(newest, |entry| self.trace(entry.older_twin()?)).take(TWINS_MAX)
     }
 
     fn evict(&mut self) {
@@ -361,8 +374,8 @@ impl Store {
         self.bytes = self
             .bytes
             .saturating_sub(entry.bytes() + ENTRY_OVERHEAD_BYTES);
-        self.counters.traces_evicted += 1;
-        self.counters.spans_evicted += count(entry.n_spans());
+        raise(&mut self.counters.traces_evicted, 1);
+        raise(&mut self.counters.spans_evicted, count(entry.n_spans()));
         self.counters.spans_shown -= count(entry.n_spans());
         *self.counters.traces(entry.is_complete()) -= 1;
         self.live.remove(&entry.key());

@@ -3,12 +3,14 @@
 //! evicted meanwhile, be counted instead.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io::Write as _;
 use std::mem;
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 
+use super::Told;
 use super::feed::Feed;
 use crate::config::Settings;
 use crate::export;
@@ -64,13 +66,17 @@ fn is_zero(number: &u64) -> bool {
 pub(super) async fn report(
     settings: &Settings,
     mut feed: Feed,
-    (mut store, warnings): (Store, Vec<String>),
+    (mut store, told): (Store, Told),
     clock: Clock,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::catch()?;
     let output = Ndjson::start(std::io::stdout())?;
     let mut reporter = Reporter::new(output);
     reporter.listening(&feed);
+    for remark in &told.remarks {
+        // Without a stderr, nobody wants to read it.
+        let _closed = writeln!(std::io::stderr(), "warning: {remark}");
+    }
     let opened: Vec<TraceKey> = store.traces().map(crate::store::TraceEntry::key).collect();
     reporter.touched(&opened, clock.now());
     let mut idle_since = Instant::now();
@@ -100,15 +106,14 @@ pub(super) async fn report(
         reporter.tell_quiet(&store, clock.now());
     }
     reporter.take(&mut store, feed.stop(), clock.now());
-    if let Some(target) = &settings.export {
-        super::export_at_exit(&store, target)?;
-    }
+    let exported = match &settings.export {
+        Some(target) => super::export_at_exit(&store, target),
+        None => Ok(()),
+    };
     reporter.finish(&store).await;
-    if warnings.is_empty() {
-        Ok(())
-    } else {
-        anyhow::bail!("{}", warnings.join("\n"))
-    }
+    exported?;
+    anyhow::ensure!(told.damages.is_empty(), "{}", told.damages.join("\n"));
+    Ok(())
 }
 
 /// What is still to be told of which trace.

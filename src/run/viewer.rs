@@ -7,6 +7,7 @@ use crossterm::event::Event;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::Told;
 use super::feed::Feed;
 use crate::config::{self, Command, Settings};
 use crate::export::{self, Export, Format, Progress};
@@ -32,7 +33,7 @@ const EXPORT_STEP_SPANS: usize = 4_000;
 pub(super) async fn view(
     settings: &Settings,
     feed: Feed,
-    (store, warnings): (Store, Vec<String>),
+    (store, told): (Store, Told),
     clock: Clock,
 ) -> anyhow::Result<()> {
     let signals = Signals::catch()?;
@@ -49,8 +50,8 @@ pub(super) async fn view(
         export: None,
         is_over: false,
     };
-    for warning in warnings {
-        viewer.notice(warning);
+    for sentence in told.remarks.into_iter().chain(told.damages) {
+        viewer.notice(sentence);
     }
     let outcome = viewer.run(signals).await;
     let Viewer {

@@ -116,7 +116,7 @@ impl Counters {
             &record.endpoint
         };
         match self.requests_by_endpoint.get_mut(endpoint) {
-            Some(number) => *number += 1,
+            Some(number) => raise(number, 1),
             None => {
                 self.requests_by_endpoint.insert(endpoint.into(), 1);
             }
@@ -124,12 +124,17 @@ impl Counters {
         if record.class == RequestClass::Other {
             return;
         }
-        self.bytes_received += record.bytes;
+        raise(&mut self.bytes_received, record.bytes);
         if record.is_refused_payload() {
-            self.payloads_refused += 1;
-            self.chunks_undecodable += record.announced_chunks;
+            raise(&mut self.payloads_refused, 1);
+            raise(&mut self.chunks_undecodable, record.announced_chunks);
         } else {
-            self.payloads_received += 1;
+            raise(&mut self.payloads_received, 1);
         }
     }
+}
+
+/// Adds to a counter. What clients announce and what files say has no limit; a counter has.
+pub(super) fn raise(counter: &mut u64, by: u64) {
+    *counter = counter.saturating_add(by);
 }

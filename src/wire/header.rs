@@ -46,7 +46,8 @@ impl TraceHeaders {
             language_version: text("datadog-meta-lang-version"),
             tracer_version: text("datadog-meta-tracer-version"),
         };
-        let count = |name| text(name).trim().parse().unwrap_or(0);
+        // Nobody sends more at once; who says so must not spoil the sums.
+        let count = |name| text(name).trim().parse::<u32>().map_or(0, u64::from);
         Self {
             client: client(&tracer, text("user-agent")),
             announced_chunks: count("x-datadog-trace-count"),
@@ -153,6 +154,10 @@ mod tests {
         );
         assert_eq!(
             read(&[("x-datadog-trace-count", b"1e3")]),
+            TraceHeaders::default()
+        );
+        assert_eq!(
+            read(&[("x-datadog-trace-count", b"18446744073709551615")]),
             TraceHeaders::default()
         );
     }

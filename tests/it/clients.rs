@@ -333,37 +333,33 @@ impl Exchange {
                 "duration",
                 "error",
             ] {
-                assert_eq!(span[field], sent[field], "{field} of {sent}");
+                check_field(&span[field], &sent[field], &format!("{field} of {sent}"));
             }
             check_meta(&span["meta"], &sent["meta"]);
             check_metrics(&span["metrics"], &sent["metrics"]);
         }
     }
 
-    /// Traces in the order of their first span, each announced with all of its spans.
+    /// Every trace with its spans in the order they were sent, and each announced with all of them.
+    /// In which order the traces came is for the tests of single payloads: a client that flushes
+    /// while its own timer does sends two at once.
     #[track_caller]
     fn check_traces(&self) {
-        let mut expected: Vec<(&Value, Vec<&Value>)> = Vec::new();
-        let mut position = HashMap::new();
+        let mut expected: HashMap<&str, Vec<&Value>> = HashMap::new();
         for span in &self.sent {
-            let at = *position
-                .entry(span["trace_id"].as_str())
-                .or_insert(expected.len());
-            if at == expected.len() {
-                expected.push((&span["trace_id"], Vec::new()));
-            }
-            expected[at].1.push(&span["span_id"]);
+            let trace_id = span["trace_id"].as_str().expect("ids are strings");
+            expected.entry(trace_id).or_default().push(&span["span_id"]);
         }
         let traces = self.traces().iter().map(|trace| {
             let spans = trace["spans"].as_array().into_iter().flatten();
             (
-                &trace["trace_id"],
+                trace["trace_id"].as_str().expect("ids are strings"),
                 spans.map(|span| &span["span_id"]).collect::<Vec<_>>(),
             )
         });
         assert_eq!(traces.len(), expected.len(), "as many traces as were sent");
-        for (trace, expected) in traces.zip(&expected) {
-            assert_eq!(trace, *expected);
+        for (trace_id, spans) in traces {
+            assert_eq!(expected.get(trace_id), Some(&spans), "spans of {trace_id}");
         }
 
         let events = self.agent.events_named("trace");
@@ -373,7 +369,7 @@ impl Exchange {
         for (trace_id, spans) in expected {
             let n_spans = u64::try_from(spans.len()).ok();
             assert_eq!(
-                announced.get(&trace_id.as_str()),
+                announced.get(&Some(trace_id)),
                 Some(&n_spans),
                 "event of {trace_id}"
             );
@@ -442,7 +438,7 @@ fn check_shapes(exchange: &Exchange) {
             .iter()
             .all(|complete| **complete == true)
     );
-    assert_eq!(trace("shape.error")["outcome"], "error");
+    assert_eq!(trace("shape.error")["error"], 1);
     for (root, n_spans) in [
         ("shape.threads", 41),
         ("shape.tasks", 41),
@@ -481,6 +477,13 @@ fn carried(span: &Value, field: &str, tag: &str) -> Vec<String> {
         .map(Value::to_string);
     own.chain(span["meta"][tag].as_str().map(str::to_owned))
         .collect()
+}
+
+/// Equal values. v0.4 leaves an empty text and a zero out.
+#[track_caller]
+fn check_field(exported: &Value, sent: &Value, what: &str) {
+    let is_left_out = exported.is_null() && (*sent == "" || *sent == 0);
+    assert!(is_left_out || exported == sent, "{what}: {exported}");
 }
 
 /// Equal texts. The client's writer adds links and events as tags after it showed us the span.

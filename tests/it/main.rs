@@ -15,6 +15,8 @@ mod clients;
 #[cfg(unix)]
 mod headless;
 #[cfg(unix)]
+mod open;
+#[cfg(unix)]
 mod pty;
 mod replay;
 #[cfg(unix)]

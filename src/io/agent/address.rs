@@ -27,7 +27,8 @@ pub enum StartError {
     },
     /// The address cannot be bound for another reason.
     #[error(
-        "Cannot listen on {address}: {source}; choose an address of this machine with --listen"
+        "Cannot listen on {address}: {source}; choose {} with --listen",
+        bindable(source)
     )]
     Bind {
         /// The address asked for.
@@ -172,6 +173,13 @@ fn who_holds(address: SocketAddr) -> String {
     }
 }
 
+fn bindable(refusal: &io::Error) -> &'static str {
+    match refusal.kind() {
+        io::ErrorKind::PermissionDenied => "a port from 1024 on",
+        _ => "an address of this machine",
+    }
+}
+
 fn another_address(mut address: SocketAddr) -> SocketAddr {
     address.set_port(address.port().checked_add(10).unwrap_or(8136));
     if address.ip().is_unspecified() {
@@ -220,5 +228,7 @@ mod tests {
     fn an_address_of_another_machine_is_told_apart_from_a_port_in_use() {
         let error = bind_tcp("192.0.2.1:0".parse().unwrap()).unwrap_err();
         assert!(matches!(error, StartError::Bind { .. }), "{error}");
+        let told = error.to_string();
+        assert!(told.contains("choose an address of this machine"), "{told}");
     }
 }

@@ -51,7 +51,7 @@ impl Problem {
             Self::NoRoom => Reply::busy(),
             Self::Broken => Reply::refusal(
                 400,
-                "the client closed the connection before the body ended",
+                "the client closed the connection, or broke its chunks, before the body ended",
             ),
         };
         reply.ending_connection()

@@ -60,6 +60,12 @@ impl Reply {
         )
     }
 
+    /// The same answer, with more for the request log than for the client.
+    pub(super) fn noting(mut self, note: &str) -> Self {
+        self.note = note.into();
+        self
+    }
+
     pub(super) fn naming_methods(mut self, allow: &'static str) -> Self {
         self.allow = allow;
         self

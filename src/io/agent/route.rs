@@ -122,9 +122,12 @@ fn unknown_path(shown: &str) -> String {
     format!("nothing is served at {shown}; GET /info lists what is")
 }
 
-/// The same answer however near the token is, and without the path, which may hold most of it.
+/// The same answer however near the token is, and without the path, which may hold most of it. The
+/// request log is ours, and says more.
 fn nothing_here() -> Target {
-    Target::Reply(Reply::refusal(404, "nothing is served at this path"))
+    let note = "the path does not begin with the token. Set DD_TRACE_AGENT_URL to the address with \
+                the token; tracers that drop its path (Node.js, ddtrace 2) need --uds instead";
+    Target::Reply(Reply::refusal(404, "nothing is served at this path").noting(note))
 }
 
 /// A payload sent without the token, or with another, is a payload that was refused.
@@ -208,6 +211,16 @@ mod tests {
             token,
             ("nonsense", RequestClass::Other, 404),
         );
+    }
+
+    #[test]
+    fn without_the_token_the_client_is_told_less_than_the_request_log() {
+        let Target::Reply(reply) = route("PUT", "/v0.4/traces", Some("s3cret")).target else {
+            panic!("it is served without the token");
+        };
+        assert!(reply.note.contains("does not begin with the token"));
+        let body = format!("{:?}", reply.into_response().into_body());
+        assert!(body.contains("nothing is served") && !body.contains("token"));
     }
 
     #[test]

@@ -166,3 +166,34 @@ fn an_empty_chunk_makes_no_trace() {
     assert_eq!(store.counters().chunks_received, 1);
     assert_laws(&store);
 }
+
+#[test]
+fn a_delivery_names_each_trace_once_in_order_of_first_arrival() {
+    let mut store = Store::new(PLENTY);
+    let known = deliver(&mut store, id(1, 1), &[SPAN]).unwrap();
+    let other = Plan { id: 2, ..SPAN };
+    let chunks = [(9, SPAN), (1, other), (9, other), (8, SPAN)];
+    let chunks = chunks.map(|(low, span)| chunk(id(1, low), &[span]));
+    let touched = store.insert(received(chunks.into()), Now::default());
+    assert_eq!(
+        touched,
+        [known, TraceKey(known.0 + 1), TraceKey(known.0 + 2)]
+    );
+}
+
+#[test]
+fn traces_by_the_thousand_with_the_same_low_half_stay_apart() {
+    let mut store = Store::new(PLENTY);
+    let chunks = (1..=3_000)
+        .map(|high| chunk(id(high, 7), &[SPAN]))
+        .collect();
+    store.insert(received(chunks), Now::default());
+    assert_eq!(
+        (store.n_traces(), store.counters().spans_shown),
+        (3_000, 3_000)
+    );
+    let newest = store.find(id(3_000, 7)).unwrap().key();
+    let late = chunk(id(3_000, 7), &[Plan { id: 2, ..SPAN }]);
+    let touched = store.insert(received(vec![late]), Now::default());
+    assert_eq!(touched, [newest]);
+}

@@ -1,6 +1,7 @@
 //! The counters: names that the header, the headless summary and exports share.
 
 use super::super::Counters;
+use super::*;
 
 /// In the order in which they are documented.
 const NAMES: &str = "payloads_received payloads_refused bytes_received chunks_received \
@@ -42,4 +43,24 @@ fn counters_come_back_and_add_up_without_running_over() {
     );
     assert_eq!(counters.requests_by_endpoint["/info"], 6);
     assert_eq!(counters.largest(), u64::MAX);
+}
+
+#[test]
+fn counters_of_a_file_at_their_limit_stay_there() {
+    let mut store = Store::new(PLENTY);
+    store.restore_counters(&Counters {
+        chunks_received: u64::MAX,
+        spans_evicted: u64::MAX,
+        client_dropped_p0_spans: u64::MAX,
+        ..Counters::default()
+    });
+    let mut delivery = received(vec![chunk(id(1, 1), &[SPAN])]);
+    delivery.client_dropped_p0_spans = 1;
+    store.insert(delivery, Now::default());
+    let counters = store.counters();
+    assert_eq!(counters.client_dropped_p0_spans, u64::MAX);
+    assert_eq!(
+        (counters.chunks_received, counters.spans_shown),
+        (u64::MAX, 1)
+    );
 }
