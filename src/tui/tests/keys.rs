@@ -3,7 +3,8 @@
 use super::fixture::{SpanSpec, at, chunk, payload, record, root, story};
 use super::terminal::{Seat, options};
 use crate::ingest::{Inbound, Request, RequestRecord};
-use crate::store::TraceKey;
+use crate::store::{Arrival, TraceKey};
+use crate::trace::{UnixNanos, Via};
 use crate::tui::message::{Effect, ExportFormat, ExportScope, Message};
 use ratatui::crossterm::event::{Event, MouseEventKind};
 
@@ -420,7 +421,13 @@ fn spans_restored_before_the_first_frame_are_listed() {
     let mut seat = Seat::new(80, 24);
     let chunk = chunk(1, &[root(1, "GET /restored", 5)]);
     let (id, tracer) = (chunk.trace_id(), crate::trace::TracerInfo::default());
-    seat.app.store_mut().restore(id, chunk, &[], tracer);
+    let two_hours_ago = UnixNanos(super::fixture::NOON - 2 * 3_600_000_000_000);
+    let arrival = Arrival {
+        at: two_hours_ago,
+        via: Via::Http,
+        n_spans: 1,
+    };
+    seat.app.store_mut().restore(id, chunk, &[arrival], tracer);
     seat.draw();
-    assert!(seat.selected_row().contains("GET /restored"));
+    assert!(seat.selected_row().contains("2h GET /restored"));
 }

@@ -24,10 +24,9 @@ pub(super) struct TraceRow {
 
 impl TraceRow {
     pub(super) fn of(entry: &TraceEntry, now: Now, glyphs: Glyphs) -> Self {
-        let age_ns = now.uptime_ns.saturating_sub(entry.first_seen().uptime_ns);
         let service = entry.head().map(crate::trace::Span::service);
         Self {
-            age: text::age(i64::try_from(age_ns).unwrap_or(i64::MAX)),
+            age: text::age(age_ns(entry.first_seen(), now)),
             service: text::show(service.unwrap_or_default(), glyphs).into_owned(),
             resource: text::show(title(entry), glyphs).into_owned(),
             duration: entry.duration(),
@@ -80,6 +79,15 @@ pub(crate) fn title(entry: &TraceEntry) -> Text<'_> {
     resource
         .filter(|resource| !resource.is_empty())
         .unwrap_or_else(|| entry.name())
+}
+
+/// How long ago a trace first came. One out of a file came before this program started, so that
+/// only the wall clock can tell.
+fn age_ns(first_seen: Now, now: Now) -> i64 {
+    match first_seen.uptime_ns {
+        0 => now.wall.since(first_seen.wall),
+        uptime_ns => i64::try_from(now.uptime_ns.saturating_sub(uptime_ns)).unwrap_or(i64::MAX),
+    }
 }
 
 /// Type and message of a trace's earliest error: `ValueError: no such page`.
