@@ -100,7 +100,7 @@ impl Default for Limits {
             header_read_max: Duration::from_secs(10),
             connections_max: 256,
             head_bytes_max: 128 * 1024,
-            decode_inline_bytes_max: 256 * 1024,
+            decode_inline_bytes_max: 1024 * 1024,
             stop_wait_max: Duration::from_millis(1_200),
         }
     }

@@ -231,13 +231,15 @@ impl ChunkBuilder {
     /// Adds bytes without looking whether they are there already.
     pub fn raw(&mut self, bytes: &[u8]) -> Result<StrId, TooLarge> {
         let id = u32_len(self.ends.len());
-        if self.text.len().saturating_add(bytes.len()) > self.limit_bytes {
+        // Text is all of it that can repeat what the payload holds once; the rest is checked span by
+        // span, and not string by string.
+        let text_bytes = self.finished_bytes + self.text.len();
+        if text_bytes.saturating_add(bytes.len()) > self.limit_bytes {
             return Err(self.too_large());
         }
         self.text.extend_from_slice(bytes);
         self.ends.push(u32_len(self.text.len()));
         self.guesses.push(Guess::default());
-        self.check()?;
         Ok(StrId(id))
     }
 
