@@ -158,8 +158,8 @@ impl App {
 
     /// Whether the screen no longer shows how things stand.
     pub fn is_dirty(&self) -> bool {
-        let has_more = || self.list.is_searching() || self.waterfall.is_behind();
-        self.is_dirty || (self.flow() == Flow::Live && has_more())
+        let is_behind = self.flow() == Flow::Live && self.waterfall.is_behind();
+        self.is_dirty || self.list.is_searching() || is_behind
     }
 
     /// What was captured.

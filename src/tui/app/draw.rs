@@ -90,7 +90,8 @@ impl App {
         text::wrap(&notice, room, n_lines, self.theme.glyphs)
     }
 
-    /// Takes over what came since the last frame, unless the view is paused.
+    /// Takes over what came since the last frame; while the view is paused, only what the filter
+    /// leaves of what was there.
     fn refresh(&mut self) {
         if self.flow() == Flow::Live {
             let has_spans = self.store.n_traces() > 0;
@@ -107,6 +108,7 @@ impl App {
             self.show_selected();
             self.waterfall.refresh(&self.store);
         } else {
+            self.list.refresh_paused(&self.store);
             self.show_selected();
         }
         let mut held: Vec<_> = self.list.visible().collect();

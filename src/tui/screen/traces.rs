@@ -92,6 +92,17 @@ impl TraceList {
             // Hold the rows where they are; new ones come above.
             self.top = self.newest_seen;
         }
+        self.select_what_is_left();
+    }
+
+    /// Takes over what a filter leaves of a paused list: nothing that came since.
+    pub(crate) fn refresh_paused(&mut self, store: &Store) {
+        if self.matches.refresh_paused(store) {
+            self.select_what_is_left();
+        }
+    }
+
+    fn select_what_is_left(&mut self) {
         let is_gone = self.selected.is_none_or(|key| self.row_of(key).is_none());
         if is_gone && !self.is_searching() && !self.keys().is_empty() {
             let row = self.selected.map_or(0, |key| self.row_near(key));

@@ -431,3 +431,17 @@ fn spans_restored_before_the_first_frame_are_listed() {
     seat.draw();
     assert!(seat.selected_row().contains("2h GET /restored"));
 }
+
+#[test]
+fn a_paused_list_can_be_filtered_and_shows_nothing_that_came_since() {
+    let mut seat = seated();
+    seat.keys("<space>");
+    seat.receive(many(3));
+    seat.keys("/get /<enter>");
+    assert!(seat.shows("/get /   1 of 9"), "{}", seat.lines().join("\n"));
+    assert!(seat.selected_row().contains("GET /healthz"));
+    seat.keys("<esc>");
+    assert!(seat.shows("4/6"), "{}", seat.lines().join("\n"));
+    seat.keys("/get /<enter><space>");
+    assert!(seat.shows("/get /   4 of 9"), "{}", seat.lines().join("\n"));
+}

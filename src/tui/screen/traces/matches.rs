@@ -89,6 +89,24 @@ impl Matches {
         }
     }
 
+    /// Goes on comparing while the view is paused: with the traces it knew, and none that came since.
+    /// Returns whether there was anything to compare.
+    pub(super) fn refresh_paused(&mut self, store: &Store) -> bool {
+        let is_fresh = std::mem::take(&mut self.is_fresh);
+        if is_fresh {
+            let keys = store.traces().map(crate::store::TraceEntry::key);
+            let known = keys.take_while(|key| Some(*key) <= self.newest);
+            if self.filter.is_empty() {
+                self.keys = known.collect();
+            } else {
+                self.unsearched = known.collect();
+            }
+        }
+        let is_searching = self.is_searching();
+        self.search(store);
+        is_fresh || is_searching
+    }
+
     /// Mostly the oldest go; the whole list is looked through only if others went as well.
     fn forget_evicted(&mut self, store: &Store) {
         let is_gone = |key: &TraceKey| store.trace(*key).is_none();
