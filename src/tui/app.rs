@@ -158,8 +158,9 @@ impl App {
 
     /// Whether the screen no longer shows how things stand.
     pub fn is_dirty(&self) -> bool {
-        let is_behind = self.flow() == Flow::Live && self.waterfall.is_behind();
-        self.is_dirty || self.list.is_searching() || is_behind
+        // A waterfall catches up when it is drawn: out of sight, frames would follow without end.
+        let is_drawn = self.flow() == Flow::Live && !self.layout.waterfall.is_empty();
+        self.is_dirty || self.list.is_searching() || (is_drawn && self.waterfall.is_behind())
     }
 
     /// What was captured.

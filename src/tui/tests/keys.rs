@@ -445,3 +445,20 @@ fn a_paused_list_can_be_filtered_and_shows_nothing_that_came_since() {
     seat.keys("/get /<enter><space>");
     assert!(seat.shows("/get /   4 of 9"), "{}", seat.lines().join("\n"));
 }
+
+#[test]
+fn a_large_trace_that_grows_out_of_sight_asks_for_no_frames() {
+    let mut seat = Seat::new(60, 15);
+    let spans = |from: u64| -> Vec<SpanSpec> {
+        (from..from + 3_000)
+            .map(|id| SpanSpec::under(1, id, "step", 1, 1))
+            .collect()
+    };
+    seat.receive(vec![chunk(1, &[root(1, "GET /large", 5)])]);
+    seat.receive(vec![chunk(1, &spans(10))]);
+    seat.receive(vec![chunk(1, &spans(10_000))]);
+    seat.receive(vec![chunk(1, &spans(20_000))]);
+    assert!(!seat.app.is_dirty(), "the waterfall is not on the screen");
+    seat.keys("<tab>");
+    assert!(seat.shows("9001 spans"), "{}", seat.lines().join("\n"));
+}
