@@ -4,12 +4,6 @@
 mod details;
 mod items;
 mod json;
-/// Whether a stack is opened at once in a pane of so many lines.
-fn shows_stack(details: &[Detail], place: usize, height: u16) -> bool {
-    let n_lines = details.get(place).map_or(0, |stack| stack.below.len());
-    height >= STACK_LINES_MIN || place + 1 + n_lines <= usize::from(height)
-}
-
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +25,7 @@ use items::{ItemBuilder, Path, numbered, places};
 
 /// A pane of so many lines shows a stack at once, however long it is; a smaller one if all fits.
 const STACK_LINES_MIN: u16 = 16;
+
 /// Every field and tag of a span.
 #[derive(Debug, Default)]
 pub(crate) struct SpanPane {
@@ -239,4 +234,10 @@ impl SpanPane {
             row.map_or(0, |row| motion.from_row(row, usize::MAX, page_rows))
         });
     }
+}
+
+/// Whether a stack is opened at once in a pane of so many lines.
+fn shows_stack(details: &[Detail], place: usize, height: u16) -> bool {
+    let n_lines = details.get(place).map_or(0, |stack| stack.below.len());
+    height >= STACK_LINES_MIN || place + 1 + n_lines <= usize::from(height)
 }
