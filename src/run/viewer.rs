@@ -174,7 +174,7 @@ impl Viewer<'_> {
                     #[expect(clippy::panic, reason = "asked for, to see that the terminal comes back")]
                     { panic!("asked to panic") }
                 }
-                () = std::future::ready(()), if self.export.is_some() => {}
+                () = turn(), if self.export.is_some() => {}
             }
             self.go_on_exporting();
         }
@@ -301,10 +301,34 @@ impl Viewer<'_> {
     }
 }
 
+/// Lets the runtime see to timers, signals, sockets and other tasks, and is ready then. What is ready
+/// at once would keep it from that as long as an export runs.
+async fn turn() {
+    tokio::task::yield_now().await;
+}
+
 fn plural(number: u64, noun: &str) -> String {
     if number == 1 {
         format!("1 {noun}")
     } else {
         format!("{number} {noun}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_running_export_leaves_other_tasks_their_turn() {
+        let other = tokio::spawn(async {});
+        for _ in 0..100 {
+            tokio::select! {
+                biased;
+                () = std::future::pending() => {}
+                () = turn() => {}
+            }
+        }
+        assert!(other.is_finished());
     }
 }
