@@ -128,8 +128,11 @@ impl Terminal {
         self.tty.owner() == Owner::Us && self.tty.writer.is_ready()
     }
 
-    /// Waits until the last frame has been written.
+    /// Waits until the last frame has been written; while the shell has the terminal, for ever.
     pub(crate) async fn ready(&self) {
+        if self.tty.owner() == Owner::Shell {
+            std::future::pending::<()>().await;
+        }
         self.tty.writer.ready().await;
     }
 

@@ -23,7 +23,7 @@ impl Rate {
     pub(super) fn advance(&mut self, now: Now) -> bool {
         let second = now.uptime_ns / 1_000_000_000;
         let passed = second.saturating_sub(self.second);
-        for _ in 0..passed.min(9) {
+        for _ in (0..passed).take(SECONDS) {
             self.spans.rotate_left(1);
             if let Some(current) = self.spans.last_mut() {
                 *current = 0;
