@@ -42,8 +42,8 @@
 //! - [`export`]: one format a file, and the reader that `open` uses.
 //! - [`tui`]: `app` (update, view), `keymap` (keys are data: dispatch, footer and help are drawn
 //!   from one table), one file a screen, rows apart from drawing.
-//! - [`io`]: `agent`, `inbox`, `terminal`, `clipboard`, `ndjson`, `files`, `log_file`, `demo`: with
-//!   [`run`], [`cli`] and [`config`] the only modules that touch the world.
+//! - [`io`]: `agent`, `inbox`, `terminal`, `clipboard`, `ndjson`, `files`, `log_file`, `demo`,
+//!   `clock`, `signals`: with [`run`] and [`cli`] the only modules that touch the world.
 //!
 //! Dependencies point one way: trace ◀ wire ◀ ingest ◀ store ◀ export ◀ tui ◀ run ◀ main.
 //!
@@ -70,6 +70,7 @@
 //! | body bytes in flight | handlers | 25 MiB each, 64 MiB together | wait up to 1 s, then 429 and count |
 //! | inbox | handlers → loop | 256 items, 64 MiB decoded | wait up to 1 s, then 429 and count |
 //! | frames | loop → writer thread | 1 | no frame is computed |
+//! | lines of `--headless` | loop → writer thread | 16 pieces, then 4 MiB | the line is left out, and counted |
 //! | store | | `--memory` | the oldest whole trace goes, and is counted |
 //!
 //! # To add …
