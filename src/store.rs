@@ -5,8 +5,7 @@
 //! display strings have no place here.
 //!
 //! ```text
-//! entries  VecDeque<Option<Box<TraceEntry>>>   key - first_key = place; None = evicted
-//! live     keys of the traces that are held, in order: a walk that meets no gaps
+//! entries  key ─▶ trace, in order; an evicted one leaves nothing behind
 //! by_low   low half of the trace id ─▶ newest key ─older_twin─▶ next key …
 //! ```
 
@@ -19,7 +18,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 pub use counters::Counters;
@@ -56,7 +55,7 @@ pub const REQUESTS_MAX: usize = 1_000;
 
 /// A trace of this size is small: what a reservation at start is counted with.
 const SMALL_TRACE_BYTES: usize = 2 * 1024;
-/// The most entries reserved at start.
+/// The most places for ids reserved at start.
 const RESERVED_ENTRIES_MAX: usize = 256 * 1024;
 /// Place in the maps of the store, for each trace.
 const ENTRY_OVERHEAD_BYTES: usize = 80;
@@ -69,9 +68,8 @@ const EVICTION_LOOKAHEAD: usize = 64;
 /// The captured traces, the log of requests and the counters.
 #[derive(Debug)]
 pub struct Store {
-    entries: VecDeque<Option<Box<TraceEntry>>>,
-    first_key: u64,
-    live: BTreeSet<TraceKey>,
+    entries: BTreeMap<TraceKey, Box<TraceEntry>>,
+    next_key: TraceKey,
     by_low: HashMap<u64, TraceKey>,
     held: Vec<TraceKey>,
     tracers: VecDeque<Arc<TracerInfo>>,
@@ -89,9 +87,8 @@ impl Store {
     pub fn new(memory_bytes_max: usize) -> Self {
         let reserved = (memory_bytes_max / SMALL_TRACE_BYTES).min(RESERVED_ENTRIES_MAX);
         Self {
-            entries: VecDeque::with_capacity(reserved),
-            first_key: 0,
-            live: BTreeSet::new(),
+            entries: BTreeMap::new(),
+            next_key: TraceKey(0),
             by_low: HashMap::with_capacity(reserved),
             held: Vec::new(),
             tracers: VecDeque::new(),
@@ -221,12 +218,12 @@ impl Store {
 
     /// A trace, unless it was evicted.
     pub fn trace(&self, key: TraceKey) -> Option<&TraceEntry> {
-        self.entries.get(self.place(key)?)?.as_deref()
+        self.entries.get(&key).map(Box::as_ref)
     }
 
     /// The traces in order of first arrival, the oldest first.
     pub fn traces(&self) -> impl DoubleEndedIterator<Item = &TraceEntry> {
-        self.live.iter().filter_map(|key| self.trace(*key))
+        self.entries.values().map(Box::as_ref)
     }
 
     /// The newest trace with this id, comparing all 128 bits.
@@ -241,17 +238,20 @@ impl Store {
 
     /// The oldest trace that is held among those from a key on.
     pub fn trace_from(&self, key: TraceKey) -> Option<&TraceEntry> {
-        self.trace(*self.live.range(key..).next()?)
+        self.entries
+            .range(key..)
+            .next()
+            .map(|(_, entry)| entry.as_ref())
     }
 
     /// The key of the trace that comes next.
     pub fn next_key(&self) -> TraceKey {
-        TraceKey(self.first_key + count(self.entries.len()))
+        self.next_key
     }
 
     /// How many traces are held.
     pub fn n_traces(&self) -> usize {
-        self.live.len()
+        self.entries.len()
     }
 
     /// The newest requests, the oldest of them first.
@@ -327,12 +327,12 @@ impl Store {
     }
 
     fn add_entry(&mut self, id: TraceId, now: Now) -> TraceKey {
-        let key = self.next_key();
+        let key = self.next_key;
+        self.next_key = TraceKey(key.0.saturating_add(1));
         let older_twin = self.by_low.insert(id.low(), key);
         let entry = TraceEntry::new(key, id, older_twin, now);
         self.bytes += entry.bytes() + ENTRY_OVERHEAD_BYTES;
-        self.entries.push_back(Some(Box::new(entry)));
-        self.live.insert(key);
+        self.entries.insert(key, Box::new(entry));
         key
     }
 
@@ -344,7 +344,7 @@ impl Store {
 
     fn evict(&mut self) {
         self.evicted.clear();
-        while self.bytes > self.memory_bytes_max && !self.live.is_empty() {
+        while self.bytes > self.memory_bytes_max && !self.entries.is_empty() {
             self.remove(self.next_to_evict());
         }
     }
@@ -366,9 +366,7 @@ impl Store {
     }
 
     fn remove(&mut self, key: Option<TraceKey>) {
-        let place = key.and_then(|key| self.place(key));
-        let slot = place.and_then(|place| self.entries.get_mut(place));
-        let Some(entry) = slot.and_then(Option::take) else {
+        let Some(entry) = key.and_then(|key| self.entries.remove(&key)) else {
             return;
         };
         self.bytes = self
@@ -378,13 +376,8 @@ impl Store {
         raise(&mut self.counters.spans_evicted, count(entry.n_spans()));
         self.counters.spans_shown -= count(entry.n_spans());
         *self.counters.traces(entry.is_complete()) -= 1;
-        self.live.remove(&entry.key());
         self.unlink(&entry);
         self.evicted.push(entry);
-        while let Some(None) = self.entries.front() {
-            self.entries.pop_front();
-            self.first_key += 1;
-        }
     }
 
     /// Takes a trace that was removed out of the chain of its twins.
@@ -407,13 +400,8 @@ impl Store {
         }
     }
 
-    fn place(&self, key: TraceKey) -> Option<usize> {
-        usize::try_from(key.0.checked_sub(self.first_key)?).ok()
-    }
-
     fn entry_mut(&mut self, key: TraceKey) -> Option<&mut TraceEntry> {
-        let place = self.place(key)?;
-        self.entries.get_mut(place)?.as_deref_mut()
+        self.entries.get_mut(&key).map(Box::as_mut)
     }
 
     /// One copy of each tracer's description, among the last few that sent.
