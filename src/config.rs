@@ -123,18 +123,20 @@ pub enum Mouse {
 }
 
 /// What bars and lines are drawn with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Glyphs {
     /// Block elements and arrows.
+    #[default]
     Unicode,
     /// Only what a typewriter has.
     Ascii,
 }
 
 /// Whether colours may be used; `NO_COLOR` says no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Color {
-    /// Colours carry meaning beside the text.
+    /// The terminal's sixteen; they carry meaning beside the text.
+    #[default]
     On,
     /// Bold, dim and reversed only.
     Off,

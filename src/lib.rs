@@ -13,7 +13,7 @@
 //!                        └─────────────▶ io::inbox, bounded in items and bytes ◀────────┘
 //!                                              │
 //!                       run: the one loop ◀────┘
-//!         keys ─EventStream─▶ │   Message::{Input, Inbound, Notice, Frame, Shutdown} + Now
+//!         keys ─EventStream─▶ │   Message::{Input, Inbound, Notice, Frame} + Now
 //!                             ▼
 //!                       tui::App::update ─▶ store::Store::insert
 //!                             ├─▶ Effects: Export · Copy · Suspend · Quit ─▶ run ─▶ io::*

@@ -301,7 +301,7 @@ impl<'s> Reading<'s> {
 fn told(error: &serde_json::Error) -> String {
     const CHARS_MAX: usize = 240;
     let safe = |char| {
-        if super::text::is_harmful(char) {
+        if crate::trace::is_obeyed(char) {
             '\u{fffd}'
         } else {
             char

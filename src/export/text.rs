@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::ser::{Error as _, Serialize, SerializeMap as _, Serializer};
 use serde_json::ser::Formatter;
 
-use crate::trace::Text;
+use crate::trace::{Text, is_obeyed};
 
 /// Compact JSON with harmless strings.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl Formatter for Harmless {
             return writer.write_all(fragment.as_bytes());
         }
         let mut rest = fragment;
-        while let Some((at, harmful)) = rest.char_indices().find(|(_, char)| is_harmful(*char)) {
+        while let Some((at, harmful)) = rest.char_indices().find(|(_, char)| is_obeyed(*char)) {
             let (before, after) = rest.split_at(at);
             writer.write_all(before.as_bytes())?;
             write!(writer, "\\u{:04x}", u32::from(harmful))?;
@@ -31,17 +31,6 @@ impl Formatter for Harmless {
         }
         writer.write_all(rest.as_bytes())
     }
-}
-
-/// Control characters, line separators, and marks that turn the direction of text. All of them are
-/// in the basic plane, so that four hex digits do.
-pub(super) fn is_harmful(char: char) -> bool {
-    char.is_control()
-        || matches!(
-            char,
-            '\u{2028}' | '\u{2029}' | '\u{61c}' | '\u{200e}' | '\u{200f}'
-        )
-        || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Writes a value as compact JSON that is safe to print.

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::sync::oneshot;
 
 use crate::config::ClipboardRoute;
+use crate::trace::is_obeyed;
 
 /// A display server that hangs must not take the user's text with it.
 const DESKTOP_WAIT: Duration = Duration::from_secs(2);
@@ -140,13 +141,7 @@ fn visible(text: &str) -> Cow<'_, str> {
 }
 
 fn is_hidden(letter: char) -> bool {
-    let control = letter.is_control() && letter != '\n' && letter != '\t';
-    control || is_direction(letter)
-}
-
-/// Marks and embeddings of bidirectional text, and the two separators that count as line ends.
-fn is_direction(letter: char) -> bool {
-    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    is_obeyed(letter) && letter != '\n' && letter != '\t'
 }
 
 #[cfg(test)]

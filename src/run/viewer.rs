@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Told;
 use super::feed::Feed;
-use crate::config::{self, Command, Settings};
+use crate::config::{Command, Settings};
 use crate::export::{self, Export, Format, Progress};
 use crate::io::clipboard::{Clipboard, Copied, CopyError};
 use crate::io::clock::Clock;
@@ -17,9 +17,8 @@ use crate::io::files::{self, Draft};
 use crate::io::signals::{Signal, Signals};
 use crate::io::terminal::{Input, Suspended, Terminal};
 use crate::store::Store;
-use crate::tui::app::{App, Listening, Mouse, UiOptions};
+use crate::tui::app::{App, Listening, UiOptions};
 use crate::tui::message::{Effect, ExportFormat, ExportScope, Message};
-use crate::tui::theme::{Color, Glyphs};
 
 /// At most this often a frame is drawn.
 const FRAME_INTERVAL: Duration = Duration::from_millis(33);
@@ -80,18 +79,8 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
         Command::Agent | Command::Demo(_) => Vec::new(),
     };
     UiOptions {
-        glyphs: match settings.screen.glyphs {
-            config::Glyphs::Unicode => Glyphs::Unicode,
-            config::Glyphs::Ascii => Glyphs::Ascii,
-        },
-        color: match settings.screen.color {
-            config::Color::On => Color::On,
-            config::Color::Off => Color::Off,
-        },
-        mouse: match settings.screen.mouse {
-            config::Mouse::Captured => Mouse::On,
-            config::Mouse::Free => Mouse::Off,
-        },
+        glyphs: settings.screen.glyphs,
+        color: settings.screen.color,
         listening: Listening {
             url: agent.map(|agent| format!("http://{}", agent.local_addr())),
             app_url: settings.url.as_ref().map(|url| url.0.clone()),
@@ -289,9 +278,13 @@ impl Viewer<'_> {
         let Some(RunningExport { draft, .. }) = self.export.take() else {
             return;
         };
+        let cut = match written.n_cut {
+            0 => String::new(),
+            n_cut => format!(", {} cut short by eviction", plural(n_cut, "trace")),
+        };
         match draft.finish() {
             Ok(path) => self.notice(format!(
-                "Wrote {} ({}, {}).",
+                "Wrote {} ({}, {}{cut}).",
                 path.display(),
                 plural(written.n_traces, "trace"),
                 plural(written.n_spans, "span"),

@@ -30,6 +30,19 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Whether a terminal may obey a character instead of showing it: control characters, separators
+/// that count as line ends, marks and embeddings of bidirectional text. All are in the basic plane.
+pub(crate) fn is_obeyed(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a character shows nothing, so that two texts could look the same: joiners and spaces of
+/// no width, soft hyphens, tags. Marks that belong to a letter do show.
+pub(crate) fn is_invisible(char: char) -> bool {
+    matches!(char, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.to_lossy())

@@ -12,7 +12,7 @@ use tui_input::Input;
 
 use super::keymap::{Keymap, Section};
 use super::layout::{Layout, Pane, View};
-use super::message::{Effect, Effects, Message};
+use super::message::{Effects, Message};
 use super::screen::Flow;
 use super::screen::span::SpanPane;
 use super::screen::traces::TraceList;
@@ -31,20 +31,8 @@ pub struct UiOptions {
     pub glyphs: Glyphs,
     /// Whether colours may be used.
     pub color: Color,
-    /// Whether the mouse is listened to.
-    pub mouse: Mouse,
     /// Where spans come from.
     pub listening: Listening,
-}
-
-/// Whether the mouse is listened to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mouse {
-    /// It is.
-    #[default]
-    On,
-    /// It is left to the terminal.
-    Off,
 }
 
 /// Where spans come from.
@@ -151,7 +139,6 @@ impl App {
             Message::Inbound(inbound) => self.inbound(inbound, now),
             Message::Notice(text) => self.notice(text, now),
             Message::Frame => self.tick(now),
-            Message::Shutdown => return vec![Effect::Quit],
         }
         Vec::new()
     }

@@ -17,8 +17,6 @@ pub enum Message {
     /// Time has passed: ages move, notices fade. Comes with every tick, whether or not something
     /// is to be drawn.
     Frame,
-    /// The program was asked to end.
-    Shutdown,
 }
 
 /// What the app asks the shell to do. The answer comes back as [`Message::Notice`].

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::theme::Glyphs;
-use crate::trace::{Text, TraceId, UnixNanos};
+use crate::trace::{Text, TraceId, UnixNanos, is_invisible, is_obeyed};
 
 /// Longer texts are cut before they are looked at: a row never shows more.
 const SHOWN_BYTES_MAX: usize = 4 * 1024;
@@ -43,15 +43,8 @@ fn is_harmless(char: char, glyphs: Glyphs) -> bool {
     match glyphs {
         _ if char == ' ' || char.is_ascii_graphic() => true,
         Glyphs::Ascii => false,
-        Glyphs::Unicode => !char.is_control() && !is_invisible(char),
+        Glyphs::Unicode => !is_obeyed(char) && !is_invisible(char),
     }
-}
-
-/// Characters that reorder or hide what stands around them. Marks that belong to a letter stay.
-fn is_invisible(char: char) -> bool {
-    let directs = matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{61c}');
-    let hides = matches!(char, '\u{ad}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{180e}');
-    directs || hides
 }
 
 fn push_visible(shown: &mut String, char: char, glyphs: Glyphs) {

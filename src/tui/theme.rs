@@ -8,25 +8,7 @@ use ratatui::symbols::border;
 
 use crate::trace::Text;
 
-/// Whether colours may be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Color {
-    /// The terminal's sixteen.
-    #[default]
-    On,
-    /// Only bold, dim, underlined and reversed.
-    Off,
-}
-
-/// Which characters may be used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Glyphs {
-    /// Box drawing and eighths of blocks.
-    #[default]
-    Unicode,
-    /// Nothing beyond ASCII.
-    Ascii,
-}
+pub use crate::config::{Color, Glyphs};
 
 impl Glyphs {
     /// One of two characters.

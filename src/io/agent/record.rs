@@ -4,7 +4,7 @@
 use crate::ingest::{Inbound, Overflow, Request, RequestClass, RequestRecord};
 use crate::io::clock;
 use crate::io::inbox::Inbox;
-use crate::trace::{UnixNanos, Via};
+use crate::trace::{UnixNanos, Via, is_invisible, is_obeyed};
 use crate::wire::header::TraceHeaders;
 
 use super::route::Route;
@@ -134,8 +134,7 @@ const CLIENT_BYTES_MAX: usize = 128;
 pub(super) fn printable(text: &str, bytes_max: usize) -> Box<str> {
     let mut shown = String::with_capacity(text.len().min(bytes_max));
     for character in text.chars() {
-        let hidden = character.is_control()
-            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        let hidden = is_obeyed(character) || is_invisible(character);
         let character = if hidden {
             char::REPLACEMENT_CHARACTER
         } else {

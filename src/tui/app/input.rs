@@ -5,7 +5,7 @@ use ratatui::crossterm::event::{
 };
 use tui_input::{Input, InputRequest};
 
-use super::{App, Mouse, Overlay};
+use super::{App, Overlay};
 use crate::trace::Now;
 use crate::tui::action::Action;
 use crate::tui::layout::{Pane, View};
@@ -21,7 +21,7 @@ impl App {
         self.is_dirty = true;
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key, now),
-            Event::Mouse(mouse) if self.options.mouse == Mouse::On => self.mouse(*mouse, now),
+            Event::Mouse(mouse) => self.mouse(*mouse, now),
             Event::Paste(text) => {
                 self.paste(text);
                 Vec::new()
