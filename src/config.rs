@@ -1,7 +1,6 @@
 //! What the program was asked to do, validated: every other part takes its settings from here and
 //! trusts them. Reads no argument, no variable and no file; `cli` does.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -169,13 +168,4 @@ pub enum LogOrigin {
     Asked,
     /// The default place.
     Default,
-}
-
-impl fmt::Display for ExportFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Json => "json",
-            Self::Datadog => "datadog",
-        })
-    }
 }

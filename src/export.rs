@@ -25,7 +25,7 @@ use crate::store::{SpanIndex, Store, TraceEntry, TraceKey};
 use crate::trace::{Span, UnixNanos};
 
 /// A format an export can have.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Format {
     /// Its name: the value of `--export-format`.
     pub name: &'static str,
@@ -37,22 +37,25 @@ pub struct Format {
 }
 
 /// Every format, the default first.
-pub static FORMATS: [Format; 2] = [
-    Format {
+pub static FORMATS: [Format; 2] = [Format::JSON, Format::DATADOG];
+
+impl Format {
+    /// Our own: all that is known.
+    pub const JSON: Self = Self {
         name: "json",
         extension: "json",
         purpose: "everything captured, to be opened again",
         layout: &json::Json,
-    },
-    Format {
+    };
+
+    /// The array of arrays of v0.4 spans.
+    pub const DATADOG: Self = Self {
         name: "datadog",
         extension: "datadog.json",
         purpose: "v0.4 spans, to be sent to an agent",
         layout: &datadog::Datadog,
-    },
-];
+    };
 
-impl Format {
     /// The format with a name.
     pub fn named(name: &str) -> Option<&'static Self> {
         FORMATS.iter().find(|format| format.name == name)

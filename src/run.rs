@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use crate::config::{Command, ExportTarget, Output, Settings};
+use crate::config::{Command, ExportFormat, ExportTarget, Output, Settings};
 use crate::export::{self, Format};
 use crate::ingest::Inbound;
 use crate::io::clock::{self, Clock};
@@ -104,11 +104,19 @@ fn take(store: &mut Store, inbound: Inbound, now: Now) -> Vec<crate::store::Trac
     }
 }
 
+/// The format of a choice.
+fn format_of(choice: ExportFormat) -> Format {
+    match choice {
+        ExportFormat::Json => Format::JSON,
+        ExportFormat::Datadog => Format::DATADOG,
+    }
+}
+
 /// Writes the export that was asked for at the start.
 fn export_at_exit(store: &Store, target: &ExportTarget) -> anyhow::Result<()> {
-    let format = Format::named(&target.format.to_string()).context("the format is not built in")?;
+    let format = format_of(target.format);
     let mut draft = Draft::create(&target.path)?;
-    export::write_all(format, store, clock::wall(), &mut draft)?;
+    export::write_all(&format, store, clock::wall(), &mut draft)?;
     draft.finish()?;
     Ok(())
 }

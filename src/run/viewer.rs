@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Told;
 use super::feed::Feed;
 use crate::config::{Command, Settings};
-use crate::export::{self, Export, Format, Progress};
+use crate::export::{self, Export, Progress};
 use crate::io::clipboard::{Clipboard, Copied, CopyError};
 use crate::io::clock::Clock;
 use crate::io::files::{self, Draft};
@@ -242,15 +242,11 @@ impl Viewer<'_> {
     ) -> anyhow::Result<RunningExport> {
         let store = self.app.store();
         let wall = self.clock.now().wall;
-        let format = match format {
-            ExportFormat::Json => Format::named("json"),
-            ExportFormat::Datadog => Format::named("datadog"),
-        };
-        let format = format.ok_or_else(|| anyhow::anyhow!("The format is not built in."))?;
+        let format = super::format_of(format);
         let (export, trace_id) = match scope {
-            ExportScope::All => (Export::begin(format, store, wall)?, None),
+            ExportScope::All => (Export::begin(&format, store, wall)?, None),
             ExportScope::Trace(key) => (
-                Export::begin_trace(format, store, wall, key)?,
+                Export::begin_trace(&format, store, wall, key)?,
                 store.trace(key).map(crate::store::TraceEntry::trace_id),
             ),
         };

@@ -2,6 +2,7 @@
 
 use ratatui::crossterm::event::Event;
 
+pub use crate::config::ExportFormat;
 use crate::ingest::Inbound;
 use crate::store::TraceKey;
 
@@ -46,13 +47,4 @@ pub enum ExportScope {
     Trace(TraceKey),
     /// Everything captured.
     All,
-}
-
-/// How an export is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExportFormat {
-    /// Our JSON.
-    Json,
-    /// Arrays of v0.4 spans, which any agent takes.
-    Datadog,
 }
