@@ -123,12 +123,13 @@ fn request(shape: Shape, ids: impl IntoIterator<Item = u64>) -> Request {
             note: "".into(),
             announced_chunks: 1,
         },
-        received: Some(Received {
+        brought: modtrace_tui::ingest::Brought::Spans(Received {
             at,
             via: Via::Http,
             payload,
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
+            relay: None,
         }),
     }
 }

@@ -94,7 +94,7 @@ fn main() {
 
 /// Takes everything out of the inbox, as the loop would, and counts the spans.
 fn drain(mut receiver: inbox::InboxReceiver) -> usize {
-    use modtrace_tui::ingest::Inbound;
+    use modtrace_tui::ingest::{Brought, Inbound};
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -103,10 +103,10 @@ fn drain(mut receiver: inbox::InboxReceiver) -> usize {
     let mut batch = Vec::new();
     while runtime.block_on(receiver.recv_many(&mut batch, 256)) > 0 {
         for inbound in batch.drain(..) {
-            if let Inbound::Request(request) = inbound {
-                n_spans += request
-                    .received
-                    .map_or(0, |received| received.payload.n_spans());
+            if let Inbound::Request(request) = inbound
+                && let Brought::Spans(received) = request.brought
+            {
+                n_spans += received.payload.n_spans();
             }
         }
     }

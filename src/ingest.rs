@@ -1,9 +1,13 @@
 //! One request to what it brings: a payload for the store, or a rejection with its reason. Pure;
 //! whoever has bytes (HTTP, a relay line, a file) calls [`receive`].
 
-pub use crate::wire::endpoint::{RequestClass, TraceFormat};
+mod lines;
 
-use crate::trace::{ChunkBuilder, TracerPayload, UnixNanos, Via};
+pub use crate::wire::endpoint::{RequestClass, TraceFormat};
+pub use lines::{LineReader, Lines};
+
+use crate::logs::LogRecord;
+use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via};
 use crate::wire::header::TraceHeaders;
 use crate::wire::{DecodeError, v04, v05};
 
@@ -12,10 +16,31 @@ use crate::wire::{DecodeError, v04, v05};
 pub enum Inbound {
     /// A request that reached the agent, answered, with what it brought.
     Request(Box<Request>),
+    /// Lines that were read, and what stood in them.
+    Lines(Box<Lines>),
+    /// Something became of the child.
+    Child(ChildEvent),
     /// Requests that were refused while the loop could not take even the word of it.
     Overflow(Overflow),
     /// Something the user should read, in one sentence.
     Notice(String),
+}
+
+/// What becomes of a program that we started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildEvent {
+    /// It runs.
+    Started {
+        /// Its process.
+        pid: u32,
+    },
+    /// It has ended, with the code a shell would give: its own, or 128 and the signal's number.
+    Ended {
+        /// That code.
+        code: u8,
+    },
+    /// Nobody can write to its pipes any more, and they are read to the end.
+    OutputEnded,
 }
 
 /// Requests refused with 429 because the inbox was full.
@@ -32,8 +57,33 @@ pub struct Overflow {
 pub struct Request {
     /// What is kept of every request.
     pub record: RequestRecord,
-    /// What an accepted trace payload brought.
-    pub received: Option<Received>,
+    /// What it brought, if it was accepted.
+    pub brought: Brought,
+}
+
+impl Request {
+    /// What it occupies in memory.
+    pub fn heap_bytes(&self) -> usize {
+        let brought = match &self.brought {
+            Brought::Nothing | Brought::Hello(_) => 0,
+            Brought::Spans(received) => received.payload.heap_bytes(),
+            Brought::Logs(records) => records.iter().map(LogRecord::heap_bytes).sum(),
+        };
+        size_of::<Self>() + brought
+    }
+}
+
+/// What a request brings.
+#[derive(Debug)]
+pub enum Brought {
+    /// Nothing that is kept.
+    Nothing,
+    /// Spans.
+    Spans(Received),
+    /// Log lines.
+    Logs(Vec<LogRecord>),
+    /// A relay has begun to speak.
+    Hello(Box<Hello>),
 }
 
 /// A line of the request log.
@@ -83,6 +133,8 @@ pub struct Received {
     pub client_dropped_p0_traces: u64,
     /// `Datadog-Client-Dropped-P0-Spans`.
     pub client_dropped_p0_spans: u64,
+    /// The relay that passed them on.
+    pub relay: Option<RelaySource>,
 }
 
 /// A trace request, read to its end.
@@ -158,6 +210,7 @@ pub fn receive(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Rec
         payload,
         client_dropped_p0_traces: body.headers.client_dropped_p0_traces,
         client_dropped_p0_spans: body.headers.client_dropped_p0_spans,
+        relay: None,
     })
 }
 

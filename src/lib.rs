@@ -36,7 +36,11 @@
 //! - [`wire`]: bytes to model. One bounded reader (`msgpack`), one file a format (`v04`, `v05`),
 //!   `header`, `error` (offset and field path), and `endpoint`: the one table of routes, from which
 //!   `/info` is printed too.
-//! - [`ingest`]: one request to spans or to a rejection with its reason.
+//! - [`ingest`]: one request to spans, lines or a rejection with its reason; a stream of bytes to
+//!   records, spans and relayed requests.
+//! - [`logs`]: a line to a record: message, level, time, ids, fields; Modal's own status lines.
+//! - [`query`]: the filter language, one for traces, spans and lines.
+//! - `json`: JSON read as slices of its text, every digit and the order of keys kept.
 //! - [`store`]: everything captured, within `--memory`. Own keys, since ids on the wire repeat;
 //!   duplicates, orphans, the tree in display order, eviction of whole traces, the counters.
 //! - [`export`]: one format a file, and the reader that `open` uses.
@@ -85,6 +89,9 @@ pub mod export;
 pub mod ingest;
 #[doc(hidden)]
 pub mod io;
+mod json;
+pub mod logs;
+pub mod query;
 pub mod run;
 pub mod store;
 pub mod trace;

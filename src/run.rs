@@ -86,13 +86,9 @@ fn open_files(paths: &[PathBuf], store: &mut Store, now: Now) -> anyhow::Result<
 /// Gives the store what came.
 fn take(store: &mut Store, inbound: Inbound, now: Now) -> Vec<crate::store::TraceKey> {
     match inbound {
-        Inbound::Request(request) => {
-            store.record(request.record);
-            request
-                .received
-                .map(|received| store.insert(received, now))
-                .unwrap_or_default()
-        }
+        Inbound::Request(request) => store.take_request(*request, now),
+        Inbound::Lines(lines) => store.take_lines(*lines, now),
+        Inbound::Child(_) => Vec::new(),
         Inbound::Overflow(overflow) => {
             store.overflow(overflow);
             Vec::new()

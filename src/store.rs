@@ -12,6 +12,7 @@
 mod counters;
 mod entry;
 mod index;
+mod logs;
 mod summary;
 mod tree;
 
@@ -23,13 +24,16 @@ use std::sync::Arc;
 
 pub use counters::Counters;
 pub use entry::{Arrival, TraceEntry};
+pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
 pub use summary::Summary;
 pub use tree::{RowMark, SpanTree, TreeRow};
 
-use crate::ingest::{Overflow, Received, RequestRecord};
+use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
+use crate::logs::LogRecord;
 use crate::trace::{Now, TraceChunk, TraceId, TracerInfo};
 use counters::raise;
 use entry::{Delivery, Inserted};
+use logs::Logs;
 
 /// A trace, numbered by first arrival. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,6 +78,7 @@ pub struct Store {
     held: Vec<TraceKey>,
     tracers: VecDeque<Arc<TracerInfo>>,
     requests: VecDeque<RequestRecord>,
+    logs: Logs,
     #[expect(clippy::vec_box, reason = "moved out of its slot, not copied")]
     evicted: Vec<Box<TraceEntry>>,
     counters: Counters,
@@ -93,12 +98,77 @@ impl Store {
             held: Vec::new(),
             tracers: VecDeque::new(),
             requests: VecDeque::new(),
+            logs: Logs::default(),
             evicted: Vec::new(),
             counters: Counters::default(),
             bytes: 0,
             memory_bytes_max,
             revision: 0,
         }
+    }
+
+    /// Takes a request and what it brought. Returns the traces that changed, each once.
+    pub fn take_request(&mut self, request: Request, now: Now) -> Vec<TraceKey> {
+        self.record(request.record);
+        match request.brought {
+            Brought::Nothing => Vec::new(),
+            Brought::Spans(received) => self.insert(received, now),
+            Brought::Logs(records) => self.insert_logs(records, now),
+            Brought::Hello(hello) => {
+                self.logs.hello(*hello);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Takes what lines brought. Returns the traces that changed, each once.
+    pub fn take_lines(&mut self, lines: Lines, now: Now) -> Vec<TraceKey> {
+        raise(&mut self.counters.relay_messages, lines.relay_messages);
+        raise(&mut self.counters.relay_lost, lines.relay_lost);
+        raise(&mut self.counters.logs_dropped, lines.n_dropped);
+        let mut touched = self.insert_logs(lines.records, now);
+        for request in lines.requests {
+            touched.extend(self.take_request(request, now));
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    /// Takes log lines. Returns the traces they joined, each once.
+    pub fn insert_logs(&mut self, records: Vec<LogRecord>, now: Now) -> Vec<TraceKey> {
+        for record in records {
+            raise(&mut self.counters.logs_received, 1);
+            raise(&mut self.counters.logs_unjoined, 1);
+            self.logs.push(record, now);
+        }
+        self.revision += 1;
+        Vec::new()
+    }
+
+    /// A log line, unless it was evicted.
+    pub fn log(&self, key: LogKey) -> Option<&LogEntry> {
+        self.logs.get(key)
+    }
+
+    /// The log lines in order of arrival, the oldest first.
+    pub fn logs(&self) -> impl DoubleEndedIterator<Item = &LogEntry> {
+        self.logs.iter()
+    }
+
+    /// The log lines from a key on, in order of arrival.
+    pub fn logs_from(&self, key: LogKey) -> impl Iterator<Item = &LogEntry> {
+        self.logs.iter().skip_while(move |entry| entry.key() < key)
+    }
+
+    /// How many log lines are held.
+    pub fn n_logs(&self) -> usize {
+        self.logs.len()
+    }
+
+    /// What Modal's client has said of the app.
+    pub fn modal(&self) -> &ModalApp {
+        self.logs.modal()
     }
 
     /// Takes what a delivery brought. Returns the traces it touched, each once, in order of

@@ -4,6 +4,7 @@
 //! view into it. No wire format and no screen is named in here.
 
 mod chunk;
+mod container;
 mod id;
 mod payload;
 mod sampling;
@@ -15,6 +16,7 @@ mod value;
 
 pub(crate) use chunk::ATTRIBUTE_DEPTH_MAX;
 pub use chunk::{ChunkBuilder, StrId, TooLarge, TraceChunk};
+pub use container::{ContainerFacts, Hello, RelaySource};
 pub use id::{SpanId, TraceId};
 pub use payload::{TracerInfo, TracerPayload, Via};
 pub use sampling::{DecisionMaker, SamplingFacts, SamplingMechanism, SamplingPriority};

@@ -236,6 +236,7 @@ impl<'s> Reading<'s> {
             payload,
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
+            relay: None,
         };
         self.store.insert(received, self.now);
         n_spans

@@ -47,6 +47,7 @@ fn deliver(store: &mut Store, chunks: Vec<TraceChunk>) {
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
+        relay: None,
     };
     store.insert(received, Now::default());
 }

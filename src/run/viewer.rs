@@ -89,6 +89,8 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
                 .map(|path| path.display().to_string()),
             token_set: settings.token.is_some(),
             opened_files,
+            log_files: Vec::new(),
+            child: None,
         },
     }
 }
@@ -132,7 +134,7 @@ impl Viewer<'_> {
                     Some(Err(_)) | None => self.is_over = true,
                 },
                 signal = signals.next() => match signal {
-                    Signal::Stop => self.is_over = true,
+                    Signal::Stop => self.step(Message::Stop),
                     Signal::Continue => {
                         self.terminal.resume()?;
                         self.step(Message::Frame);
@@ -195,6 +197,7 @@ impl Viewer<'_> {
             },
             Effect::Suspend => self.suspend(),
             Effect::Redraw => self.terminal.redraw_in_full(),
+            Effect::SignalChild(_) | Effect::RestartChild => {}
             Effect::Quit => self.is_over = true,
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::index::{SCANNED_SPANS_MAX, SpanMap, count_orphans};
-use super::{SpanIndex, Summary, TraceKey};
+use super::{LogKey, SpanIndex, Summary, TraceKey};
 use crate::trace::{
     Now, SamplingFacts, Span, Text, TraceChunk, TraceId, TracerInfo, UnixNanos, Via,
 };
@@ -54,6 +54,7 @@ pub struct TraceEntry {
     n_spans: usize,
     n_orphans: u32,
     arrivals: Vec<Arrival>,
+    logs: Vec<LogKey>,
     tracer: Arc<TracerInfo>,
     summary: Summary,
     map: Option<Box<SpanMap>>,
@@ -79,6 +80,7 @@ impl TraceEntry {
             n_spans: 0,
             n_orphans: 0,
             arrivals: Vec::new(),
+            logs: Vec::new(),
             tracer: Arc::default(),
             summary: Summary::default(),
             map: None,
@@ -201,6 +203,11 @@ impl TraceEntry {
     /// When its newest chunk came.
     pub fn last_seen(&self) -> Now {
         self.last_seen
+    }
+
+    /// The log lines that belong to it, in order of arrival.
+    pub fn logs(&self) -> &[LogKey] {
+        &self.logs
     }
 
     /// What the client decided about sampling. Tracers write it on the local root and on the first

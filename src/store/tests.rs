@@ -97,6 +97,7 @@ fn received(chunks: Vec<TraceChunk>) -> Received {
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
+        relay: None,
     }
 }
 

@@ -18,7 +18,7 @@ use super::screen::span::SpanPane;
 use super::screen::traces::TraceList;
 use super::screen::waterfall::WaterfallPane;
 use super::theme::{Color, Glyphs, Theme};
-use crate::ingest::{Inbound, Received, Request, RequestRecord};
+use crate::ingest::{Inbound, RequestRecord};
 use crate::store::{Store, TraceKey};
 use crate::trace::Now;
 use notice::Notices;
@@ -48,6 +48,20 @@ pub struct Listening {
     pub token_set: bool,
     /// The files that were opened instead.
     pub opened_files: Vec<String>,
+    /// The files whose lines are read.
+    pub log_files: Vec<String>,
+    /// The program that we start.
+    pub child: Option<ChildCommand>,
+}
+
+/// A program that we start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChildCommand {
+    /// Its command line, for people.
+    pub command: String,
+    /// What we changed of its environment: name, and value or that it was taken away. The token in a
+    /// value is replaced by `TOKEN`.
+    pub environment: Vec<(String, Option<String>)>,
 }
 
 /// Something on top of the panes that has the keys.
@@ -138,6 +152,7 @@ impl App {
             Message::Input(event) => return self.input(&event, now),
             Message::Inbound(inbound) => self.inbound(inbound, now),
             Message::Notice(text) => self.notice(text, now),
+            Message::Stop => return vec![super::message::Effect::Quit],
             Message::Frame => self.tick(now),
         }
         Vec::new()
@@ -194,15 +209,19 @@ impl App {
         self.is_dirty = true;
         match inbound {
             Inbound::Request(request) => {
-                let Request { record, received } = *request;
-                if record.is_refused_payload() {
-                    self.notices.add(refusal(&record), now);
+                if request.record.is_refused_payload() {
+                    self.notices.add(refusal(&request.record), now);
                 }
-                self.store.record(record);
-                if let Some(received) = received {
-                    self.receive(received, now);
-                }
+                let before = self.store.counters().spans_received;
+                let touched = self.store.take_request(*request, now);
+                self.touched(&touched, before, now);
             }
+            Inbound::Lines(lines) => {
+                let before = self.store.counters().spans_received;
+                let touched = self.store.take_lines(*lines, now);
+                self.touched(&touched, before, now);
+            }
+            Inbound::Child(_) => {}
             Inbound::Overflow(overflow) => {
                 let payloads = super::text::count(overflow.payloads, "payload");
                 self.notices
@@ -213,12 +232,11 @@ impl App {
         }
     }
 
-    fn receive(&mut self, received: Received, now: Now) {
-        let n_spans = received.payload.n_spans();
-        self.rate
-            .add(u64::try_from(n_spans).unwrap_or(u64::MAX), now);
-        let touched = self.store.insert(received, now);
-        self.list.touch(&touched);
+    /// Traces came or changed; `n_before` is how many spans had come before.
+    fn touched(&mut self, touched: &[TraceKey], n_before: u64, now: Now) {
+        let n_spans = self.store.counters().spans_received - n_before;
+        self.rate.add(n_spans, now);
+        self.list.touch(touched);
         let newest = touched.iter().max().copied();
         if newest > self.newest {
             let known = self.newest;

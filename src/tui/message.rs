@@ -13,6 +13,8 @@ pub enum Message {
     Input(Event),
     /// A request and what it brought.
     Inbound(Inbound),
+    /// A signal asks us to leave, as `q` does.
+    Stop,
     /// One sentence for the user: what became of an effect, or what went wrong elsewhere.
     Notice(String),
     /// Time has passed: ages move, notices fade. Comes with every tick, whether or not something
@@ -33,8 +35,21 @@ pub enum Effect {
     Suspend,
     /// Clear the terminal and draw everything again.
     Redraw,
+    /// Send a signal to the child and everything it started.
+    SignalChild(ChildSignal),
+    /// Start the child again.
+    RestartChild,
     /// End.
     Quit,
+}
+
+/// How a child is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildSignal {
+    /// As Ctrl-C does: it may take its time, and print.
+    Interrupt,
+    /// At once; it is killed if it has not ended a moment later.
+    Terminate,
 }
 
 /// The effects of one message, in order; mostly none.

@@ -1,7 +1,7 @@
 //! The line of the request log: made before the body is read, so that a request whose client goes
 //! away still leaves one.
 
-use crate::ingest::{Inbound, Overflow, Request, RequestClass, RequestRecord};
+use crate::ingest::{Brought, Inbound, Overflow, Request, RequestClass, RequestRecord};
 use crate::io::clock;
 use crate::io::inbox::Inbox;
 use crate::trace::{UnixNanos, Via, is_invisible, is_obeyed};
@@ -68,7 +68,7 @@ pub(super) fn send_now(inbox: &Inbox, record: RequestRecord) {
     let overflow = overflow(&record);
     let request = Request {
         record,
-        received: None,
+        brought: Brought::Nothing,
     };
     if inbox.try_send(Inbound::Request(Box::new(request))).is_err() {
         inbox.refuse(overflow);

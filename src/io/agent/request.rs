@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue};
 use hyper::{Request, Response};
 
-use crate::ingest::{self, Inbound, Received, Rejection, RequestBody, TraceFormat};
+use crate::ingest::{self, Brought, Inbound, Received, Rejection, RequestBody, TraceFormat};
 use crate::io::clock;
 use crate::trace::{ChunkBuilder, UnixNanos, Via};
 use crate::wire::header::TraceHeaders;
@@ -135,7 +135,7 @@ async fn deliver(
     if let Some(record) = pending.finish(reply.status, &reply.note) {
         slot.send(Inbound::Request(Box::new(ingest::Request {
             record,
-            received,
+            brought: received.map_or(Brought::Nothing, Brought::Spans),
         })));
     }
     reply

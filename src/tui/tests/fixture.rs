@@ -149,6 +149,7 @@ pub(super) fn payload(chunks: Vec<TraceChunk>, now: Now) -> Inbound {
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
+        relay: None,
     };
     let n_spans = received.payload.n_spans();
     let record = RequestRecord {
@@ -157,7 +158,7 @@ pub(super) fn payload(chunks: Vec<TraceChunk>, now: Now) -> Inbound {
     };
     Inbound::Request(Box::new(Request {
         record,
-        received: Some(received),
+        brought: crate::ingest::Brought::Spans(received),
     }))
 }
 

@@ -201,7 +201,7 @@ fn a_refused_payload_is_told_on_the_screen() {
     };
     seat.inbound(Inbound::Request(Box::new(Request {
         record: refused,
-        received: None,
+        brought: crate::ingest::Brought::Nothing,
     })));
     seat.draw();
     let notice = seat.line_with("refused PUT");

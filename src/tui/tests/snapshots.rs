@@ -31,7 +31,7 @@ fn connect_at_every_size() {
         for record in [record("GET", "/info", 200, at(7_100)), refused] {
             seat.inbound(Inbound::Request(Box::new(Request {
                 record,
-                received: None,
+                brought: crate::ingest::Brought::Nothing,
             })));
         }
         seat.draw();

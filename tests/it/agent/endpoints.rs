@@ -107,7 +107,9 @@ fn spans_come_with_the_record_and_what_the_tracer_said() {
         assert_eq!(&*request.record.client, "ddtrace-py 4.1.2");
         assert_eq!(&*request.record.note, "1 chunk, 1 span");
         assert_eq!(request.record.announced_chunks, 1);
-        let received = request.received.unwrap();
+        let modtrace_tui::ingest::Brought::Spans(received) = request.brought else {
+            panic!("no spans came");
+        };
         assert_eq!(received.payload.n_spans(), 1);
         assert_eq!(
             (received.via, received.client_dropped_p0_spans),
