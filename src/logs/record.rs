@@ -228,3 +228,15 @@ impl LogRecord {
         self.line.get(start..usize::try_from(end).ok()?)
     }
 }
+
+#[cfg(test)]
+impl LogRecord {
+    /// A line that is a JSON object, with nothing read out of it.
+    pub(crate) fn of_object(line: &str) -> Self {
+        let end = u32::try_from(line.len()).unwrap_or(0);
+        Self {
+            object: Some((0, end)),
+            ..Self::parse(line, LogSource::Stdout, UnixNanos::default())
+        }
+    }
+}
