@@ -59,6 +59,16 @@ pub struct Fault {
     pub end: usize,
     /// What is wrong.
     pub words: &'static str,
+    repair: Repair,
+}
+
+/// How a text becomes a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repair {
+    /// Without what is wrong.
+    LeaveOut,
+    /// With this at its end.
+    Close(char),
 }
 
 impl Query {
@@ -77,10 +87,28 @@ impl Query {
         &self.text
     }
 
-    /// What is wrong with it, also while it is only half written. Whoever shows results keeps the
-    /// last ones until nothing is.
+    /// What is wrong with it, also while it is only half written.
     pub fn fault(&self) -> Option<Fault> {
         self.fault
+    }
+
+    /// The query without what is wrong with it, and with what is open closed: `err dur>` is `err`.
+    /// What a term finds is shown until the next one is written out.
+    #[must_use]
+    pub fn sound(mut self) -> Self {
+        // Each step takes something away or closes it, so this ends.
+        while let Some(fault) = self.fault {
+            let (before, rest) = self.text.split_at_checked(fault.start).unwrap_or_default();
+            let after = rest.get(fault.end - fault.start..).unwrap_or_default();
+            self = match fault.repair {
+                Repair::LeaveOut => {
+                    let text = format!("{} {}", before.trim_end(), after.trim_start());
+                    Self::new(text.trim())
+                }
+                Repair::Close(with) => Self::new(&format!("{}{with}", self.text)),
+            };
+        }
+        self
     }
 
     /// Whether it matches everything.

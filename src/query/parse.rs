@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use super::Fault;
 use super::expression::Expression;
 use super::lex::{Lexer, Token, Value, Written};
 use super::term::Term;
+use super::{Fault, Repair};
 
 /// How deep brackets may nest.
 const DEPTH_MAX: usize = 16;
@@ -99,7 +99,7 @@ impl Parser<'_> {
                 let (group, end) = self.group(depth + 1);
                 let place = place.start..self.lexer.place();
                 if end == End::OfText {
-                    self.fault(place, "the bracket is not closed");
+                    self.unclosed(place, "the bracket is not closed", ')');
                 } else if group.is_empty() {
                     self.fault(place, "nothing is in the brackets");
                 }
@@ -110,7 +110,7 @@ impl Parser<'_> {
 
     fn term(&mut self, written: &Written<'_>, place: Range<usize>) -> Option<Expression> {
         if let Value::Unclosed(_) = written.value {
-            self.fault(place.clone(), "the quote is not closed");
+            self.unclosed(place.clone(), "the quote is not closed", '"');
         }
         match Term::read(written) {
             Ok(term) => Some(Expression::Term(term)),
@@ -131,12 +131,21 @@ impl Parser<'_> {
         Expression::any(group.arms)
     }
 
-    /// Only the first is told.
     fn fault(&mut self, place: Range<usize>, words: &'static str) {
+        self.first(place, words, Repair::LeaveOut);
+    }
+
+    fn unclosed(&mut self, place: Range<usize>, words: &'static str, with: char) {
+        self.first(place, words, Repair::Close(with));
+    }
+
+    /// Only the first is told.
+    fn first(&mut self, place: Range<usize>, words: &'static str, repair: Repair) {
         self.fault.get_or_insert(Fault {
             start: place.start,
             end: place.end,
             words,
+            repair,
         });
     }
 }

@@ -132,7 +132,7 @@ impl Term {
             ),
             Known::Level => Self::Level(
                 operator,
-                read_level(text).ok_or("not a level: trace debug info warn error critical")?,
+                read_level(text).ok_or("not a level: debug info warn error")?,
             ),
             Known::Priority => Self::Priority(operator, read_number(value).ok_or("not a number")?),
             _ if operator != Operator::Equal => return Err("text is not greater or less"),

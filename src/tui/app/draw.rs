@@ -3,7 +3,6 @@
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 
 use super::{App, Overlay};
 use crate::query;

@@ -86,12 +86,11 @@ impl App {
         self.overlay = Some(Overlay::Filter(pane, Box::new(Input::new(text))));
     }
 
-    /// Takes a filter over; one that is wrong, or half written, leaves what the last one found.
+    /// Takes over what of a filter is right: one that is half written leaves what was found before.
     pub(super) fn set_filter(&mut self, pane: Pane, filter: Query) {
         match pane {
-            _ if filter.fault().is_some() => {}
-            Pane::List => self.list.set_filter(filter),
-            _ => self.waterfall.set_filter(filter),
+            Pane::List => self.list.set_filter(filter.sound()),
+            _ => self.waterfall.set_filter(filter.sound()),
         }
     }
 

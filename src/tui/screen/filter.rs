@@ -34,9 +34,19 @@ impl FilterLine<'_> {
         let fault = Query::new(self.input.value()).fault();
         let words = fault.map_or("", |fault| fault.words);
         let half = usize::from(line.width / 2);
-        let words = text::cut(words, half.saturating_sub(text::width(self.found)), glyphs);
-        let note_width = text::width(&words) + text::width(self.found) + 3;
-        let room = usize::from(line.width).saturating_sub(note_width + 3);
+        // What is wrong is told before how much is found.
+        let found = match fault {
+            Some(_) if text::width(words) + text::width(self.found) + 3 > half => "",
+            _ => self.found,
+        };
+        let words = text::cut(words, half, glyphs);
+        let gap = if fault.is_some() && !found.is_empty() {
+            "   "
+        } else {
+            ""
+        };
+        let note = text::width(&words) + gap.len() + text::width(found);
+        let room = usize::from(line.width).saturating_sub(note + 6);
         let hidden = self.input.visual_scroll(room);
         let shown = self.visible(hidden, usize::MAX, context);
         let shown = text::cut(&shown, room, glyphs);
@@ -60,11 +70,10 @@ impl FilterLine<'_> {
         if let Some(cell) = buffer.cell_mut((cursor.min(line.right().saturating_sub(1)), line.y)) {
             cell.set_style(theme.selected);
         }
-        put_right(buffer, line, self.found, theme.dim);
+        put_right(buffer, line, found, theme.dim);
+        let beside = text::cells(text::width(found) + gap.len());
         let words_line = Rect {
-            width: line
-                .width
-                .saturating_sub(text::cells(text::width(self.found) + 3)),
+            width: line.width.saturating_sub(beside),
             ..line
         };
         put_right(buffer, words_line, &words, theme.warning);
