@@ -126,13 +126,13 @@ impl Query {
     /// log lines.
     pub fn matches_trace(&self, store: &Store, trace: &TraceEntry) -> bool {
         let lines = trace.logs().iter().filter_map(|key| store.log(*key));
-        self.matches_trace_with(trace, lines)
+        self.matches_trace_with(trace, &lines)
     }
 
     fn matches_trace_with<'a>(
         &self,
         trace: &TraceEntry,
-        lines: impl Iterator<Item = &'a LogEntry> + Clone,
+        lines: &(impl Iterator<Item = &'a LogEntry> + Clone),
     ) -> bool {
         let has = |term: &term::Term| term.is_of_trace(trace, lines.clone());
         self.expression.holds(&has)

@@ -175,16 +175,12 @@ impl<'a> Lexer<'a> {
             return Value::Bare(value);
         };
         let (text, end) = unquoted(quoted);
-        match end {
-            Some(end) => {
-                self.at += 1 + end;
-                Value::Quoted(text)
-            }
-            None => {
-                self.at = self.text.len();
-                Value::Unclosed(text)
-            }
-        }
+        let Some(end) = end else {
+            self.at = self.text.len();
+            return Value::Unclosed(text);
+        };
+        self.at += 1 + end;
+        Value::Quoted(text)
     }
 }
 

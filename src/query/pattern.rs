@@ -177,10 +177,13 @@ impl Word {
             (20.., Some(IdForm::DecimalOrHex)) => text.parse().ok(),
             _ => None,
         };
-        let may_be_number = !text.is_empty()
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+        let is_of_digits = text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+        let is_of_letters = ["true", "false", "nan", "-inf"]
+            .iter()
+            .any(|name| name.contains(text));
+        let may_be_number = !text.is_empty() && (is_of_digits || is_of_letters);
         Self {
             low: whole.map(|whole| TraceId(whole).low()),
             id,
@@ -193,7 +196,7 @@ impl Word {
         self.pattern.is_like(text)
     }
 
-    /// Numbers are looked through only for what can stand in a number.
+    /// Numbers, true and false are written out only for what can stand in them.
     pub(super) fn is_in_number(&self, number: &impl ToString) -> bool {
         self.may_be_number && self.is_in(Text::from(number.to_string().as_str()))
     }

@@ -155,6 +155,12 @@ fn query(text: &str) -> Query {
     query
 }
 
+/// The queries of a table, two spaces or a line end between them.
+fn each(table: &str) -> impl Iterator<Item = &str> {
+    let cells = table.lines().flat_map(|line| line.split("  "));
+    cells.map(str::trim).filter(|cell| !cell.is_empty())
+}
+
 #[track_caller]
 fn check_span(text: &str, expected: bool) {
     let store = store_of(&request());
@@ -172,8 +178,8 @@ fn check_span(text: &str, expected: bool) {
 fn check_trace(text: &str, expected: bool) {
     let (store, lines) = (store_of(&request()), lines());
     let trace = store.traces().next().unwrap();
-    let found =
-        query(text).matches_trace_with(trace, lines.logs().take(1).collect::<Vec<_>>().into_iter());
+    let line: Vec<_> = lines.logs().take(1).collect();
+    let found = query(text).matches_trace_with(trace, &line.into_iter());
     assert_eq!(found, expected, "{text}");
 }
 
@@ -187,92 +193,38 @@ fn check_line(text: &str, expected: [bool; 2]) {
 
 #[test]
 fn a_span_is_found_by_its_names_tags_and_id() {
-    let found = [
-        "",
-        "VLLM",
-        "decode",
-        "qwen2",
-        " qwen2 ",
-        "16",
-        "0.5",
-        "LLM",
-        "JÖRG",
-        "vllm*ode",
-        "svc:vllm",
-        "service:VLLM",
-        "svc:v*",
-        "svc:\"vllm\"",
-        "name:vllm.*",
-        "resource:decode",
-        "type:llm",
-        "model:qwen2-7b",
-        "@model:*7B",
-        "user.name:jörg",
-        "batch_size:16",
-        "@batch_size:16",
-        "batch_size:16.0",
-        "batch_size:>=16",
-        "@batch_size>15",
-        "batch_size>15",
-        "temperature:0.5",
-        "temperature<1",
-        "temperature:.50",
-        "modal.region:us-east-1",
-        "dur>400ms",
-        "dur:>0.4s",
-        "dur<=462ms",
-        "dur:462ms",
-        "dur=462ms",
-        "err",
-        "ERR",
-        "04a2cb71",
-        "77777777",
-        "-web",
-        "!web",
-        "-svc:gen-api",
-        "vllm decode",
-        "web or llm",
-        "web | llm",
-        "(web OR vllm) AND -dur>1s",
-        "-(web or orphan)",
-        "-open",
-        "-lvl:error",
-    ];
-    for text in found {
+    let found = r#"
+        VLLM  decode  qwen2  16  0.5  LLM  JÖRG  vllm*ode  svc:vllm  service:VLLM  svc:v*
+        svc:"vllm"  name:vllm.*  resource:decode  type:llm  model:qwen2-7b  @model:*7B
+        user.name:jörg  batch_size:16  @batch_size:16  batch_size:16.0  batch_size:>=16
+        @batch_size>15  batch_size>15  temperature:0.5  temperature<1  temperature:.50
+        modal.region:us-east-1  dur>400ms  dur:>0.4s  dur<=462ms  dur:462ms  dur=462ms  err
+        ERR  04a2cb71  77777777  -web  !web  -svc:gen-api  vllm decode  web or llm
+        web | llm  (web OR vllm) AND -dur>1s  -(web or orphan)  -open  -lvl:error
+    "#;
+    for text in each(found) {
         check_span(text, true);
     }
-    let missing = [
-        "model",
-        "absent",
-        "svc:vl",
-        "svc:gen-api",
-        "name:decode",
-        "type:web",
-        "@svc:vllm",
-        "batch_size:>16",
-        "batch_size:1",
-        "model:>1",
-        "dur>462ms",
-        "orphan",
-        "open",
-        "partial",
-        "joined",
-        "lvl:error",
-        "log:memory",
-        "source:uds",
-        "container:ta-QK",
-        "web llm",
-        "web or open",
-        "-err",
-        "prio:-1",
-        "dm:-3",
-        "\"qwen2 7b\"",
-        "\"qwen*7b\"",
-        "77777",
-    ];
-    for text in missing {
+    let missing = r#"
+        model  absent  svc:vl  svc:gen-api  name:decode  type:web  @svc:vllm  batch_size:>16
+        batch_size:1  model:>1  dur>462ms  orphan  open  partial  joined  lvl:error
+        log:memory  source:uds  container:ta-QK  web llm  web or open  -err  prio:-1  dm:-3
+        "qwen2 7b"  "qwen*7b"  77777
+    "#;
+    for text in each(missing) {
         check_span(text, false);
     }
+}
+
+#[test]
+fn nothing_asked_is_true_of_everything() {
+    for text in ["", "  "] {
+        assert!(query(text).is_empty());
+        check_span(text, true);
+        check_trace(text, true);
+        check_line(text, [true, true]);
+    }
+    check_span(" qwen2 ", true);
 }
 
 #[test]
@@ -286,167 +238,59 @@ fn an_orphan_is_known_by_its_row() {
 
 #[test]
 fn a_trace_is_found_by_itself_its_spans_and_its_lines() {
-    let found = [
-        "",
-        "generate vllm.decode",
-        "rejected rule 0.3",
-        "\"by rule 0.3\"",
-        "svc:vllm svc:gen-api",
-        "err",
-        "dur>1s",
-        "dur<2s",
-        "http.status_code:500",
-        "http.status_code:>=500",
-        "http.status_code:5*",
-        "http.status_code>499",
-        "prio:-1",
-        "prio<0",
-        "priority:<=-1",
-        "dm:-3",
-        "dm:3",
-        "container:ta-QK",
-        "container:ta-01",
-        "container:QK",
-        "container:ta-",
-        "container:*qk",
-        "source:uds",
-        "source:ud",
-        "source:stderr",
-        "lvl:error",
-        "lvl>=warn",
-        "level:err",
-        "log:\"out of memory\"",
-        "\"out of memory\"",
-        "log:cudaoom",
-        "tokens:812",
-        "67b1a0c2000000005f3c9e11d04be2f7",
-        "6862533731552060151",
-        "-open",
-        "-orphan",
-    ];
-    for text in found {
+    let found = r#"
+        generate vllm.decode  rejected rule 0.3  "by rule 0.3"  svc:vllm svc:gen-api  err
+        dur>1s  dur<2s  http.status_code:500  http.status_code:>=500  http.status_code:5*
+        http.status_code>499  prio:-1  prio<0  priority:<=-1  dm:-3  dm:3  container:ta-QK
+        container:ta-01  container:QK  container:ta-  container:*qk  source:uds  source:ud
+        source:stderr  lvl:error  lvl>=warn  level:err  log:"out of memory"  "out of memory"
+        log:cudaoom  tokens:812  67b1a0c2000000005f3c9e11d04be2f7  6862533731552060151
+        -open  -orphan
+    "#;
+    for text in each(found) {
         check_trace(text, true);
     }
-    let missing = [
-        "absent",
-        "-err",
-        "dur<1s",
-        "open",
-        "partial",
-        "orphan",
-        "container:ta-7M",
-        "source:http",
-        "lvl:info",
-        "lvl<error",
-        "log:absent",
-        "prio:1",
-        "dm:-4",
-        "-svc:vllm",
-        "joined",
-        "svc:api",
-        "tokens:>812",
-    ];
-    for text in missing {
+    let missing = "
+        absent  -err  dur<1s  open  partial  orphan  container:ta-7M  source:http  lvl:info
+        lvl<error  log:absent  prio:1  dm:-4  -svc:vllm  joined  svc:api  tokens:>812
+    ";
+    for text in each(missing) {
         check_trace(text, false);
     }
 }
 
 #[test]
 fn a_line_is_found_by_its_text_its_fields_and_the_ids_it_names() {
-    let first = [
-        "cudaoom",
-        "\"OUT OF memory\"",
-        "log:\"out of memory\"",
-        "jörg",
-        "user:JÖRG",
-        "lvl:error",
-        "lvl>=warn",
-        "level:>warn",
-        "lvl:fatal or lvl:error",
-        "err",
-        "source:stderr",
-        "source:stde",
-        "container:ta-QK",
-        "container:ta-01J8",
-        "svc:gen-api",
-        "service:gen*",
-        "env:dev",
-        "dd.env:dev",
-        "@dd.env:dev",
-        "modal.region:us-east-1",
-        "@modal.region:us-*",
-        "gpus:h100",
-        "tokens:812",
-        "tokens:>800",
-        "@tokens>=812",
-        "ok:false",
-        "event:generate.failed",
-        "67b1a0c2000000005f3c9e11d04be2f7",
-        "137832780665607111440753883498431636215",
-        "6862533731552060151",
-        "77777777",
-        "04a2cb71",
-        "-dur>1s memory",
-        "-open memory",
-    ];
-    for text in first {
+    let first = r#"
+        cudaoom  "OUT OF memory"  log:"out of memory"  jörg  user:JÖRG  lvl:error  lvl>=warn
+        level:>warn  lvl:fatal or lvl:error  err  source:stderr  source:stde
+        container:ta-QK  container:ta-01J8  svc:gen-api  service:gen*  env:dev  dd.env:dev
+        @dd.env:dev  modal.region:us-east-1  @modal.region:us-*  gpus:h100  tokens:812
+        tokens:>800  @tokens>=812  ok:false  event:generate.failed
+        67b1a0c2000000005f3c9e11d04be2f7  137832780665607111440753883498431636215
+        6862533731552060151  77777777  04a2cb71  -dur>1s memory  -open memory
+    "#;
+    for text in each(first) {
         check_line(text, [true, false]);
     }
-    let second = [
-        "from=16",
-        "main()",
-        "a->b",
-        "lvl:info",
-        "lvl<warn",
-        "source:stdout",
-        "-err",
-        "-container:*",
-        "(from=16)",
-        "-lvl>=warn",
-        "to=8 from=16",
-    ];
-    for text in second {
+    let second = "
+        from=16  main()  a->b  lvl:info  lvl<warn  source:stdout  -err  -container:*
+        (from=16)  -lvl>=warn  to=8 from=16
+    ";
+    for text in each(second) {
         check_line(text, [false, true]);
     }
-    for text in [
-        "",
-        "unjoined",
-        "joined or unjoined",
-        "-joined",
-        "source:std",
-        "-dur<1s",
-        "*",
-    ] {
+    for text in each("unjoined  joined or unjoined  -joined  source:std  -dur<1s  *") {
         check_line(text, [true, true]);
     }
-    for text in [
-        "open",
-        "orphan",
-        "dur>0",
-        "prio:-1",
-        "dm:-3",
-        "joined",
-        "tokens:81",
-        "lvl:debug",
-        "name:x",
-    ] {
+    for text in each("open  orphan  dur>0  prio:-1  dm:-3  joined  tokens:81  lvl:debug  name:x") {
         check_line(text, [false, false]);
     }
 }
 
 #[test]
 fn what_is_no_term_is_a_word() {
-    for text in [
-        "http://x",
-        "127.0.0.1:8126",
-        "std::fmt",
-        "a->b",
-        "x=1",
-        "<b>",
-        "--flag",
-        "a@b.c",
-        "f(x:y)",
-    ] {
+    for text in each("http://x  127.0.0.1:8126  std::fmt  a->b  x=1  <b>  --flag  a@b.c  f(x:y)") {
         assert!(
             matches!(
                 query(text).expression,
@@ -463,7 +307,7 @@ fn check_fault(text: &str, blamed: &str, words: &str) {
     let fault = query
         .fault()
         .unwrap_or_else(|| panic!("nothing is wrong with {text}"));
-    let found = (&text[fault.start..fault.end], fault.words);
+    let found = (text.get(fault.start..fault.end).unwrap(), fault.words);
     assert_eq!(found, (blamed, words), "{text}");
 }
 

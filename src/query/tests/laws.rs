@@ -79,7 +79,9 @@ proptest! {
                     let of = |query: &Query| query.matches_span(span, RowMark::None);
                     prop_assert!(!of(new) || of(old), "{} narrows {}", new.text(), old.text());
                 }
-                let of = |query: &Query| query.matches_trace_with(trace, store.logs().collect::<Vec<_>>().into_iter());
+                let lines: Vec<_> = store.logs().collect();
+                let lines = lines.into_iter();
+                let of = |query: &Query| query.matches_trace_with(trace, &lines);
                 prop_assert!(!of(new) || of(old), "{} narrows {}", new.text(), old.text());
                 let of = |query: &Query| store.logs().all(|line| query.matches_log(line));
                 prop_assert!(!of(new) || of(old), "{} narrows {}", new.text(), old.text());
