@@ -90,7 +90,6 @@ pub struct App {
     list: TraceList,
     waterfall: WaterfallPane,
     span: SpanPane,
-    waterfall_filter: String,
     /// Since when the view stands still, and how many traces came since.
     paused: Option<(Now, u64)>,
     /// The newest trace that has been counted as new.
@@ -131,7 +130,6 @@ impl App {
             list: TraceList::default(),
             waterfall: WaterfallPane::default(),
             span: SpanPane::default(),
-            waterfall_filter: String::new(),
             now: Now::default(),
             paused: None,
             newest,

@@ -180,7 +180,7 @@ fn serve(
 #[track_caller]
 fn check_served(came: &Finished, n_documents: usize, n_containers: usize, via: &str) {
     let traces = came.export["traces"].as_array().expect("traces");
-    let roots = |name: &str| traces.iter().filter(move |trace| trace["root"] == name);
+    let roots = |name: &'static str| traces.iter().filter(move |trace| trace["root"] == name);
     assert_eq!(
         roots("document.process").count(),
         n_documents,

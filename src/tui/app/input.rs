@@ -6,6 +6,7 @@ use ratatui::crossterm::event::{
 use tui_input::{Input, InputRequest};
 
 use super::{App, Overlay};
+use crate::query::Query;
 use crate::trace::Now;
 use crate::tui::action::Action;
 use crate::tui::layout::{Pane, View};
@@ -73,23 +74,23 @@ impl App {
             }
         }
         let (pane, filter) = (*pane, input.value().to_owned());
-        self.set_filter(pane, &filter);
+        self.set_filter(pane, Query::new(&filter));
     }
 
     pub(super) fn open_filter(&mut self) {
-        let (pane, text) = match self.focus {
-            Pane::List => (Pane::List, self.list.filter().text().to_owned()),
-            _ => (Pane::Waterfall, self.waterfall_filter.clone()),
+        let (pane, filter) = match self.focus {
+            Pane::List => (Pane::List, self.list.filter()),
+            _ => (Pane::Waterfall, self.waterfall.filter()),
         };
+        let text = filter.text().to_owned();
         self.overlay = Some(Overlay::Filter(pane, Box::new(Input::new(text))));
     }
 
-    pub(super) fn set_filter(&mut self, pane: Pane, filter: &str) {
-        if pane == Pane::List {
-            self.list.set_filter(filter);
-        } else {
-            filter.clone_into(&mut self.waterfall_filter);
-            self.waterfall.set_filter(filter);
+    /// Takes over what of a filter is right: one that is half written leaves what was found before.
+    pub(super) fn set_filter(&mut self, pane: Pane, filter: Query) {
+        match pane {
+            Pane::List => self.list.set_filter(filter.sound()),
+            _ => self.waterfall.set_filter(filter.sound()),
         }
     }
 
