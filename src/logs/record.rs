@@ -182,7 +182,7 @@ impl LogRecord {
             n_cut: 0,
             line: line.into(),
             message: Part::Whole,
-            object: None,
+            object: whole_object(line),
         }
     }
 
@@ -207,6 +207,11 @@ impl LogRecord {
         Raw::whole(self.slice(start, end)?).ok()
     }
 
+    /// Whether it is a structured line.
+    pub fn is_structured(&self) -> bool {
+        self.object.is_some()
+    }
+
     /// The members of a structured line that are not message, level, time or ids, in their order:
     /// name and value as JSON.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (std::borrow::Cow<'_, str>, Raw<'_>)> {
@@ -227,4 +232,10 @@ impl LogRecord {
         let start = usize::try_from(start).ok()?;
         self.line.get(start..usize::try_from(end).ok()?)
     }
+}
+
+/// Where the object stands in a line that is nothing else.
+fn whole_object(line: &str) -> Option<(u32, u32)> {
+    let is_object = line.starts_with('{') && Raw::whole(line).is_ok();
+    Some((0, u32::try_from(line.len()).ok().filter(|_| is_object)?))
 }
