@@ -39,9 +39,10 @@ impl App {
         self.keep_focus_visible();
         let buffer = frame.buffer_mut();
         if !self.layout.one_line.is_empty() {
-            let line = match self.child.is_leaving() {
-                true => "ending the program; q again ends it at once".to_owned(),
-                false => header::one_line(&self.store),
+            let line = if self.child.is_leaving() {
+                "ending the program; q again ends it at once".to_owned()
+            } else {
+                header::one_line(&self.store)
             };
             put(buffer, self.layout.one_line, 0, &line, self.theme.text);
             self.is_dirty = false;

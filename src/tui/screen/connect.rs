@@ -192,7 +192,6 @@ fn fitting(mut blocks: Vec<Block>, height: usize) -> Vec<Line> {
 }
 
 fn blocks(facts: &Facts<'_>, theme: &Theme, width: u16) -> Vec<Block> {
-    let visible = |text: String| text::visible(text.into(), theme.glyphs).into_owned();
     let mut blocks = vec![
         Block::line(0, facts.heading(), theme.title_focused),
         Block::blank(12),

@@ -92,7 +92,11 @@ impl TraceList {
     /// The list of what a program sends.
     pub(crate) fn of(child: Option<&ChildCommand>) -> Self {
         let command = child.map_or("", |child| &child.command);
-        let file = |word: &&str| word.split("::").next().unwrap_or("").ends_with(".py");
+        // `app.py`, `app.py::main`.
+        let file = |word: &&str| {
+            let path = word.split("::").next().unwrap_or("");
+            path.rsplit_once('.').is_some_and(|(_, end)| end == "py")
+        };
         Self {
             app_file: command
                 .split_whitespace()

@@ -186,34 +186,35 @@ fn relay(facts: &Facts<'_>) -> Option<Row> {
     if n_messages == 0 && n_lost == 0 && relays.is_empty() {
         return None;
     }
-    let mut words = text::count(n_messages, "message");
-    if !relays.is_empty() {
-        let n_relays = text::count(text::cells(relays.len()).into(), "container");
-        let names: Vec<&str> = relays
-            .iter()
-            .rev()
-            .filter_map(|(_, task_id)| task_id.as_deref())
-            .take(2)
-            .collect();
-        words.push_str(&format!(" from {n_relays}"));
-        if !names.is_empty() {
-            let more = if relays.len() > names.len() {
-                ", more"
-            } else {
-                ""
-            };
-            words.push_str(&format!(" ({}{more})", names.join(", ")));
+    let names: Vec<&str> = relays
+        .iter()
+        .rev()
+        .filter_map(|(_, task_id)| task_id.as_deref())
+        .take(2)
+        .collect();
+    let from = match (relays.len(), names.len()) {
+        (0, _) => String::new(),
+        (n_relays, 0) => format!(" from {}", containers(n_relays)),
+        (n_relays, n_names) => {
+            let more = if n_relays > n_names { ", more" } else { "" };
+            let names = names.join(", ");
+            format!(" from {} ({names}{more})", containers(n_relays))
         }
-    }
+    };
+    let mut parts = vec![format!("{}{from}", text::count(n_messages, "message"))];
     if n_lost > 0 {
-        words.push_str(&format!(", {n_lost} lost"));
+        parts.push(format!("{n_lost} lost"));
     }
     if let Some(route) = facts.seen.route(Via::Relay) {
-        let n_spans = text::count(route.n_spans, "span");
-        words.push_str(&format!(", {n_spans}, last {}", facts.ago(route.last)));
+        parts.push(text::count(route.n_spans, "span"));
+        parts.push(format!("last {}", facts.ago(route.last)));
     }
     let mark = if n_lost > 0 { Mark::Warn } else { Mark::Ok };
-    Some(Row::new(5, mark, "relay", words))
+    Some(Row::new(5, mark, "relay", parts.join(", ")))
+}
+
+fn containers(number: usize) -> String {
+    text::count(text::cells(number).into(), "container")
 }
 
 fn logs(facts: &Facts<'_>) -> Option<Row> {
