@@ -1,7 +1,10 @@
 //! Frames and keys: what the screen shows for what came in.
 
+mod child;
+mod connect;
 mod fixture;
 mod keys;
 mod laws;
+mod reload;
 mod snapshots;
 mod terminal;

@@ -1,6 +1,7 @@
 //! Traces made by hand, through the same builder that decoders use.
 
-use crate::ingest::{Inbound, Received, Request, RequestClass, RequestRecord};
+use crate::ingest::{Inbound, Lines, Received, Request, RequestClass, RequestRecord};
+use crate::logs::{LogRecord, LogSource};
 use crate::trace::{
     Attribute, ChunkBuilder, Field, Now, TraceChunk, TracerInfo, TracerPayload, UnixNanos, Via,
 };
@@ -138,10 +139,15 @@ fn write_metrics(builder: &mut ChunkBuilder, metrics: &[(String, f64)]) {
 
 /// A payload of traces as it comes from the agent.
 pub(super) fn payload(chunks: Vec<TraceChunk>, now: Now) -> Inbound {
+    payload_by(Via::Http, chunks, now)
+}
+
+/// A payload of traces that came some way.
+pub(super) fn payload_by(via: Via, chunks: Vec<TraceChunk>, now: Now) -> Inbound {
     let n_chunks = chunks.len();
     let received = Received {
         at: now.wall,
-        via: Via::Http,
+        via,
         payload: TracerPayload {
             tracer: TracerInfo::default(),
             chunks,
@@ -153,6 +159,7 @@ pub(super) fn payload(chunks: Vec<TraceChunk>, now: Now) -> Inbound {
     };
     let n_spans = received.payload.n_spans();
     let record = RequestRecord {
+        via,
         note: format!("{n_chunks} chunks, {n_spans} spans").into(),
         ..record("PUT", "/v0.5/traces", 200, now)
     };
@@ -225,4 +232,17 @@ pub(super) fn story() -> Vec<TraceChunk> {
             ],
         ),
     ]
+}
+
+/// A line that a child printed.
+pub(super) fn line(text: &str, now: Now) -> LogRecord {
+    LogRecord::parse(text, LogSource::Stdout, now.wall)
+}
+
+/// Lines as they come from a child.
+pub(super) fn lines(records: Vec<LogRecord>) -> Inbound {
+    Inbound::Lines(Box::new(Lines {
+        records,
+        ..Lines::default()
+    }))
 }

@@ -75,6 +75,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         "<pgup>",
         "y",
         "Y",
+        "w",
     ]);
     prop_oneof![
         3 => any_span().prop_map(|(trace, span)| Step::Receive(trace, span)),
