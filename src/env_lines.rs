@@ -78,7 +78,20 @@ pub fn print(topic: Option<Topic>, reach: &Reach) -> String {
     }
 }
 
-pub fn modal_lines(reach: &Reach) -> String { let _ = reach; String::new() }
-pub fn docker_lines(reach: &Reach) -> String { let _ = reach; String::new() }
-pub fn shell_lines(reach: &Reach) -> String { let mut s = String::new(); let _ = write!(s, "{}", reach.agent_url()); s }
-pub fn stdout_lines(reach: &Reach) -> String { let _ = reach; String::new() }
+pub fn modal_lines(reach: &Reach) -> String {
+    let _ = reach;
+    String::new()
+}
+pub fn docker_lines(reach: &Reach) -> String {
+    let _ = reach;
+    String::new()
+}
+pub fn shell_lines(reach: &Reach) -> String {
+    let mut s = String::new();
+    let _ = write!(s, "{}", reach.agent_url());
+    s
+}
+pub fn stdout_lines(reach: &Reach) -> String {
+    let _ = reach;
+    String::new()
+}

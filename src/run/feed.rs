@@ -151,7 +151,11 @@ impl Feed {
 
     /// Starts the program again, if it has ended.
     pub(super) fn restart_child(&self) {
-        if let Some(child) = self.source.as_ref().and_then(|source| source.child.as_ref()) {
+        if let Some(child) = self
+            .source
+            .as_ref()
+            .and_then(|source| source.child.as_ref())
+        {
             child.restart();
         }
     }
@@ -262,7 +266,10 @@ fn reach(settings: &Settings, agent: &Agent, token: Option<String>) -> Reach {
 }
 
 fn launch(child: &ChildSettings, settings: &Settings, agent: &Agent) -> Launch {
-    let token = settings.token.as_ref().map(|token| token.as_str().to_owned());
+    let token = settings
+        .token
+        .as_ref()
+        .map(|token| token.as_str().to_owned());
     let url = reach(settings, agent, token).agent_url();
     Launch {
         command: child.command.clone(),
