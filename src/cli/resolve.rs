@@ -38,11 +38,8 @@ pub(super) fn lines(settings: &Settings, topic: Option<Topic>) -> Result<String,
         ));
     }
     let reach = Reach {
-        url: match &settings.url {
-            Some(url) => url.0.clone(),
-            None => Reach::url_of(settings.listen),
-        },
-        port: settings.listen.port(),
+        listen: settings.listen,
+        url: settings.url.as_ref().map(|url| url.0.clone()),
         token: settings.token.as_ref().map(|token| token.as_str().into()),
         flush: settings.flush,
     };
@@ -104,7 +101,11 @@ fn layered(
         uds: options.uds.or(file.uds),
         token,
         url: options.url.or(file.url),
-        logs: pick(options.logs.is_empty(), file.logs.unwrap_or_default(), options.logs),
+        logs: pick(
+            options.logs.is_empty(),
+            file.logs.unwrap_or_default(),
+            options.logs,
+        ),
         flush,
         memory_bytes,
         output: if headless {
@@ -160,11 +161,16 @@ fn check_fit(command: Option<&Subcommand>, given: &[&str]) -> Result<(), UsageEr
             .map(|option| format!("`env` only prints lines: leave out --{option}")),
         _ => None,
     };
-    let starts_one = matches!(command, Some(Subcommand::Run { .. } | Subcommand::Env { .. }));
+    let starts_one = matches!(
+        command,
+        Some(Subcommand::Run { .. } | Subcommand::Env { .. })
+    );
     let about_child = || match starts_one {
         true => None,
         false => refused(&CHILD_OPTIONS).map(|option| {
-            format!("--{option} is about a program that we start: modtrace-tui run --{option} -- CMD")
+            format!(
+                "--{option} is about a program that we start: modtrace-tui run --{option} -- CMD"
+            )
         }),
     };
     match sentence.or_else(about_child) {
@@ -196,8 +202,7 @@ fn command_of(command: Option<Subcommand>, environment: ChildEnvironment) -> Com
             _ => Story::Live,
         }),
         // Those that only print need no more than the settings of the agent.
-        None
-        | Some(Subcommand::Env { .. } | Subcommand::Completions { .. } | Subcommand::Man) => {
+        None | Some(Subcommand::Env { .. } | Subcommand::Completions { .. } | Subcommand::Man) => {
             Command::Agent
         }
     }

@@ -47,7 +47,10 @@ pub enum Flush {
 impl ChildSettings {
     /// The command line, for people: what a shell would take.
     pub fn shown(&self) -> String {
-        let words = self.command.iter().map(|word| quoted(&word.to_string_lossy()));
+        let words = self
+            .command
+            .iter()
+            .map(|word| quoted(&word.to_string_lossy()));
         words.collect::<Vec<_>>().join(" ")
     }
 

@@ -195,7 +195,10 @@ mod tests {
         let n_lines = words.iter().filter(|word| word.starts_with("line")).count();
         assert!(n_lines > 1, "{words:?}");
         assert_eq!(words.last().unwrap(), "ended");
-        let dropped = words.iter().find_map(|word| word.strip_prefix('-')).unwrap();
+        let dropped = words
+            .iter()
+            .find_map(|word| word.strip_prefix('-'))
+            .unwrap();
         assert_eq!(n_lines + dropped.parse::<usize>().unwrap(), 100);
     }
 }

@@ -151,7 +151,11 @@ impl Feed {
 
     /// Starts the program again, if it has ended.
     pub(super) fn restart_child(&self) {
-        if let Some(child) = self.source.as_ref().and_then(|source| source.child.as_ref()) {
+        if let Some(child) = self
+            .source
+            .as_ref()
+            .and_then(|source| source.child.as_ref())
+        {
             child.restart();
         }
     }
@@ -249,20 +253,19 @@ impl Source {
 
 /// Where programs reach us.
 fn reach(settings: &Settings, agent: &Agent, token: Option<String>) -> Reach {
-    let bound = agent.local_addr();
     Reach {
-        url: match &settings.url {
-            Some(url) => url.0.clone(),
-            None => Reach::url_of(bound),
-        },
-        port: bound.port(),
+        listen: agent.local_addr(),
+        url: settings.url.as_ref().map(|url| url.0.clone()),
         token,
         flush: settings.flush,
     }
 }
 
 fn launch(child: &ChildSettings, settings: &Settings, agent: &Agent) -> Launch {
-    let token = settings.token.as_ref().map(|token| token.as_str().to_owned());
+    let token = settings
+        .token
+        .as_ref()
+        .map(|token| token.as_str().to_owned());
     let url = reach(settings, agent, token).agent_url();
     Launch {
         command: child.command.clone(),

@@ -89,7 +89,9 @@ pub(super) async fn report(
             clock,
             leaving: Leaving::No,
         };
-        listener.listen(&mut signals, settings.exit_after_idle).await;
+        listener
+            .listen(&mut signals, settings.exit_after_idle)
+            .await;
     }
     let code = feed.stop(|inbounds| reporter.take(&mut store, inbounds, clock.now()));
     let exported = match &settings.export {

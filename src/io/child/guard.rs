@@ -49,7 +49,9 @@ pub fn guard(mut arguments: impl Iterator<Item = OsString>) -> bool {
     if arguments.nth(1).is_none_or(|argument| argument != GUARD) {
         return false;
     }
-    let group = arguments.next().and_then(|argument| argument.to_str()?.parse().ok());
+    let group = arguments
+        .next()
+        .and_then(|argument| argument.to_str()?.parse().ok());
     if let Some(group) = group.and_then(Pid::from_raw) {
         // Nothing ever comes.
         let _end = io::stdin().read(&mut [0]);

@@ -44,7 +44,8 @@ pub(super) fn start(launch: &Launch) -> Result<Child, ChildError> {
         program: program.to_string_lossy().into_owned(),
         error,
     };
-    let (report, told) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| not_started(error.into()))?;
+    let (report, told) =
+        pipe_with(PipeFlags::CLOEXEC).map_err(|error| not_started(error.into()))?;
     let mut command = Command::new(own_program().map_err(not_started)?);
     command
         .args([LAUNCH, &std::process::id().to_string()])

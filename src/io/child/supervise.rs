@@ -173,8 +173,14 @@ impl Supervisor {
     fn watch(&self, process: &mut process::Child, group: Pid) -> io::Result<[Output; 2]> {
         let missing = || io::Error::from(io::ErrorKind::BrokenPipe);
         let outputs = [
-            Output::new(process.stdout.take().ok_or_else(missing)?, LogSource::Stdout)?,
-            Output::new(process.stderr.take().ok_or_else(missing)?, LogSource::Stderr)?,
+            Output::new(
+                process.stdout.take().ok_or_else(missing)?,
+                LogSource::Stdout,
+            )?,
+            Output::new(
+                process.stderr.take().ok_or_else(missing)?,
+                LogSource::Stderr,
+            )?,
         ];
         let speaker = self.speaker.try_clone()?;
         thread::Builder::new()
@@ -374,5 +380,6 @@ fn exit_code(group: Pid) -> u8 {
         let signal = status.terminating_signal().map(|signal| 128 + signal);
         status.exit_status().or(signal)
     });
-    code.and_then(|code| u8::try_from(code & 0xff).ok()).unwrap_or(1)
+    code.and_then(|code| u8::try_from(code & 0xff).ok())
+        .unwrap_or(1)
 }

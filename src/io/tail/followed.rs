@@ -140,7 +140,11 @@ impl Follower<'_> {
             self.outbox.lines(lines);
             hand_on(&mut self.outbox, self.stop);
         }
-        self.n_idle = if has_read { 0 } else { self.n_idle.saturating_add(1) };
+        self.n_idle = if has_read {
+            0
+        } else {
+            self.n_idle.saturating_add(1)
+        };
         if self.n_idle == IDLE_LOOKS {
             let mut lines = Lines::default();
             self.reader.idle(clock::wall(), &mut lines);
@@ -176,7 +180,9 @@ impl Opened {
         };
         if let Some(place) = &mut self.place {
             place.at += u64::try_from(n_bytes).unwrap_or_default();
-            place.mark.extend(buffer.iter().take(n_bytes).rev().take(MARK_BYTES).rev());
+            place
+                .mark
+                .extend(buffer.iter().take(n_bytes).rev().take(MARK_BYTES).rev());
             let n_old = place.mark.len().saturating_sub(MARK_BYTES);
             place.mark.drain(..n_old);
         }
