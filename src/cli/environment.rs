@@ -106,4 +106,19 @@ mod tests {
         );
         check(&["SSH_TTY"], false, ClipboardRoute::Terminal);
     }
+
+    #[test]
+    fn a_child_is_told_nothing_that_its_user_has_told_it() {
+        let read = |set: &str| ToldToChildren::read(|name| name == set);
+        for agent in [
+            "DD_TRACE_AGENT_URL",
+            "DD_AGENT_HOST",
+            "DATADOG_TRACE_AGENT_HOSTNAME",
+            "AWS_LAMBDA_FUNCTION_NAME",
+        ] {
+            assert!(read(agent).agent, "{agent}");
+        }
+        assert!(!read("MODTRACE_RELAY").agent);
+        assert!(read("MODTRACE_RELAY").relay);
+    }
 }

@@ -38,11 +38,8 @@ pub(super) fn lines(settings: &Settings, topic: Option<Topic>) -> Result<String,
         ));
     }
     let reach = Reach {
-        url: match &settings.url {
-            Some(url) => url.0.clone(),
-            None => Reach::url_of(settings.listen),
-        },
-        port: settings.listen.port(),
+        listen: settings.listen,
+        url: settings.url.as_ref().map(|url| url.0.clone()),
         token: settings.token.as_ref().map(|token| token.as_str().into()),
         flush: settings.flush,
     };

@@ -253,13 +253,9 @@ impl Source {
 
 /// Where programs reach us.
 fn reach(settings: &Settings, agent: &Agent, token: Option<String>) -> Reach {
-    let bound = agent.local_addr();
     Reach {
-        url: match &settings.url {
-            Some(url) => url.0.clone(),
-            None => Reach::url_of(bound),
-        },
-        port: bound.port(),
+        listen: agent.local_addr(),
+        url: settings.url.as_ref().map(|url| url.0.clone()),
         token,
         flush: settings.flush,
     }
