@@ -2,6 +2,7 @@
 //! the store and paints the visible ones; it never changes the store.
 
 pub(crate) mod connect;
+mod detail;
 pub(crate) mod filter;
 pub(crate) mod footer;
 pub(crate) mod header;

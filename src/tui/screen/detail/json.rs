@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::details::{Detail, Room};
+use super::{Detail, Room};
 use crate::trace::Text;
 use crate::tui::text;
 
