@@ -171,6 +171,10 @@ enum Part {
 impl LogRecord {
     /// Reads a line, or the part of one that is one record. `line` has no line end.
     pub fn parse(line: &str, source: LogSource, at: UnixNanos) -> Self {
+        let object = Raw::whole(line).ok();
+        let object = object.filter(|raw| raw.kind() == crate::json::Kind::Object);
+        let event = object.and_then(|object| object.get("event")?.string());
+        let end = u32::try_from(line.len()).unwrap_or(u32::MAX);
         Self {
             at,
             time: None,
@@ -181,8 +185,8 @@ impl LogRecord {
             remark: None,
             n_cut: 0,
             line: line.into(),
-            message: Part::Whole,
-            object: None,
+            message: event.map_or(Part::Whole, |event| Part::Own(event.into())),
+            object: object.map(|_| (0, end)),
         }
     }
 
@@ -210,12 +214,15 @@ impl LogRecord {
     /// The members of a structured line that are not message, level, time or ids, in their order:
     /// name and value as JSON.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (std::borrow::Cow<'_, str>, Raw<'_>)> {
-        self.object().into_iter().flat_map(Raw::entries)
+        let known = ["event", "level", "timestamp", "dd"];
+        let entries = self.object().into_iter().flat_map(Raw::entries);
+        entries.filter(move |(name, _)| !known.iter().any(|known| name.starts_with(known)))
     }
 
     /// The exception a line carries: text, possibly of many lines.
     pub fn exception(&self) -> Option<String> {
-        None
+        let exception = self.object()?.get("exception")?.string()?;
+        Some(exception.into_owned())
     }
 
     /// What it occupies in memory, allocator overhead included.
