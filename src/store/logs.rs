@@ -91,12 +91,7 @@ pub(super) struct Logs {
 }
 
 impl Logs {
-    pub(super) fn push(
-        &mut self,
-        record: LogRecord,
-        trace: Option<TraceKey>,
-        now: Now,
-    ) -> LogKey {
+    pub(super) fn push(&mut self, record: LogRecord, trace: Option<TraceKey>, now: Now) -> LogKey {
         let key = self.next_key;
         self.next_key = LogKey(key.0 + 1);
         self.entries.push_back(LogEntry {

@@ -3,5 +3,6 @@
 mod fixture;
 mod keys;
 mod laws;
+mod logs;
 mod snapshots;
 mod terminal;

@@ -12,7 +12,7 @@ use crate::tui::action::Action;
 use crate::tui::layout::{Layout, Pane, View, Wanted};
 use crate::tui::screen::header::HeaderFacts;
 use crate::tui::screen::traces::Follow;
-use crate::tui::screen::{Flow, Focus, ViewContext, connect, footer, header, help};
+use crate::tui::screen::{Flow, Focus, ViewContext, connect, footer, header, help, tabs};
 use crate::tui::text;
 use crate::tui::widget::{clear, put, put_right};
 
@@ -31,6 +31,7 @@ impl App {
             view: self.view,
             focus: self.focus,
             waterfall_rows: text::cells(self.waterfall.n_rows()),
+            log_rows: text::cells(self.trace_logs.n_of_trace()),
             loss_lines: u16::from(losses.is_some()),
             notice_lines: text::cells(notice.len()).max(u16::from(is_writing)),
         };
@@ -51,6 +52,10 @@ impl App {
             flow: self.flow(),
         };
         header::draw(&self.header_facts(), &context, self.layout.header, buffer);
+        if !self.layout.tabs.is_empty() {
+            let facts = tabs::facts(self.view, &self.store);
+            tabs::draw(self.view, &facts, &context, self.layout.tabs, buffer);
+        }
         if let Some(losses) = losses {
             put(buffer, self.layout.losses, 1, &losses, self.theme.warning);
         }
@@ -71,7 +76,8 @@ impl App {
         }
         self.focus = match self.view {
             View::Trace => Pane::Waterfall,
-            _ => Pane::List,
+            View::Logs => Pane::AllLogs,
+            View::Connect | View::Traces => Pane::List,
         };
     }
 
@@ -99,7 +105,7 @@ impl App {
                 self.view = View::Traces;
             }
             let is_at_rest = self.overlay.is_none() && self.focus == Pane::List;
-            let follow = if is_at_rest && self.view != View::Trace {
+            let follow = if is_at_rest && self.view != View::Trace || self.view == View::Logs {
                 Follow::Newest
             } else {
                 Follow::Nothing
@@ -107,10 +113,15 @@ impl App {
             self.list.refresh(&self.store, follow);
             self.show_selected();
             self.waterfall.refresh(&self.store);
+            if self.view == View::Logs {
+                self.logs.refresh(&self.store, self.now.uptime_ns);
+            }
         } else {
             self.list.refresh_paused(&self.store);
+            self.logs.refresh_paused(&self.store);
             self.show_selected();
         }
+        self.refresh_trace_logs();
         let mut held: Vec<_> = self.list.visible().collect();
         held.extend(self.waterfall.key());
         self.store.hold(held);
@@ -119,7 +130,7 @@ impl App {
     /// The waterfall shows the selected trace, the details its selected span. A trace that has the
     /// screen to itself stays there.
     pub(super) fn show_selected(&mut self) {
-        if self.view != View::Trace {
+        if !matches!(self.view, View::Trace | View::Logs) {
             let selected = self.list.selected();
             if selected != self.waterfall.key() {
                 self.waterfall.show(selected);
@@ -152,6 +163,15 @@ impl App {
             connect::draw(listening, &context, self.layout.body, buffer);
             return;
         }
+        if self.view == View::Logs {
+            let focus = match &self.overlay {
+                None | Some(Overlay::Filter(..)) => Focus::Focused,
+                Some(_) => Focus::Unfocused,
+            };
+            let area = self.layout.all_logs;
+            self.logs.draw(&context, area, buffer, focus);
+            return;
+        }
         let focus = |pane| match (&self.overlay, self.focus == pane) {
             (None | Some(Overlay::Filter(..)), true) => Focus::Focused,
             _ => Focus::Unfocused,
@@ -180,6 +200,10 @@ impl App {
             self.span
                 .draw(&context, areas.span, buffer, focus(Pane::Span));
         }
+        if !areas.logs.is_empty() {
+            let focus = focus(Pane::Logs);
+            self.trace_logs.draw(&context, areas.logs, buffer, focus);
+        }
     }
 
     fn draw_overlay(&mut self, buffer: &mut Buffer, now: Now) {
@@ -202,13 +226,30 @@ impl App {
                 clear(buffer, body);
                 self.span.draw(&context, body, buffer, Focus::Focused);
             }
+            Some(Overlay::Line) => {
+                clear(buffer, body);
+                self.line.draw(&context, body, buffer);
+            }
             Some(Overlay::Filter(pane, input)) => {
                 let n_matches = self.list.n_matches();
-                let found = match pane {
-                    Pane::List => format!("{n_matches} of {}", self.store.n_traces()),
-                    _ => String::new(),
+                let n_lines = self.logs.n_matches();
+                let (found, example) = match pane {
+                    Pane::List => (
+                        format!("{n_matches} of {}", self.store.n_traces()),
+                        "text in names, tags and ids",
+                    ),
+                    Pane::AllLogs => (
+                        format!("{n_lines} of {}", self.store.n_logs()),
+                        "text in lines",
+                    ),
+                    _ => (String::new(), "text in names, tags and ids"),
                 };
-                draw_filter(input, &found, &context, (self.layout.notice, buffer));
+                draw_filter(
+                    input,
+                    (&found, example),
+                    &context,
+                    (self.layout.notice, buffer),
+                );
             }
         }
     }
@@ -234,7 +275,7 @@ impl App {
 /// The line the filter is written in, with a cursor.
 fn draw_filter(
     input: &Input,
-    found: &str,
+    (found, example): (&str, &str),
     context: &ViewContext<'_>,
     (line, buffer): (Rect, &mut Buffer),
 ) {
@@ -248,7 +289,6 @@ fn draw_filter(
     put(buffer, line, 1, "/", theme.key);
     let end = put(buffer, line, 3, &shown, theme.text);
     if shown.is_empty() {
-        let example = "text in names, tags and ids";
         put(buffer, line, end + 2, example, theme.dim);
     }
     let cursor = text::cells(input.visual_cursor().saturating_sub(hidden));

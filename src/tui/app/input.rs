@@ -54,7 +54,8 @@ impl App {
 
     fn paste(&mut self, text: &str) {
         // A paste begins the filter where there is one to write.
-        if self.overlay.is_none() && self.view != View::Connect && self.focus != Pane::Span {
+        let has_filter = !matches!(self.focus, Pane::Span | Pane::Logs);
+        if self.overlay.is_none() && self.view != View::Connect && has_filter {
             self.open_filter();
         }
         let chars = text.trim().chars();
@@ -79,17 +80,20 @@ impl App {
     pub(super) fn open_filter(&mut self) {
         let (pane, text) = match self.focus {
             Pane::List => (Pane::List, self.list.filter().text().to_owned()),
+            Pane::AllLogs => (Pane::AllLogs, self.logs.filter().text().to_owned()),
             _ => (Pane::Waterfall, self.waterfall_filter.clone()),
         };
         self.overlay = Some(Overlay::Filter(pane, Box::new(Input::new(text))));
     }
 
     pub(super) fn set_filter(&mut self, pane: Pane, filter: &str) {
-        if pane == Pane::List {
-            self.list.set_filter(filter);
-        } else {
-            filter.clone_into(&mut self.waterfall_filter);
-            self.waterfall.set_filter(filter);
+        match pane {
+            Pane::List => self.list.set_filter(filter),
+            Pane::AllLogs => self.logs.set_filter(filter),
+            _ => {
+                filter.clone_into(&mut self.waterfall_filter);
+                self.waterfall.set_filter(filter);
+            }
         }
     }
 
@@ -106,7 +110,7 @@ impl App {
         };
         if matches!(
             self.overlay,
-            Some(Overlay::Help(_) | Overlay::Export | Overlay::Span)
+            Some(Overlay::Help(_) | Overlay::Export | Overlay::Span | Overlay::Line)
         ) {
             return self.perform(action, now);
         }

@@ -59,11 +59,9 @@ fn error(span: Span<'_>, room: Room) -> Vec<Detail> {
         ..detail
     });
     toned
-        .chain(stack.map(|stack| {
-            Detail {
-                tone: Tone::Error,
-                ..Detail::stack("stack", stack, room)
-            }
+        .chain(stack.map(|stack| Detail {
+            tone: Tone::Error,
+            ..Detail::stack("stack", stack, room)
         }))
         .collect()
 }

@@ -284,7 +284,12 @@ fn hostile_values_are_bounded_and_harmless() {
     let (store, mut pane) = pane_of(&[sample], 0);
     assert!(!outline(&store, &pane).contains('\x1b'));
     draw(&mut pane, &store, (80, 20));
-    assert!(pane.tree.values().values().all(|value| !value.contains('\x1b')));
+    assert!(
+        pane.tree
+            .values()
+            .values()
+            .all(|value| !value.contains('\x1b'))
+    );
     pane.update(Action::UnfoldAll, &store);
     for (width, height) in [(0, 0), (1, 1), (3, 3), (10, 4), (30, 10), (120, 36)] {
         // What is outside of the pane stays as it was.

@@ -22,6 +22,7 @@ struct Columns {
     duration: usize,
     bar: usize,
     spans: usize,
+    logs: usize,
     badges: usize,
     sampling: usize,
 }
@@ -42,6 +43,7 @@ impl Columns {
                 duration: 10,
                 bar: 14,
                 spans: 5,
+                logs: 4,
                 badges: 12,
                 sampling: 21,
             },
@@ -52,6 +54,7 @@ impl Columns {
                 duration: 10,
                 bar: 4,
                 spans: 4,
+                logs: 0,
                 badges: 11,
                 sampling: 20,
             },
@@ -62,6 +65,7 @@ impl Columns {
                 duration: 7,
                 bar: 0,
                 spans: 4,
+                logs: 0,
                 badges: 7,
                 sampling: 8,
             },
@@ -78,6 +82,7 @@ impl Columns {
             columns.duration,
             columns.bar,
             columns.spans,
+            columns.logs,
             columns.badges,
             columns.sampling,
         ];
@@ -156,6 +161,7 @@ impl TraceList {
             text::right(duration, columns.duration, glyphs),
             text::left("", columns.bar, glyphs),
             text::right("SP", columns.spans, glyphs),
+            text::right("LOG", columns.logs, glyphs),
             text::left("BADGES", columns.badges, glyphs),
             text::left("SAMPLING", columns.sampling, glyphs),
         ];
@@ -294,6 +300,10 @@ fn cells(row: &TraceRow, columns: &Columns, longest: i64, context: &ViewContext<
             theme.bar(Text::from(row.service.as_str())),
         ),
         (text::right(&row.spans(), columns.spans, glyphs), theme.text),
+        (
+            text::right(&row.n_logs.to_string(), columns.logs, glyphs),
+            theme.text,
+        ),
         (text::left(&row.badges(), columns.badges, glyphs), badges),
         (text::left(sampling, columns.sampling, glyphs), theme.dim),
     ];
