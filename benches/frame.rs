@@ -86,14 +86,14 @@ impl Screen {
         self.app.update(Message::Inbound(request), self.now());
     }
 
-    /// Lines of the trace, each of another span.
-    fn send_lines(&mut self, numbers: std::ops::Range<u64>) {
+    /// Lines, each of another span of the trace.
+    fn send_lines(&mut self, trace: TraceId, numbers: std::ops::Range<u64>) {
         let record = |number: u64| {
             let line = format!(r#"{{"event":"step.done","number":{number},"user":"u_19"}}"#);
             let mut record = LogRecord::parse(&line, LogSource::Stdout, UnixNanos(START));
             let offset = i64::try_from(number).unwrap() * 10_000;
             record.time = Some(UnixNanos(START + offset));
-            record.ids.trace = TraceId(7);
+            record.ids.trace = trace;
             record.ids.span = SpanId(number % N_SPANS + 1);
             record
         };
@@ -255,7 +255,7 @@ fn rebuild_after_growth(bencher: Bencher<'_, '_>, shape: Shape) {
 #[divan::bench(args = SHAPES)]
 fn still_with_lines(bencher: Bencher<'_, '_>, shape: Shape) {
     let mut screen = Screen::new(shape, N_SPANS);
-    screen.send_lines(0..10_000);
+    screen.send_lines(TraceId(7), 0..10_000);
     screen.draw();
     bencher.bench_local(|| screen.draw());
 }
@@ -264,7 +264,7 @@ fn still_with_lines(bencher: Bencher<'_, '_>, shape: Shape) {
 #[divan::bench(args = SHAPES)]
 fn move_selection_with_lines(bencher: Bencher<'_, '_>, shape: Shape) {
     let mut screen = Screen::new(shape, N_SPANS);
-    screen.send_lines(0..10_000);
+    screen.send_lines(TraceId(7), 0..10_000);
     bencher.bench_local(|| {
         screen.press(KeyCode::Char('j'));
         screen.draw();
@@ -275,11 +275,11 @@ fn move_selection_with_lines(bencher: Bencher<'_, '_>, shape: Shape) {
 #[divan::bench]
 fn a_line_comes(bencher: Bencher<'_, '_>) {
     let mut screen = Screen::new(Shape::Branching, N_SPANS);
-    screen.send_lines(0..10_000);
+    screen.send_lines(TraceId(7), 0..10_000);
     let mut next = 10_000;
     bencher.bench_local(|| {
         next += 1;
-        screen.send_lines(next..next + 1);
+        screen.send_lines(TraceId(7), next..next + 1);
         screen.draw();
     });
 }
@@ -288,7 +288,7 @@ fn a_line_comes(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn type_a_filter_over_a_million_lines(bencher: Bencher<'_, '_>) {
     let mut screen = Screen::new(Shape::Branching, 10);
-    screen.send_lines(0..1_000_000);
+    screen.send_lines(TraceId(0), 0..1_000_000);
     screen.press(KeyCode::Char('2'));
     screen.draw();
     screen.press(KeyCode::Char('/'));
@@ -302,12 +302,12 @@ fn type_a_filter_over_a_million_lines(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn follow_a_million_lines(bencher: Bencher<'_, '_>) {
     let mut screen = Screen::new(Shape::Branching, 10);
-    screen.send_lines(0..1_000_000);
+    screen.send_lines(TraceId(0), 0..1_000_000);
     screen.press(KeyCode::Char('2'));
     let mut next = 1_000_000;
     bencher.bench_local(|| {
         next += 1;
-        screen.send_lines(next..next + 1);
+        screen.send_lines(TraceId(0), next..next + 1);
         screen.draw();
     });
 }

@@ -66,7 +66,7 @@ impl App {
             self.refresh_trace_logs();
         }
         self.trace_logs.choose(key);
-        self.waterfall.select_line(Some(key));
+        self.waterfall.select_line(self.trace_logs.selected_mark());
     }
 
     /// The lines of the trace that is shown; a selected one has its letter stand out.
@@ -76,7 +76,7 @@ impl App {
         if self.focus == Pane::Logs {
             self.trace_logs.hold();
         }
-        self.waterfall.select_line(self.trace_logs.selected());
+        self.waterfall.select_line(self.trace_logs.selected_mark());
     }
 
     /// Selects the span of a line. Its trace takes the screen, unless it is on it already.

@@ -60,7 +60,7 @@ pub(crate) struct TraceLogs {
     span: Option<(SpanIndex, SpanId)>,
     /// The line that the reader went to.
     chosen: Option<LogKey>,
-    /// Where it stood: what is next to it is selected if it goes.
+    /// The row of the selected line; if that goes, what is next to it is selected.
     row: usize,
     offset: usize,
     rows_area: Rect,
@@ -83,7 +83,9 @@ impl TraceLogs {
                 trace,
                 ..Self::default()
             };
-        } else if span != self.span.map(|(span, _)| span) {
+        }
+        let has_moved = span != self.span.map(|(span, _)| span);
+        if has_moved {
             self.chosen = None;
         }
         self.span = span.zip(id);
@@ -101,6 +103,9 @@ impl TraceLogs {
         if self.from != Some(from) {
             self.from = Some(from);
             self.choose_lines(waterfall.lines(), store);
+            self.find_row();
+        } else if has_moved {
+            self.find_row();
         }
     }
 
@@ -127,10 +132,18 @@ impl TraceLogs {
             }
             _ => self.shown.len(),
         };
-        // Of a line that has gone, the one next to it is selected.
-        if self.chosen.is_some_and(|key| self.row_of(key).is_none()) {
-            let next = self.row.min(self.shown.len().saturating_sub(1));
-            self.chosen = self.shown.get(next).map(|mark| mark.key);
+    }
+
+    /// The row of the selected line. Of a chosen one that has gone, the line next to it is chosen.
+    fn find_row(&mut self) {
+        let last = self.shown.len().saturating_sub(1);
+        match self.chosen.map(|key| self.row_of(key)) {
+            Some(Some(row)) => self.row = row,
+            Some(None) => {
+                self.row = self.row.min(last);
+                self.chosen = self.selected();
+            }
+            None => self.row = self.telling_row().unwrap_or(last),
         }
     }
 
@@ -141,7 +154,12 @@ impl TraceLogs {
 
     /// The selected line.
     pub(crate) fn selected(&self) -> Option<LogKey> {
-        self.chosen.or_else(|| self.telling())
+        self.selected_mark().map(|mark| mark.key)
+    }
+
+    /// The selected line, as the time axis needs it.
+    pub(crate) fn selected_mark(&self) -> Option<LineMark> {
+        self.shown.get(self.row).copied()
     }
 
     /// Whether the scope shows a line.
@@ -156,7 +174,9 @@ impl TraceLogs {
 
     /// Selects a line.
     pub(crate) fn choose(&mut self, key: LogKey) {
-        self.choose_key(Some(key));
+        if let Some(row) = self.row_of(key) {
+            self.select_row(row);
+        }
     }
 
     /// Shows the lines of the next scope: span, trace, every container.
@@ -170,8 +190,7 @@ impl TraceLogs {
 
     /// The reader looks at the lines: what is selected no longer changes by itself.
     pub(crate) fn hold(&mut self) {
-        let selected = self.selected();
-        self.choose_key(selected);
+        self.chosen = self.selected();
     }
 
     pub(crate) fn update(&mut self, action: Action, store: &Store) -> Outcome {
@@ -192,33 +211,26 @@ impl TraceLogs {
         Outcome::Handled
     }
 
-    /// The line that tells most while nobody chose one.
-    fn telling(&self) -> Option<LogKey> {
-        let of_span = |mark: &&LineMark| self.span.is_some_and(|(_, id)| mark.names(id));
-        let worst = self.shown.iter().filter(of_span);
-        let worst = worst.max_by_key(|mark| mark.level);
-        let error = || self.shown.iter().rev().find(|mark| is_error(mark.level));
-        let found = worst.or_else(error).or(self.shown.last());
-        found.map(|mark| mark.key)
+    /// The row of the line that tells most, while nobody chose one.
+    fn telling_row(&self) -> Option<usize> {
+        let rows = || self.shown.iter().enumerate();
+        let of_span = |(_, mark): &(usize, &LineMark)| {
+            let span = self.span;
+            span.is_some_and(|(_, id)| mark.names(id))
+        };
+        let worst = rows().filter(of_span).max_by_key(|(_, mark)| mark.level);
+        let error = || rows().rev().find(|(_, mark)| is_error(mark.level));
+        worst.or_else(error).map(|(row, _)| row)
     }
 
     fn row_of(&self, key: LogKey) -> Option<usize> {
         self.shown.iter().position(|mark| mark.key == key)
     }
 
-    fn choose_key(&mut self, key: Option<LogKey>) {
-        self.chosen = key;
-        self.row = key.and_then(|key| self.row_of(key)).unwrap_or(self.row);
-    }
-
     fn select_row(&mut self, row: usize) {
-        let key = self.shown.get(row).map(|mark| mark.key);
-        self.choose_key(key.or(self.chosen));
-    }
-
-    fn selected_row(&self) -> usize {
-        let row = self.selected().and_then(|key| self.row_of(key));
-        row.unwrap_or(0)
+        if let Some(mark) = self.shown.get(row) {
+            (self.chosen, self.row) = (Some(mark.key), row);
+        }
     }
 
     fn page_rows(&self) -> usize {
@@ -226,7 +238,7 @@ impl TraceLogs {
     }
 
     fn move_by(&mut self, motion: Motion) {
-        let to = motion.from_row(self.selected_row(), self.shown.len(), self.page_rows());
+        let to = motion.from_row(self.row, self.shown.len(), self.page_rows());
         self.select_row(to);
     }
 
@@ -235,7 +247,7 @@ impl TraceLogs {
         let last = self.shown.len().saturating_sub(page);
         let offset = self.offset.saturating_add_signed(isize::from(rows));
         self.offset = offset.min(last);
-        let row = self.selected_row();
+        let row = self.row;
         self.select_row(row.clamp(self.offset, self.offset + page - 1));
     }
 
@@ -248,7 +260,7 @@ impl TraceLogs {
     }
 
     fn find_error(&mut self, direction: Motion) -> Outcome {
-        let here = self.selected_row();
+        let here = self.row;
         let rows = 0..self.shown.len();
         let is_error = |row: &usize| {
             self.shown

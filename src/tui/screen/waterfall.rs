@@ -23,9 +23,9 @@ mod tests;
 use hashbrown::HashSet;
 use ratatui::layout::{Position, Rect};
 
-use super::trace_logs::TraceLines;
+use super::trace_logs::{LineMark, TraceLines};
 use super::{Outcome, Place};
-use crate::store::{LogKey, SpanIndex, Store, TraceEntry, TraceKey, TreeRow};
+use crate::store::{SpanIndex, Store, TraceEntry, TraceKey, TreeRow};
 use crate::trace::{Span, UnixNanos};
 use crate::tui::action::{Action, Motion};
 use crate::tui::message::Effect;
@@ -52,7 +52,7 @@ pub(crate) struct WaterfallPane {
     /// The log lines of the trace, their letters on its time axis, and which of them is selected.
     lines: TraceLines,
     letters: Letters,
-    selected_line: Option<LogKey>,
+    selected_line: Option<LineMark>,
 }
 
 /// What was read from the trace along with its rows.
@@ -160,8 +160,8 @@ impl WaterfallPane {
     }
 
     /// Says which line's letter stands out.
-    pub(crate) fn select_line(&mut self, key: Option<LogKey>) {
-        self.selected_line = key;
+    pub(crate) fn select_line(&mut self, line: Option<LineMark>) {
+        self.selected_line = line;
     }
 
     /// Rows of the trace, whether folded away or not.

@@ -111,7 +111,7 @@ impl TraceLogs {
     /// Scrolls as little as it takes to have the selected line on the screen.
     fn show_selected(&mut self) {
         let page = self.page_rows();
-        let row = self.selected_row();
+        let row = self.row;
         let last = self.shown.len().saturating_sub(page);
         let lowest = (row + 1).saturating_sub(page);
         self.offset = self.offset.min(last).max(lowest).min(row);

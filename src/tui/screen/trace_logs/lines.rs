@@ -70,7 +70,12 @@ impl TraceLines {
         let new = keys.get(n_known..).unwrap_or_default();
         let new = new.iter().filter_map(|key| store.log(*key));
         self.marks.extend(new.map(LineMark::of));
-        self.marks.sort_by_key(LineMark::order);
+        // Mostly they come in order.
+        let before = n_known.saturating_sub(1).min(self.marks.len());
+        let unchecked = self.marks.get(before..).unwrap_or_default();
+        if !unchecked.is_sorted_by_key(LineMark::order) {
+            self.marks.sort_by_key(LineMark::order);
+        }
         self.taken = now;
         self.version += 1;
     }
@@ -92,10 +97,6 @@ impl TraceLines {
     /// Changes whenever a line comes or goes.
     pub(crate) fn version(&self) -> u64 {
         self.version
-    }
-
-    pub(crate) fn get(&self, key: LogKey) -> Option<&LineMark> {
-        self.marks.iter().find(|mark| mark.key == key)
     }
 
     /// The line after another in time, and after the last the first.

@@ -85,7 +85,7 @@ impl Letters {
     pub(super) fn draw(
         &self,
         lines: &TraceLines,
-        selected: Option<LogKey>,
+        selected: Option<LineMark>,
         theme: &Theme,
         (line, buffer): (Rect, &mut Buffer),
     ) {
@@ -113,9 +113,8 @@ impl Letters {
             };
             paint(place, letter(found.level), style);
         }
-        let selected = selected.and_then(|key| lines.get(key));
         if let Some(mark) = selected {
-            let place = text::cells(cell(*mark, scale));
+            let place = text::cells(cell(mark, scale));
             let style = theme.level(mark.level).add_modifier(Modifier::REVERSED);
             paint(place, letter(mark.level), style);
         }
