@@ -49,12 +49,11 @@ impl App {
     /// Goes to the next letter on the time axis.
     pub(super) fn next_line(&mut self) {
         let selected = self.trace_logs.selected();
-        match self.waterfall.lines().after(selected) {
-            Some(key) => self.choose_line(key),
-            None => {
-                let words = "No log line has joined this trace.";
-                self.notices.add(words.to_owned(), self.now);
-            }
+        if let Some(key) = self.waterfall.lines().after(selected) {
+            self.choose_line(key);
+        } else {
+            let words = "No log line has joined this trace.";
+            self.notices.add(words.to_owned(), self.now);
         }
     }
 
@@ -99,13 +98,11 @@ impl App {
         }
         let span = self.store.trace(trace).zip(self.store.log(key));
         let span = span.and_then(|(trace, line)| span_of(trace, line.record()));
-        match span {
-            Some(span) => self.waterfall.select_span(span),
-            None => {
-                let words =
-                    "The span of this line is not known: it named none, or it has not come.";
-                self.notices.add(words.to_owned(), self.now);
-            }
+        if let Some(span) = span {
+            self.waterfall.select_span(span);
+        } else {
+            let words = "The span of this line is not known: it named none, or it has not come.";
+            self.notices.add(words.to_owned(), self.now);
         }
         self.focus = match focus {
             Pane::AllLogs => Pane::Waterfall,

@@ -154,25 +154,24 @@ fn facts(record: &LogRecord, trace: Option<&TraceEntry>, room: Room) -> Vec<Deta
     if let Some(container) = &record.container {
         details.push(Detail::text("container", Text::from(&**container), room));
     }
-    details.extend(record.remark.as_deref().and_then(|remark| {
-        let words = remark_words(remark)?;
-        let words = text::visible(words.into(), glyphs).into_owned();
-        Some(Detail::new("means", words))
+    details.extend(record.remark.as_deref().map(|remark| {
+        let words = text::visible(remark_words(remark).into(), glyphs);
+        Detail::new("means", words)
     }));
     details
 }
 
-fn remark_words(remark: &Remark) -> Option<String> {
+fn remark_words(remark: &Remark) -> String {
     match remark {
-        Remark::Modal(_) => Some("Modal's client speaks of the app".to_owned()),
-        Remark::DatadogInit => Some("datadog-init speaks of itself; harmless".to_owned()),
+        Remark::Modal(_) => "Modal's client speaks of the app".to_owned(),
+        Remark::DatadogInit => "datadog-init speaks of itself; harmless".to_owned(),
         Remark::Unsent {
             traces,
             url,
             reason,
         } => {
             let traces = text::count(*traces, "trace");
-            Some(format!("the tracer dropped {traces}: {url}: {reason}"))
+            format!("the tracer could not reach {url} and dropped {traces}: {reason}")
         }
     }
 }

@@ -223,15 +223,12 @@ impl LogList {
             entry.is_some_and(|entry| is_error(entry.record().level))
         };
         let n_rows = keys.len();
-        let found = match direction {
-            Motion::Up => {
-                let rows = (0..here).rev().chain((here + 1..n_rows).rev());
-                rows.take(ERRORS_LOOKED_AT_MAX).find(is_wanted)
-            }
-            _ => {
-                let rows = (here + 1..n_rows).chain(0..here);
-                rows.take(ERRORS_LOOKED_AT_MAX).find(is_wanted)
-            }
+        let found = if direction == Motion::Up {
+            let rows = (0..here).rev().chain((here + 1..n_rows).rev());
+            rows.take(ERRORS_LOOKED_AT_MAX).find(is_wanted)
+        } else {
+            let rows = (here + 1..n_rows).chain(0..here);
+            rows.take(ERRORS_LOOKED_AT_MAX).find(is_wanted)
         };
         let Some(row) = found else {
             return Outcome::Ignored;
@@ -240,7 +237,7 @@ impl LogList {
         Outcome::Handled
     }
 
-    /// What waits below, in words: `+12 new below`.
+    /// How many lines wait below, those included that a paused view has not taken.
     fn waiting(&self, store: &Store) -> usize {
         let newest = store.logs().next_back().map(LogEntry::key);
         let not_taken = match (newest, self.matches.newest()) {

@@ -17,7 +17,7 @@ use ratatui::layout::Rect;
 use super::log_row::{LogRow, copied, copied_json, is_error};
 use super::waterfall::WaterfallPane;
 use super::{Flow, Outcome, Place};
-use crate::store::{LogKey, SpanIndex, Store, TraceKey};
+use crate::store::{LogEntry, LogKey, SpanIndex, Store, TraceKey};
 use crate::trace::SpanId;
 use crate::tui::action::{Action, Motion};
 use crate::tui::message::Effect;
@@ -79,8 +79,8 @@ impl TraceLogs {
             let (scope, rows_area) = (self.scope, self.rows_area);
             *self = Self {
                 scope,
-                rows_area,
                 trace,
+                rows_area,
                 ..Self::default()
             };
         }
@@ -91,7 +91,7 @@ impl TraceLogs {
         self.span = span.zip(id);
         let newest = match (flow, self.from.and_then(|from| from.newest)) {
             (Flow::Paused, Some(newest)) => Some(newest),
-            _ => store.logs().next_back().map(crate::store::LogEntry::key),
+            _ => store.logs().next_back().map(LogEntry::key),
         };
         let from = Chosen {
             trace,
@@ -125,7 +125,7 @@ impl TraceLogs {
         self.n_own = match self.scope {
             Scope::Around => {
                 let is_own = |mark: &&LineMark| {
-                    let joined = store.log(mark.key).and_then(crate::store::LogEntry::joined);
+                    let joined = store.log(mark.key).and_then(LogEntry::joined);
                     joined.map(|joined| joined.trace) == self.trace
                 };
                 self.shown.iter().filter(is_own).count()
@@ -267,12 +267,11 @@ impl TraceLogs {
                 .get(*row)
                 .is_some_and(|mark| is_error(mark.level))
         };
-        let found = match direction {
-            Motion::Up => {
-                let after = (here + 1..rows.end).rev();
-                (0..here).rev().chain(after).find(is_error)
-            }
-            _ => (here + 1..rows.end).chain(0..here).find(is_error),
+        let found = if direction == Motion::Up {
+            let after = (here + 1..rows.end).rev();
+            (0..here).rev().chain(after).find(is_error)
+        } else {
+            (here + 1..rows.end).chain(0..here).find(is_error)
         };
         let Some(row) = found else {
             return Outcome::Ignored;

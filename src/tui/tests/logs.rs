@@ -1,9 +1,11 @@
 //! Log lines on the screen: under the waterfall, on its time axis, all of them in a list, one whole.
 
 use super::fixture::{SpanSpec, chunk, joined, line, log_story, root, story};
-use super::terminal::Seat;
+use super::terminal::{Seat, options};
 use crate::logs::{Level, LogRecord};
+use crate::tui::app::UiOptions;
 use crate::tui::message::Effect;
+use crate::tui::theme::{Color, Glyphs};
 
 fn seated(width: u16, height: u16) -> Seat {
     let mut seat = Seat::new(width, height);
@@ -26,6 +28,27 @@ fn lines_at_every_size() {
             insta::assert_snapshot!(format!("{name}_{width}x{height}"), seat.picture());
         }
     }
+}
+
+#[test]
+fn without_colours_and_beyond_ascii() {
+    let plain = UiOptions {
+        glyphs: Glyphs::Ascii,
+        color: Color::Off,
+        ..options()
+    };
+    let mut seat = Seat::with(80, 24, plain);
+    seat.receive(story());
+    seat.receive_lines(log_story());
+    for keys in ["", "<enter>", "2", "e<enter>"] {
+        seat.keys(keys);
+        assert!(
+            seat.lines().iter().all(|line| line.is_ascii()),
+            "after {keys}"
+        );
+    }
+    seat.keys("<esc>1<tab>");
+    insta::assert_snapshot!("ascii_80x24", seat.picture());
 }
 
 /// Many plain lines, one after another.

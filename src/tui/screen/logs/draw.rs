@@ -123,12 +123,11 @@ impl LogList {
                 if is_selected { ">" } else { " " },
                 theme.text,
             );
-            match self.drawn.get(&key) {
-                Some(row) => self.draw_row(context, row, line, buffer),
-                None => {
-                    let words = "evicted: the memory budget is reached";
-                    put(buffer, line, 2, words, theme.dim);
-                }
+            if let Some(row) = self.drawn.get(&key) {
+                self.draw_row(context, row, line, buffer);
+            } else {
+                let words = "evicted: the memory budget is reached";
+                put(buffer, line, 2, words, theme.dim);
             }
             match (is_selected, focus) {
                 (false, _) => {}

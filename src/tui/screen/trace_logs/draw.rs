@@ -181,12 +181,13 @@ impl TraceLogs {
     ) -> Option<Side> {
         let theme = context.theme;
         let glyphs = theme.glyphs;
-        let cells = usize::from(width / 5);
+        let is_wide = width >= WIDE_CELLS;
+        let cells = if is_wide { usize::from(width / 5) } else { 13 };
         let cut = |words: &str| text::left(words, cells, glyphs);
-        if width < WIDE_CELLS {
+        let is_own = joined(entry) == Some(trace.key());
+        if is_own && !is_wide {
             return None;
         }
-        let is_own = joined(entry) == Some(trace.key());
         if !is_own {
             let record = entry.record();
             let from = match &record.container {
@@ -234,9 +235,12 @@ pub(crate) fn draw_words(
     (line, mut column, buffer): (Rect, u16, &mut Buffer),
 ) {
     let theme = context.theme;
-    let slanted = |style: Style| match is_guess {
-        true => style.add_modifier(Modifier::ITALIC),
-        false => style,
+    let slanted = |style: Style| {
+        if is_guess {
+            style.add_modifier(Modifier::ITALIC)
+        } else {
+            style
+        }
     };
     if is_guess {
         column = put(buffer, line, column, "~", slanted(theme.dim));
@@ -258,5 +262,51 @@ pub(crate) fn draw_words(
     }
     if more_cells > 0 {
         put(buffer, line, column + 2, &row.more, slanted(theme.dim));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+    use crate::trace::Now;
+    use crate::tui::screen::Flow;
+    use crate::tui::theme::{Color, Glyphs, Theme};
+
+    #[track_caller]
+    fn check(is_guess: bool, width: u16, expected: &str) {
+        let row = LogRow {
+            message: "generate.failed".into(),
+            fields: "exc=CudaOOM".into(),
+            more: "[3 lines more]".into(),
+        };
+        let theme = Theme::new(Glyphs::Unicode, Color::On);
+        let store = Store::new(1 << 20);
+        let context = ViewContext {
+            store: &store,
+            theme: &theme,
+            now: Now::default(),
+            flow: Flow::Live,
+        };
+        let line = Rect::new(0, 0, width, 1);
+        let mut buffer = Buffer::empty(line);
+        draw_words(&context, &row, is_guess, (line, 2, &mut buffer));
+        let cells = (0..width).filter_map(|x| buffer.cell((x, 0)));
+        let words: String = cells.map(ratatui::buffer::Cell::symbol).collect();
+        assert_eq!(words.trim_end(), expected);
+        let first = buffer.cell((3, 0)).unwrap();
+        assert_eq!(first.modifier.contains(Modifier::ITALIC), is_guess);
+    }
+
+    #[test]
+    fn a_guess_is_marked_and_slanted() {
+        check(false, 60, "  generate.failed  exc=CudaOOM  [3 lines more]");
+        check(true, 60, "  ~generate.failed  exc=CudaOOM  [3 lines more]");
+    }
+
+    #[test]
+    fn what_is_left_out_is_said_before_fields_are() {
+        check(false, 36, "  generate.failed  [3 lines more]");
+        check(false, 30, "  generate.fai…  [3 lines more]");
     }
 }
