@@ -287,3 +287,29 @@ fn long_lines_move_sideways() {
     seat.keys("ll");
     assert!(seat.line_with("│>").contains("end"));
 }
+
+#[test]
+fn a_click_on_a_letter_selects_its_line() {
+    let mut seat = seated(120, 36);
+    let lines = seat.lines();
+    let row = lines
+        .iter()
+        .position(|line| line.contains("logs 5"))
+        .unwrap();
+    let column = lines[row].chars().position(|char| char == 'w').unwrap();
+    let cells = (u16::try_from(column).unwrap(), u16::try_from(row).unwrap());
+    seat.click(cells.0, cells.1);
+    assert!(seat.line_with("│> +").contains("batch.split"));
+    let letter = seat.buffer().cell(cells).unwrap();
+    assert!(letter.modifier.contains(ratatui::style::Modifier::REVERSED));
+}
+
+#[test]
+fn the_lines_have_the_screen_to_themselves_where_only_one_pane_fits() {
+    let mut seat = seated(60, 15);
+    seat.keys("<tab><tab>");
+    assert!(seat.shows("Logs of this trace  5"), "{}", seat.lines().join("\n"));
+    assert!(seat.line_with("│> +").contains("generate.failed"));
+    seat.keys("<tab>");
+    assert!(seat.shows("─ Traces ─"));
+}

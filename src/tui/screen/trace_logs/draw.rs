@@ -307,6 +307,6 @@ mod tests {
     #[test]
     fn what_is_left_out_is_said_before_fields_are() {
         check(false, 36, "  generate.failed  [3 lines more]");
-        check(false, 30, "  generate.fai…  [3 lines more]");
+        check(false, 30, "  generate.fa…  [3 lines more]");
     }
 }
