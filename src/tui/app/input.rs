@@ -6,6 +6,7 @@ use ratatui::crossterm::event::{
 use tui_input::{Input, InputRequest};
 
 use super::{App, Overlay};
+use crate::query::Query;
 use crate::trace::Now;
 use crate::tui::action::Action;
 use crate::tui::layout::{Pane, View};
@@ -89,7 +90,7 @@ impl App {
     pub(super) fn set_filter(&mut self, pane: Pane, filter: &str) {
         match pane {
             Pane::List => self.list.set_filter(filter),
-            Pane::AllLogs => self.logs.set_filter(filter),
+            Pane::AllLogs => self.logs.set_filter(Query::new(filter)),
             _ => {
                 filter.clone_into(&mut self.waterfall_filter);
                 self.waterfall.set_filter(filter);

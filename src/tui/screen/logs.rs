@@ -91,8 +91,8 @@ impl LogList {
     }
 
     /// Shows what matches; the selection stays, if it does.
-    pub(crate) fn set_filter(&mut self, text: &str) {
-        self.matches.set_filter(Query::new(text));
+    pub(crate) fn set_filter(&mut self, filter: Query) {
+        self.matches.set_filter(filter);
     }
 
     /// How many lines match the filter.

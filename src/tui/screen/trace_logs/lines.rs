@@ -20,11 +20,13 @@ pub(crate) struct LineMark {
 impl LineMark {
     pub(crate) fn of(entry: &LogEntry) -> Self {
         let record = entry.record();
+        let mut spans = record.ids.spans();
+        let mut next = || spans.next().unwrap_or(SpanId::NONE);
         Self {
             key: entry.key(),
             at: moment(record),
             level: record.level,
-            spans: [record.ids.span, record.ids.span_or],
+            spans: [next(), next()],
         }
     }
 
