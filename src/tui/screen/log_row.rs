@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_a_terminal_obeys_is_made_visible() {
-        check("\x1b[31mred\x1b]52;c;AAAA\x07", "␛[31mred␛]52;c;AAAA␇");
+        check("bell\x07 and \u{9b}2J", "bell␇ and \\u{9b}2J");
         let entry = r#"{"event":"two\nlines","a\u001b":"\u001b[2J"}"#;
         let words = LogRow::of(&record(entry), Glyphs::Unicode).words();
         assert!(words.starts_with("two⏎lines  a␛="), "{words}");

@@ -276,7 +276,7 @@ pub(super) fn log_story() -> Vec<LogRecord> {
     );
     unseen.container = Some("ta-01KAXR3M2W9P7M".into());
     vec![
-        line("INFO:     Started server process [1]", 2_000),
+        line("Started server process [1]", 2_000),
         stderr,
         other,
         joined(loaded, Level::Info, 912, of(11)),

@@ -231,12 +231,12 @@ fn a_line_waits_for_its_span() {
 fn copying_never_hands_on_what_a_terminal_obeys() {
     let mut seat = Seat::new(80, 24);
     seat.keys("2");
-    seat.receive_lines(vec![line("\x1b[31mred\x1b[0m\tand \u{9b}2J", 1_000)]);
+    seat.receive_lines(vec![line("bell\x07\tand \u{9b}2J", 1_000)]);
     assert_eq!(
         seat.keys("y"),
-        [Effect::Copy("␛[31mred␛[0m\tand \\u{9b}2J".into())]
+        [Effect::Copy("bell␇\tand \\u{9b}2J".into())]
     );
-    let json = r#"{"message":"\u001b[31mred\u001b[0m\tand \u{9b}2J","source":"stdout"}"#;
+    let json = r#"{"message":"bell\u0007\tand \u{9b}2J","source":"stdout"}"#;
     assert_eq!(seat.keys("Y"), [Effect::Copy(json.into())]);
     let digits = r#"{"event":"x","dd.trace_id":142230807100249176715567368663504182739}"#;
     seat.receive_lines(vec![line(digits, 2_000)]);
@@ -308,7 +308,11 @@ fn a_click_on_a_letter_selects_its_line() {
 fn the_lines_have_the_screen_to_themselves_where_only_one_pane_fits() {
     let mut seat = seated(60, 15);
     seat.keys("<tab><tab>");
-    assert!(seat.shows("Logs of this trace  5"), "{}", seat.lines().join("\n"));
+    assert!(
+        seat.shows("Logs of this trace  5"),
+        "{}",
+        seat.lines().join("\n")
+    );
     assert!(seat.line_with("│> +").contains("generate.failed"));
     seat.keys("<tab>");
     assert!(seat.shows("─ Traces ─"));
