@@ -14,15 +14,6 @@ use crate::tui::theme::Glyphs;
 const ROW_BYTES_MAX: usize = 4 * 1024;
 /// One field takes no more cells than this.
 const FIELD_CELLS_MAX: usize = 200;
-/// What an exception stands under: said apart from the other fields.
-const EXCEPTION_NAMES: [&str; 5] = [
-    "exception",
-    "exc_info",
-    "exc_text",
-    "stack_trace",
-    "traceback",
-];
-
 /// What a line says in one row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LogRow {
@@ -70,7 +61,7 @@ fn fields(record: &LogRecord, exception: Option<&str>, glyphs: Glyphs) -> String
         words.push_str(&text::show(Text::from(last), glyphs));
     }
     for (name, value) in record.fields() {
-        if exception.is_some() && EXCEPTION_NAMES.contains(&&*name) {
+        if exception.is_some() && LogRecord::is_exception(&name) {
             continue;
         }
         if words.len() > ROW_BYTES_MAX {
