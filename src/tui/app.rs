@@ -101,7 +101,6 @@ pub struct App {
     /// All log lines.
     logs: LogList,
     line: LogDetail,
-    waterfall_filter: String,
     /// The view that a trace on the whole screen was opened from.
     opened_from: View,
     /// Since when the view stands still, and how many traces came since.
@@ -147,7 +146,6 @@ impl App {
             trace_logs: TraceLogs::default(),
             logs: LogList::default(),
             line: LogDetail::default(),
-            waterfall_filter: String::new(),
             opened_from: View::Traces,
             now: Now::default(),
             paused: None,

@@ -73,6 +73,8 @@ pub struct Theme {
     pub(crate) key: Style,
     /// The part of a text that matches the filter.
     pub(crate) matched: Style,
+    /// What is wrong with a filter.
+    pub(crate) fault: Style,
     /// The word `LIVE`.
     pub(crate) live: Style,
     /// The word `PAUSED`.
@@ -119,6 +121,7 @@ impl Theme {
             ok: colored(AnsiColor::Green),
             key: plain.add_modifier(Modifier::BOLD),
             matched: plain.add_modifier(Modifier::UNDERLINED),
+            fault: colored(AnsiColor::Red).add_modifier(Modifier::UNDERLINED),
             live: colored(AnsiColor::Green).add_modifier(Modifier::BOLD),
             paused: reversed,
             notice: colored(AnsiColor::Yellow).add_modifier(Modifier::BOLD),

@@ -1,6 +1,7 @@
 //! What actions do: some to the screen as a whole, the others to the pane with the keys.
 
 use super::{App, Overlay};
+use crate::query::Query;
 use crate::trace::Now;
 use crate::tui::action::Action;
 use crate::tui::layout::{Pane, View};
@@ -159,14 +160,14 @@ impl App {
     fn back(&mut self) {
         let has_filter = match self.focus {
             Pane::List => !self.list.filter().is_empty(),
-            Pane::Waterfall => !self.waterfall_filter.is_empty(),
+            Pane::Waterfall => !self.waterfall.filter().is_empty(),
             Pane::AllLogs => !self.logs.filter().is_empty(),
             Pane::Span | Pane::Logs => false,
         };
         match self.view {
             _ if self.overlay.is_some() => self.overlay = None,
             View::Connect => {}
-            _ if has_filter => self.set_filter(self.focus, ""),
+            _ if has_filter => self.set_filter(self.focus, Query::default()),
             View::Trace if self.focus != Pane::Waterfall => self.focus = Pane::Waterfall,
             View::Trace if self.opened_from == View::Logs => self.show_logs(),
             View::Trace | View::Logs => self.show_traces(),

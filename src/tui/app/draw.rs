@@ -3,13 +3,13 @@
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use tui_input::Input;
 
 use super::{App, Overlay};
+use crate::query;
 use crate::trace::Now;
 use crate::tui::action::Action;
 use crate::tui::layout::{Layout, Pane, View, Wanted};
+use crate::tui::screen::filter::FilterLine;
 use crate::tui::screen::header::HeaderFacts;
 use crate::tui::screen::traces::Follow;
 use crate::tui::screen::{Flow, Focus, ViewContext, connect, footer, header, help, tabs};
@@ -233,23 +233,17 @@ impl App {
             Some(Overlay::Filter(pane, input)) => {
                 let n_matches = self.list.n_matches();
                 let n_lines = self.logs.n_matches();
-                let (found, example) = match pane {
-                    Pane::List => (
-                        format!("{n_matches} of {}", self.store.n_traces()),
-                        "text in names, tags and ids",
-                    ),
-                    Pane::AllLogs => (
-                        format!("{n_lines} of {}", self.store.n_logs()),
-                        "text in lines",
-                    ),
-                    _ => (String::new(), "text in names, tags and ids"),
+                let found = match pane {
+                    Pane::List => format!("{n_matches} of {}", self.store.n_traces()),
+                    Pane::AllLogs => format!("{n_lines} of {}", self.store.n_logs()),
+                    _ => String::new(),
                 };
-                draw_filter(
+                let line = FilterLine {
                     input,
-                    (&found, example),
-                    &context,
-                    (self.layout.notice, buffer),
-                );
+                    example: example(*pane),
+                    found: &found,
+                };
+                line.draw(&context, self.layout.notice, buffer);
             }
         }
     }
@@ -272,29 +266,11 @@ impl App {
     }
 }
 
-/// The line the filter is written in, with a cursor.
-fn draw_filter(
-    input: &Input,
-    (found, example): (&str, &str),
-    context: &ViewContext<'_>,
-    (line, buffer): (Rect, &mut Buffer),
-) {
-    let theme = context.theme;
-    clear(buffer, line);
-    let room = usize::from(line.width).saturating_sub(text::width(found) + 6);
-    let hidden = input.visual_scroll(room);
-    let shown: String = input.value().chars().skip(hidden).collect();
-    let shown = text::visible(shown.into(), theme.glyphs);
-    let shown = text::cut(&shown, room, theme.glyphs);
-    put(buffer, line, 1, "/", theme.key);
-    let end = put(buffer, line, 3, &shown, theme.text);
-    if shown.is_empty() {
-        put(buffer, line, end + 2, example, theme.dim);
+/// How a filter of a pane can look.
+fn example(pane: Pane) -> &'static str {
+    match pane {
+        Pane::List => query::EXAMPLE_TRACES,
+        Pane::Waterfall | Pane::Span => query::EXAMPLE_SPANS,
+        Pane::Logs | Pane::AllLogs => query::EXAMPLE_LOGS,
     }
-    let cursor = text::cells(input.visual_cursor().saturating_sub(hidden));
-    let cursor = line.x.saturating_add(3).saturating_add(cursor);
-    if let Some(cell) = buffer.cell_mut((cursor.min(line.right().saturating_sub(1)), line.y)) {
-        cell.set_style(theme.selected);
-    }
-    put_right(buffer, line, found, theme.dim);
 }

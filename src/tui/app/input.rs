@@ -75,26 +75,25 @@ impl App {
             }
         }
         let (pane, filter) = (*pane, input.value().to_owned());
-        self.set_filter(pane, &filter);
+        self.set_filter(pane, Query::new(&filter));
     }
 
     pub(super) fn open_filter(&mut self) {
-        let (pane, text) = match self.focus {
-            Pane::List => (Pane::List, self.list.filter().text().to_owned()),
-            Pane::AllLogs => (Pane::AllLogs, self.logs.filter().text().to_owned()),
-            _ => (Pane::Waterfall, self.waterfall_filter.clone()),
+        let (pane, filter) = match self.focus {
+            Pane::List => (Pane::List, self.list.filter()),
+            Pane::AllLogs => (Pane::AllLogs, self.logs.filter()),
+            _ => (Pane::Waterfall, self.waterfall.filter()),
         };
+        let text = filter.text().to_owned();
         self.overlay = Some(Overlay::Filter(pane, Box::new(Input::new(text))));
     }
 
-    pub(super) fn set_filter(&mut self, pane: Pane, filter: &str) {
+    /// Takes over what of a filter is right: one that is half written leaves what was found before.
+    pub(super) fn set_filter(&mut self, pane: Pane, filter: Query) {
         match pane {
-            Pane::List => self.list.set_filter(filter),
-            Pane::AllLogs => self.logs.set_filter(Query::new(filter)),
-            _ => {
-                filter.clone_into(&mut self.waterfall_filter);
-                self.waterfall.set_filter(filter);
-            }
+            Pane::List => self.list.set_filter(filter.sound()),
+            Pane::AllLogs => self.logs.set_filter(filter.sound()),
+            _ => self.waterfall.set_filter(filter.sound()),
         }
     }
 

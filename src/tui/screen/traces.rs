@@ -9,15 +9,14 @@
 mod draw;
 mod matches;
 mod row;
-pub(super) mod sampling;
 mod services;
 
 use std::collections::{HashMap, VecDeque};
 
 use ratatui::layout::Rect;
 
-use super::filter::Filter;
 use super::{Outcome, Place};
+use crate::query::Query;
 use crate::store::{Store, TraceEntry, TraceKey};
 use crate::tui::action::{Action, Motion};
 use crate::tui::message::Effect;
@@ -121,14 +120,14 @@ impl TraceList {
         self.matches.is_searching()
     }
 
-    pub(crate) fn filter(&self) -> &Filter {
+    pub(crate) fn filter(&self) -> &Query {
         self.matches.filter()
     }
 
     /// Shows what matches; the selection stays, if it does.
-    pub(crate) fn set_filter(&mut self, text: &str) {
+    pub(crate) fn set_filter(&mut self, filter: Query) {
         self.is_on_top = false;
-        self.matches.set_filter(Filter::new(text));
+        self.matches.set_filter(filter);
     }
 
     /// How many traces match the filter.

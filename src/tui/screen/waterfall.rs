@@ -12,7 +12,6 @@
 
 mod draw;
 mod letters;
-mod matching;
 mod row;
 pub(super) mod rows;
 #[cfg(test)]
@@ -25,12 +24,12 @@ use ratatui::layout::{Position, Rect};
 
 use super::trace_logs::{LineMark, TraceLines};
 use super::{Outcome, Place};
-use crate::store::{SpanIndex, Store, TraceEntry, TraceKey, TreeRow};
+use crate::query::Query;
+use crate::store::{RowMark, SpanIndex, Store, TraceEntry, TraceKey, TreeRow};
 use crate::trace::{Span, UnixNanos};
 use crate::tui::action::{Action, Motion};
 use crate::tui::message::Effect;
 use letters::Letters;
-use matching::Needle;
 pub(super) use row::percent;
 use rows::Rows;
 
@@ -47,7 +46,7 @@ pub(crate) struct WaterfallPane {
     built: Option<Built>,
     selected: Option<SpanIndex>,
     viewport: Viewport,
-    filter: Needle,
+    filter: Query,
     self_time: Option<(SpanIndex, u64, i64)>,
     /// The log lines of the trace, their letters on its time axis, and which of them is selected.
     lines: TraceLines,
@@ -170,8 +169,12 @@ impl WaterfallPane {
     }
 
     /// Spans that do not match are shown dim; empty matches all.
-    pub(crate) fn set_filter(&mut self, filter: &str) {
-        self.filter = Needle::new(filter);
+    pub(crate) fn set_filter(&mut self, filter: Query) {
+        self.filter = filter;
+    }
+
+    pub(crate) fn filter(&self) -> &Query {
+        &self.filter
     }
 
     pub(crate) fn update(&mut self, action: Action, store: &Store) -> Outcome {
@@ -336,16 +339,18 @@ impl WaterfallPane {
     }
 
     fn search_error(&mut self, trace: &TraceEntry, direction: Direction) -> Outcome {
-        // The method itself is not general over the lifetime of its span.
-        fn is_error(span: Span<'_>) -> bool {
-            span.is_error()
-        }
-        self.search(trace, direction, is_error)
+        self.search(trace, direction, |span, _| span.is_error())
     }
 
+    /// Where nothing is looked for, nothing is found.
     fn search_filter(&mut self, trace: &TraceEntry, direction: Direction) -> Outcome {
+        if self.filter.is_empty() {
+            return Outcome::Ignored;
+        }
         let filter = self.filter.clone();
-        self.search(trace, direction, |span| filter.is_in(span))
+        self.search(trace, direction, |span, mark| {
+            filter.matches_span(span, mark)
+        })
     }
 
     /// Selects the next span that is wanted, around the end of the trace, and unfolds what hides
@@ -354,12 +359,15 @@ impl WaterfallPane {
         &mut self,
         trace: &TraceEntry,
         direction: Direction,
-        is_wanted: impl Fn(Span<'_>) -> bool,
+        is_wanted: impl Fn(Span<'_>, RowMark) -> bool,
     ) -> Outcome {
         let here = self.selected.and_then(|span| self.rows.place(span));
         let (before, rest) = self.rows.all().split_at(here.unwrap_or(0));
         let found = {
-            let wanted = |row: &&TreeRow| trace.span(row.span).is_some_and(&is_wanted);
+            let wanted = |row: &&TreeRow| {
+                let span = trace.span(row.span);
+                span.is_some_and(|span| is_wanted(span, row.mark))
+            };
             match direction {
                 Direction::Next => rest.iter().skip(1).chain(before).find(wanted),
                 Direction::Previous => before.iter().rev().chain(rest.iter().rev()).find(wanted),

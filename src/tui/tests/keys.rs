@@ -126,6 +126,37 @@ fn the_filter_narrows_the_list_while_it_is_written() {
 }
 
 #[test]
+fn a_filter_that_is_wrong_keeps_what_the_last_one_found_and_says_so() {
+    let mut seat = seated();
+    seat.keys("/GENERATE dur>");
+    assert!(seat.shows("/GENERATE   3 of 6"), "half written");
+    assert!(seat.line_with("/ GENERATE").contains("a value is missing"));
+    seat.keys("1s");
+    assert!(seat.shows("/GENERATE dur>1s   2 of 6"));
+    seat.keys("<ctrl+u>dur>soon generate");
+    assert!(seat.line_with("/ dur>soon").contains("not a time"));
+    seat.keys("<enter>");
+    assert!(seat.shows("/generate   3 of 6"), "what is kept is seen");
+    assert!(!seat.shows("soon"));
+}
+
+#[test]
+fn the_waterfall_speaks_the_same_language() {
+    let mut seat = seated();
+    seat.keys("<enter>/svc:vllm dur>500ms -err<enter>n");
+    assert!(
+        seat.line_with(">").contains("cold_start"),
+        "{}",
+        seat.lines().join("\n")
+    );
+    seat.keys("/ dur><enter>");
+    assert!(
+        seat.shows("/svc:vllm dur>500ms -err "),
+        "the last one stays"
+    );
+}
+
+#[test]
 fn escape_closes_then_clears_then_goes_back_and_never_quits() {
     let mut seat = seated();
     assert_eq!(seat.keys("/embed<esc>"), []);
@@ -436,13 +467,21 @@ fn a_paused_list_can_be_filtered_and_shows_nothing_that_came_since() {
     let mut seat = seated();
     seat.keys("<space>");
     seat.receive(many(3));
-    seat.keys("/get /<enter>");
-    assert!(seat.shows("/get /   1 of 9"), "{}", seat.lines().join("\n"));
+    seat.keys("/\"get /\"<enter>");
+    assert!(
+        seat.shows("/\"get /\"   1 of 9"),
+        "{}",
+        seat.lines().join("\n")
+    );
     assert!(seat.selected_row().contains("GET /healthz"));
     seat.keys("<esc>");
     assert!(seat.shows("4/6"), "{}", seat.lines().join("\n"));
-    seat.keys("/get /<enter><space>");
-    assert!(seat.shows("/get /   4 of 9"), "{}", seat.lines().join("\n"));
+    seat.keys("/\"get /\"<enter><space>");
+    assert!(
+        seat.shows("/\"get /\"   4 of 9"),
+        "{}",
+        seat.lines().join("\n")
+    );
 }
 
 #[test]

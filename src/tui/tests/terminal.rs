@@ -162,6 +162,15 @@ impl Seat {
         row.1.trim().split("   ").next().unwrap_or("").to_owned()
     }
 
+    /// A line of the screen, and below it what of it is underlined.
+    pub(super) fn underlined_line(&self, row: usize) -> String {
+        let marks = lines(self.buffer(), |cell| {
+            let is_underlined = cell.modifier.contains(Modifier::UNDERLINED);
+            if is_underlined { "^" } else { " " }.to_owned()
+        });
+        format!("{}\n{}\n", self.lines()[row], marks[row])
+    }
+
     /// The screen as it is kept: its lines, and below them a letter for each cell's style.
     pub(super) fn picture(&self) -> String {
         let mut picture = self.lines().join("\n");

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::sampling;
 use crate::store::TraceEntry;
 use crate::trace::{Now, Text};
 use crate::tui::text;
@@ -35,7 +34,7 @@ impl TraceRow {
             n_logs: entry.logs().len(),
             n_errors: entry.summary().n_errors,
             is_open: !entry.is_complete(),
-            sampling: sampling::words(&entry.sampling()),
+            sampling: entry.sampling().words(),
         }
     }
 

@@ -197,7 +197,7 @@ impl WaterfallPane {
             text::cut(&self.title(context, trace, room), room, theme.glyphs)
         );
         let block = block.title_top(Line::styled(top, title));
-        let filter = Cow::Borrowed(self.filter.as_str());
+        let filter = Cow::Borrowed(self.filter.text());
         let filter = text::visible(filter, theme.glyphs);
         let block = if filter.is_empty() {
             block
