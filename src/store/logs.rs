@@ -130,3 +130,16 @@ impl Logs {
         self.hellos.push(hello);
     }
 }
+
+#[cfg(test)]
+impl super::Store {
+    /// What Modal's client has said, for tests that do not let it speak.
+    pub(crate) fn modal_mut(&mut self) -> &mut ModalApp {
+        &mut self.logs.modal
+    }
+
+    /// The counters, for tests that need no more than a number.
+    pub(crate) fn counters_mut(&mut self) -> &mut super::Counters {
+        &mut self.counters
+    }
+}

@@ -69,6 +69,10 @@ pub enum Action {
     NextPane,
     /// Give the keys to the previous pane.
     PreviousPane,
+    /// Show how programs are connected and what they asked for, or go back.
+    Connect,
+    /// Start the program again that has ended.
+    Restart,
     /// Draw everything again.
     Redraw,
     /// Go to the background.

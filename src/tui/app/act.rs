@@ -6,7 +6,7 @@ use crate::trace::Now;
 use crate::tui::action::Action;
 use crate::tui::layout::{Pane, View};
 use crate::tui::message::{Effect, Effects, ExportFormat, ExportScope};
-use crate::tui::screen::{Outcome, Place, connect};
+use crate::tui::screen::{Outcome, Place};
 
 /// The panes in the order in which they have the keys.
 const PANES: [Pane; 4] = [Pane::List, Pane::Waterfall, Pane::Span, Pane::Logs];
@@ -14,7 +14,8 @@ const PANES: [Pane; 4] = [Pane::List, Pane::Waterfall, Pane::Span, Pane::Logs];
 impl App {
     pub(super) fn perform(&mut self, action: Action, now: Now) -> Effects {
         match action {
-            Action::Quit => return vec![Effect::Quit],
+            Action::Quit => return self.quit(now),
+            Action::Restart => return self.restart(),
             Action::Redraw => return vec![Effect::Redraw],
             Action::Suspend => return vec![Effect::Suspend],
             Action::ExportJson => return self.export_trace(ExportFormat::Json),
@@ -42,6 +43,7 @@ impl App {
     fn act_on_panes(&mut self, action: Action) -> Effects {
         match action {
             Action::Help => self.overlay = Some(Overlay::Help(0)),
+            Action::Connect => self.open_connect(),
             _ if self.view == View::Connect => return self.act_on_connect(action),
             Action::Export => self.open_export(),
             Action::Filter => self.open_filter(),
@@ -61,14 +63,47 @@ impl App {
 
     fn act_on_connect(&mut self, action: Action) -> Effects {
         match action {
-            Action::Open if self.store.n_traces() > 0 => self.view = View::Traces,
-            Action::Copy => {
-                let line = connect::line_to_set(&self.options.listening);
-                return line.map(Effect::Copy).into_iter().collect();
+            Action::Open if self.store.n_traces() > 0 => {
+                self.view = View::Traces;
+                self.connect_from = None;
             }
-            _ => {}
+            Action::Copy => return vec![Effect::Copy(self.connect_facts().fix())],
+            _ => self.connect.update(action, self.store.requests().len()),
         }
         Vec::new()
+    }
+
+    /// Shows how things are connected; the same key leads back.
+    fn open_connect(&mut self) {
+        if self.view == View::Connect {
+            self.leave_connect();
+        } else {
+            self.connect_from = Some(self.view);
+            self.view = View::Connect;
+        }
+    }
+
+    fn leave_connect(&mut self) {
+        let is_filled = self.store.n_traces() > 0;
+        let from = self.connect_from.take();
+        if let Some(view) = from.or(is_filled.then_some(View::Traces)) {
+            self.view = view;
+        }
+    }
+
+    /// The user wants to leave: what lies on top goes, so that the next key is not taken for a letter
+    /// of a filter, and what we wait for is seen.
+    pub(super) fn quit(&mut self, now: Now) -> Effects {
+        self.overlay = None;
+        self.is_dirty = true;
+        let n_lines = self.store.counters().logs_received;
+        vec![self.child.quit(n_lines, now)]
+    }
+
+    fn restart(&mut self) -> Effects {
+        let effect = self.child.restart();
+        self.keymap.offer_restart(self.child.can_restart());
+        effect.into_iter().collect()
     }
 
     fn act_on_help(&mut self, action: Action, scroll: u16) {
@@ -166,7 +201,7 @@ impl App {
         };
         match self.view {
             _ if self.overlay.is_some() => self.overlay = None,
-            View::Connect => {}
+            View::Connect => self.leave_connect(),
             _ if has_filter => self.set_filter(self.focus, Query::default()),
             View::Trace if self.focus != Pane::Waterfall => self.focus = Pane::Waterfall,
             View::Trace if self.opened_from == View::Logs => self.show_logs(),

@@ -11,6 +11,7 @@ impl App {
     /// The traces or, before the first, how to connect.
     pub(super) fn show_traces(&mut self) {
         self.overlay = None;
+        self.connect_from = None;
         self.focus = Pane::List;
         self.view = match self.store.n_traces() {
             0 => View::Connect,
@@ -20,6 +21,7 @@ impl App {
 
     pub(super) fn show_logs(&mut self) {
         self.overlay = None;
+        self.connect_from = None;
         self.focus = Pane::AllLogs;
         self.view = View::Logs;
     }

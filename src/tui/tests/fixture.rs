@@ -140,10 +140,15 @@ fn write_metrics(builder: &mut ChunkBuilder, metrics: &[(String, f64)]) {
 
 /// A payload of traces as it comes from the agent.
 pub(super) fn payload(chunks: Vec<TraceChunk>, now: Now) -> Inbound {
+    payload_by(Via::Http, chunks, now)
+}
+
+/// A payload of traces that came some way.
+pub(super) fn payload_by(via: Via, chunks: Vec<TraceChunk>, now: Now) -> Inbound {
     let n_chunks = chunks.len();
     let received = Received {
         at: now.wall,
-        via: Via::Http,
+        via,
         payload: TracerPayload {
             tracer: TracerInfo::default(),
             chunks,
@@ -155,6 +160,7 @@ pub(super) fn payload(chunks: Vec<TraceChunk>, now: Now) -> Inbound {
     };
     let n_spans = received.payload.n_spans();
     let record = RequestRecord {
+        via,
         note: format!("{n_chunks} chunks, {n_spans} spans").into(),
         ..record("PUT", "/v0.5/traces", 200, now)
     };
@@ -229,7 +235,12 @@ pub(super) fn story() -> Vec<TraceChunk> {
     ]
 }
 
-/// Lines that were read from a child.
+/// A line that a child printed.
+pub(super) fn line(text: &str, now: Now) -> LogRecord {
+    LogRecord::parse(text, LogSource::Stdout, now.wall)
+}
+
+/// Lines as they come from a child.
 pub(super) fn lines(records: Vec<LogRecord>) -> Inbound {
     Inbound::Lines(Box::new(Lines {
         records,
@@ -238,13 +249,13 @@ pub(super) fn lines(records: Vec<LogRecord>) -> Inbound {
 }
 
 /// A line as it was read, at a moment after the start, without ids.
-pub(super) fn line(text: &str, at_ms: i64) -> LogRecord {
+pub(super) fn printed(text: &str, at_ms: i64) -> LogRecord {
     LogRecord::parse(text, LogSource::Stdout, at(at_ms).wall)
 }
 
 /// A line that says its level and its time, and names a span of a trace.
 pub(super) fn joined(text: &str, level: Level, at_ms: i64, (trace, span): (u64, u64)) -> LogRecord {
-    let mut record = line(text, at_ms + 3_000);
+    let mut record = printed(text, at_ms + 3_000);
     record.level = Some(level);
     record.time = Some(at(at_ms).wall);
     record.ids.trace = TraceId::from_halves(0x67b1_a0c2_0000_0000, trace);
@@ -264,7 +275,7 @@ pub(super) fn log_story() -> Vec<LogRecord> {
     let split =
         r#"{"event":"batch.split","level":"warning","from":16,"to":8,"reason":"kv cache 97%"}"#;
     let late = r#"{"event":"usage.inserted","level":"debug","rows":1}"#;
-    let mut stderr = line("UserWarning: TypedStorage is deprecated", 2_100);
+    let mut stderr = printed("UserWarning: TypedStorage is deprecated", 2_100);
     stderr.source = LogSource::Stderr;
     let mut other = joined(accepted, Level::Info, 200, (104, 4));
     other.container = Some("ta-01KAXR3M2W9PQK".into());
@@ -276,7 +287,7 @@ pub(super) fn log_story() -> Vec<LogRecord> {
     );
     unseen.container = Some("ta-01KAXR3M2W9P7M".into());
     vec![
-        line("Started server process [1]", 2_000),
+        printed("Started server process [1]", 2_000),
         stderr,
         other,
         joined(loaded, Level::Info, 912, of(11)),

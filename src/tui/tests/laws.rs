@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::fixture::{SpanSpec, chunk, joined, line, root};
+use super::fixture::{SpanSpec, chunk, joined, printed, root};
 use super::terminal::Seat;
 use crate::logs::Level;
 use crate::tui::message::Effect;
@@ -91,6 +91,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         "t",
         "2/a<enter>",
         "2G<enter>",
+        "w",
     ]);
     prop_oneof![
         3 => any_span().prop_map(|(trace, span)| Step::Receive(trace, span)),
@@ -115,7 +116,7 @@ proptest! {
                     seat.receive(vec![chunk(trace, &[span])]);
                 }
                 Step::Line(0, _, text) => {
-                    seat.receive_lines(vec![line(&text, 9_000)]);
+                    seat.receive_lines(vec![printed(&text, 9_000)]);
                 }
                 Step::Line(trace, span, text) => {
                     seat.receive_lines(vec![joined(&text, Level::Warn, 9_000, (trace, span))]);

@@ -1,6 +1,6 @@
 //! Log lines on the screen: under the waterfall, on its time axis, all of them in a list, one whole.
 
-use super::fixture::{SpanSpec, chunk, joined, line, log_story, root, story};
+use super::fixture::{SpanSpec, chunk, joined, log_story, printed, root, story};
 use super::terminal::{Seat, options};
 use crate::logs::{Level, LogRecord};
 use crate::tui::app::UiOptions;
@@ -54,7 +54,7 @@ fn without_colours_and_beyond_ascii() {
 /// Many plain lines, one after another.
 fn many(numbers: std::ops::Range<i64>) -> Vec<LogRecord> {
     numbers
-        .map(|number| line(&format!("line {number} of many"), 5_000 + number))
+        .map(|number| printed(&format!("line {number} of many"), 5_000 + number))
         .collect()
 }
 
@@ -231,7 +231,7 @@ fn a_line_waits_for_its_span() {
 fn copying_never_hands_on_what_a_terminal_obeys() {
     let mut seat = Seat::new(80, 24);
     seat.keys("2");
-    seat.receive_lines(vec![line("bell\x07\tand \u{9b}2J", 1_000)]);
+    seat.receive_lines(vec![printed("bell\x07\tand \u{9b}2J", 1_000)]);
     assert_eq!(
         seat.keys("y"),
         [Effect::Copy("bell␇\tand \\u{9b}2J".into())]
@@ -239,7 +239,7 @@ fn copying_never_hands_on_what_a_terminal_obeys() {
     let json = r#"{"message":"bell\u0007\tand \u{9b}2J","source":"stdout"}"#;
     assert_eq!(seat.keys("Y"), [Effect::Copy(json.into())]);
     let digits = r#"{"event":"x","dd.trace_id":142230807100249176715567368663504182739}"#;
-    seat.receive_lines(vec![line(digits, 2_000)]);
+    seat.receive_lines(vec![printed(digits, 2_000)]);
     assert_eq!(seat.keys("Y"), [Effect::Copy(digits.into())]);
     seat.keys("<enter>]");
     assert!(seat.shows("142230807100249176715567368663504182739"));
@@ -280,7 +280,7 @@ fn long_lines_move_sideways() {
     let mut seat = Seat::new(60, 15);
     seat.keys("2");
     let long = format!("{}end", "0123456789".repeat(8));
-    seat.receive_lines(vec![line(&long, 1_000)]);
+    seat.receive_lines(vec![printed(&long, 1_000)]);
     assert!(!seat.shows("end"));
     seat.keys("lllh");
     assert!(seat.line_with("│>").contains("…234567890"));
