@@ -2,6 +2,7 @@
 //! whoever has bytes (HTTP, a relay line, a file) calls [`receive`].
 
 mod lines;
+mod relayed;
 
 pub use crate::wire::endpoint::{RequestClass, TraceFormat};
 pub use lines::{LineReader, Lines};
@@ -212,6 +213,21 @@ pub fn receive(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Rec
         client_dropped_p0_spans: body.headers.client_dropped_p0_spans,
         relay: None,
     })
+}
+
+/// `2 chunks, 9 spans`.
+pub(crate) fn summary(received: &Received) -> String {
+    let mut summary = String::new();
+    let counts = [
+        (received.payload.n_chunks, "chunk"),
+        (received.payload.n_spans(), "span"),
+    ];
+    for (count, noun) in counts {
+        let separator = if summary.is_empty() { "" } else { ", " };
+        let plural = if count == 1 { "" } else { "s" };
+        summary.push_str(&format!("{separator}{count} {noun}{plural}"));
+    }
+    summary
 }
 
 /// What a body is, as its first byte tells.

@@ -7,7 +7,9 @@
 pub(crate) mod endpoint;
 pub mod error;
 pub mod header;
+pub(crate) mod log_writer;
 mod msgpack;
+pub(crate) mod relay;
 pub mod v04;
 pub mod v05;
 mod value;

@@ -130,13 +130,14 @@ fn request() -> [Sample; 2] {
 }
 
 fn lines() -> Store {
-    let line = concat!(
+    let failed = concat!(
         r#"{"event":"generate.failed","exc":"CudaOOM: out of memory","tokens":812,"#,
         r#""user":"J\u00f6rg","dd":{"service":"gen-api","env":"dev"},"#,
         r#""modal":{"region":"us-east-1"},"gpus":["a10","h100"],"ok":false}"#,
     );
-    let mut failed = LogRecord::parse(line, LogSource::Stderr, UnixNanos(1));
+    let mut failed = LogRecord::parse(failed, LogSource::Stdout, UnixNanos::default());
     failed.level = Some(Level::Error);
+    failed.source = LogSource::Stderr;
     failed.container = Some("ta-01J8QK".into());
     failed.ids.trace = TRACE_ID;
     failed.ids.span = SpanId(77_777_777);

@@ -3,9 +3,9 @@
 use crate::ingest::{RequestClass, TraceFormat};
 use crate::wire::endpoint::{self, Action, Endpoint};
 
-use super::record::printable;
 use super::reply::Reply;
 use super::token::Token;
+use crate::trace::printable;
 
 /// What is known of a request before its body.
 #[derive(Debug)]
