@@ -114,7 +114,11 @@ fn details(entry: &LogEntry, trace: Option<&TraceEntry>, room: Room) -> Vec<Deta
     }
     details.extend(facts(record, trace, room));
     details.extend(belonging(entry, trace, room));
-    let fields = record.fields().take(FIELDS_MAX);
+    let fields = record.fields().filter(|(name, _)| {
+        // Said above, line by line.
+        !(LogRecord::is_exception(name) && record.exception().is_some())
+    });
+    let fields = fields.take(FIELDS_MAX);
     let fields = fields.map(|(name, value)| json::raw(&name, value, room));
     details.extend(Detail::heading("fields", fields.collect()));
     details.extend(
