@@ -91,15 +91,19 @@ pub(super) struct Logs {
 }
 
 impl Logs {
-    pub(super) fn push(&mut self, record: LogRecord, now: Now) {
+    pub(super) fn push(&mut self, record: LogRecord, trace: Option<TraceKey>, now: Now) -> LogKey {
         let key = self.next_key;
         self.next_key = LogKey(key.0 + 1);
         self.entries.push_back(LogEntry {
             key,
             record,
-            joined: None,
+            joined: trace.map(|trace| Joined {
+                trace,
+                by: JoinedBy::TraceId,
+            }),
             first_seen: now,
         });
+        key
     }
 
     pub(super) fn get(&self, key: LogKey) -> Option<&LogEntry> {

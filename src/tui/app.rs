@@ -5,6 +5,7 @@ mod act;
 mod child;
 mod draw;
 mod input;
+mod logs;
 mod notice;
 mod rate;
 mod seen;
@@ -17,7 +18,10 @@ use super::layout::{Layout, Pane, View};
 use super::message::{Effects, Message};
 use super::screen::Flow;
 use super::screen::connect::ConnectPane;
+use super::screen::log_detail::LogDetail;
+use super::screen::logs::LogList;
 use super::screen::span::SpanPane;
+use super::screen::trace_logs::TraceLogs;
 use super::screen::traces::TraceList;
 use super::screen::waterfall::WaterfallPane;
 use super::theme::{Color, Glyphs, Theme};
@@ -82,6 +86,8 @@ enum Overlay {
     Filter(Pane, Box<Input>),
     /// The details of the selected span, where they have no pane.
     Span,
+    /// A whole log line.
+    Line,
 }
 
 /// The state of the screen, and the store.
@@ -102,6 +108,13 @@ pub struct App {
     list: TraceList,
     waterfall: WaterfallPane,
     span: SpanPane,
+    /// The log lines of the trace in the waterfall.
+    trace_logs: TraceLogs,
+    /// All log lines.
+    logs: LogList,
+    line: LogDetail,
+    /// The view that a trace on the whole screen was opened from.
+    opened_from: View,
     /// Since when the view stands still, and how many traces came since.
     paused: Option<(Now, u64)>,
     /// The newest trace that has been counted as new.
@@ -148,6 +161,10 @@ impl App {
             overlay: None,
             waterfall: WaterfallPane::default(),
             span: SpanPane::default(),
+            trace_logs: TraceLogs::default(),
+            logs: LogList::default(),
+            line: LogDetail::default(),
+            opened_from: View::Traces,
             now: Now::default(),
             paused: None,
             newest,
@@ -178,7 +195,11 @@ impl App {
     pub fn is_dirty(&self) -> bool {
         // A waterfall catches up when it is drawn: out of sight, frames would follow without end.
         let is_drawn = self.flow() == Flow::Live && !self.layout.waterfall.is_empty();
-        self.is_dirty || self.list.is_searching() || (is_drawn && self.waterfall.is_behind())
+        let is_searching = match self.view {
+            View::Logs => self.logs.is_searching(),
+            _ => self.list.is_searching(),
+        };
+        self.is_dirty || is_searching || (is_drawn && self.waterfall.is_behind())
     }
 
     /// What was captured.
@@ -203,16 +224,18 @@ impl App {
         match (&self.overlay, self.view, self.focus) {
             (Some(Overlay::Export), ..) => Section::Export,
             (Some(Overlay::Filter(..)), ..) => Section::Filter,
-            (Some(Overlay::Span), ..) | (_, View::Traces | View::Trace, Pane::Span) => {
-                Section::Span
-            }
+            (Some(Overlay::Line), ..) => Section::Line,
+            (Some(Overlay::Span), ..) => Section::Span,
             (_, View::Connect, _) if self.store.n_traces() > 0 => Section::Connected,
             (_, View::Connect, _) if !self.options.listening.opened_files.is_empty() => {
                 Section::Files
             }
             (_, View::Connect, _) => Section::Connect,
+            (_, View::Logs, _) | (_, _, Pane::AllLogs) => Section::Logs,
             (_, _, Pane::List) => Section::List,
             (_, _, Pane::Waterfall) => Section::Waterfall,
+            (_, _, Pane::Span) => Section::Span,
+            (_, _, Pane::Logs) => Section::TraceLogs,
         }
     }
 

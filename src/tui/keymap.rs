@@ -24,6 +24,12 @@ pub(crate) enum Section {
     List,
     Waterfall,
     Span,
+    /// The log lines of a trace.
+    TraceLogs,
+    /// All log lines.
+    Logs,
+    /// A whole log line.
+    Line,
     Export,
     Filter,
     /// Beside any pane, once the program that we started has ended.
@@ -40,6 +46,9 @@ impl Section {
             Self::List => "Traces",
             Self::Waterfall => "Waterfall",
             Self::Span => "Span",
+            Self::TraceLogs => "Logs of a trace",
+            Self::Logs => "Logs",
+            Self::Line => "Log line",
             Self::Export => "Export",
             Self::Filter => "Filter",
             Self::Ended => "Ended",
@@ -257,6 +266,14 @@ fn action(name: &str) -> Option<Action> {
         "export_all" => Action::ExportAll,
         "export_all_datadog" => Action::ExportAllDatadog,
         "detail" => Action::Detail,
+        "show_traces" => Action::ShowTraces,
+        "show_logs" => Action::ShowLogs,
+        "scope" => Action::Scope,
+        "next_line" => Action::NextLine,
+        "to_span" => Action::ToSpan,
+        "to_time" => Action::ToTime,
+        "scroll_left" => Action::ScrollLeft,
+        "scroll_right" => Action::ScrollRight,
         "help" => Action::Help,
         "next_pane" => Action::NextPane,
         "previous_pane" => Action::PreviousPane,

@@ -5,6 +5,7 @@ mod connect;
 mod fixture;
 mod keys;
 mod laws;
+mod logs;
 mod reload;
 mod snapshots;
 mod terminal;

@@ -13,7 +13,7 @@ use crate::tui::screen::connect::Facts;
 use crate::tui::screen::filter::FilterLine;
 use crate::tui::screen::header::HeaderFacts;
 use crate::tui::screen::traces::Follow;
-use crate::tui::screen::{Flow, Focus, ViewContext, footer, header, help};
+use crate::tui::screen::{Flow, Focus, ViewContext, footer, header, help, tabs};
 use crate::tui::text;
 use crate::tui::widget::{clear, put, put_right};
 
@@ -32,6 +32,7 @@ impl App {
             view: self.view,
             focus: self.focus,
             waterfall_rows: text::cells(self.waterfall.n_rows()),
+            log_rows: text::cells(self.trace_logs.n_of_trace()),
             loss_lines: text::cells(losses.len()),
             notice_lines: text::cells(notice.len()),
         };
@@ -56,6 +57,10 @@ impl App {
             flow: self.flow(),
         };
         header::draw(&self.header_facts(), &context, self.layout.header, buffer);
+        if !self.layout.tabs.is_empty() {
+            let facts = tabs::facts(self.view, &self.store);
+            tabs::draw(self.view, &facts, &context, self.layout.tabs, buffer);
+        }
         for (losses, line) in losses.iter().zip(self.layout.losses.rows()) {
             put(buffer, line, 1, losses, self.theme.warning);
         }
@@ -76,7 +81,8 @@ impl App {
         }
         self.focus = match self.view {
             View::Trace => Pane::Waterfall,
-            _ => Pane::List,
+            View::Logs => Pane::AllLogs,
+            View::Connect | View::Traces => Pane::List,
         };
     }
 
@@ -120,7 +126,7 @@ impl App {
                 self.view = View::Traces;
             }
             let is_at_rest = self.overlay.is_none() && self.focus == Pane::List;
-            let follow = if is_at_rest && self.view != View::Trace {
+            let follow = if is_at_rest && self.view != View::Trace || self.view == View::Logs {
                 Follow::Newest
             } else {
                 Follow::Nothing
@@ -128,10 +134,15 @@ impl App {
             self.list.refresh(&self.store, follow);
             self.show_selected();
             self.waterfall.refresh(&self.store);
+            if self.view == View::Logs {
+                self.logs.refresh(&self.store, self.now.uptime_ns);
+            }
         } else {
             self.list.refresh_paused(&self.store);
+            self.logs.refresh_paused(&self.store);
             self.show_selected();
         }
+        self.refresh_trace_logs();
         let mut held: Vec<_> = self.list.visible().collect();
         held.extend(self.waterfall.key());
         self.store.hold(held);
@@ -140,7 +151,7 @@ impl App {
     /// The waterfall shows the selected trace, the details its selected span. A trace that has the
     /// screen to itself stays there.
     pub(super) fn show_selected(&mut self) {
-        if self.view != View::Trace {
+        if !matches!(self.view, View::Trace | View::Logs) {
             let selected = self.list.selected();
             if selected != self.waterfall.key() {
                 self.waterfall.show(selected);
@@ -175,6 +186,15 @@ impl App {
                 .draw(&facts, &context, self.layout.body, buffer);
             return;
         }
+        if self.view == View::Logs {
+            let focus = match &self.overlay {
+                None | Some(Overlay::Filter(..)) => Focus::Focused,
+                Some(_) => Focus::Unfocused,
+            };
+            let area = self.layout.all_logs;
+            self.logs.draw(&context, area, buffer, focus);
+            return;
+        }
         let focus = |pane| match (&self.overlay, self.focus == pane) {
             (None | Some(Overlay::Filter(..)), true) => Focus::Focused,
             _ => Focus::Unfocused,
@@ -203,6 +223,10 @@ impl App {
             self.span
                 .draw(&context, areas.span, buffer, focus(Pane::Span));
         }
+        if !areas.logs.is_empty() {
+            let focus = focus(Pane::Logs);
+            self.trace_logs.draw(&context, areas.logs, buffer, focus);
+        }
     }
 
     fn draw_overlay(&mut self, buffer: &mut Buffer, now: Now) {
@@ -225,18 +249,24 @@ impl App {
                 clear(buffer, body);
                 self.span.draw(&context, body, buffer, Focus::Focused);
             }
+            Some(Overlay::Line) => {
+                clear(buffer, body);
+                self.line.draw(&context, body, buffer);
+            }
             Some(Overlay::Filter(pane, input)) => {
                 let n_matches = self.list.n_matches();
+                let n_lines = self.logs.n_matches();
                 let found = match pane {
                     Pane::List => format!("{n_matches} of {}", self.store.n_traces()),
+                    Pane::AllLogs => format!("{n_lines} of {}", self.store.n_logs()),
                     _ => String::new(),
                 };
+                let row = self.layout.notice.rows().next().unwrap_or_default();
                 let line = FilterLine {
                     input,
                     example: example(*pane),
                     found: &found,
                 };
-                let row = self.layout.notice.rows().next().unwrap_or_default();
                 line.draw(&context, row, buffer);
             }
         }
@@ -271,5 +301,6 @@ fn example(pane: Pane) -> &'static str {
     match pane {
         Pane::List => query::EXAMPLE_TRACES,
         Pane::Waterfall | Pane::Span => query::EXAMPLE_SPANS,
+        Pane::Logs | Pane::AllLogs => query::EXAMPLE_LOGS,
     }
 }

@@ -6,7 +6,7 @@ use super::terminal::Seat;
 use ratatui::crossterm::event::MouseEventKind;
 
 /// The first line of the rows of the list.
-const ROWS_AT: u16 = 3;
+const ROWS_AT: u16 = 4;
 
 fn seated(width: u16, height: u16) -> Seat {
     Seat::with(width, height, running("modal serve app.py"))
@@ -128,9 +128,9 @@ fn the_selection_stays_in_sight_whatever_moves() {
     }
     seat.keys("G");
     assert!(seat.selected_row().contains("GET /1"));
-    let before = seat.lines()[3..9].to_vec();
+    let before = seat.lines()[4..10].to_vec();
     wheel(&mut seat, MouseEventKind::ScrollDown);
-    assert_eq!(seat.lines()[3..9], before, "the end is the end");
+    assert_eq!(seat.lines()[4..10], before, "the end is the end");
 }
 
 #[test]

@@ -23,6 +23,7 @@ struct Columns {
     duration: usize,
     bar: usize,
     spans: usize,
+    logs: usize,
     badges: usize,
     sampling: usize,
 }
@@ -43,6 +44,7 @@ impl Columns {
                 duration: 10,
                 bar: 14,
                 spans: 5,
+                logs: 4,
                 badges: 12,
                 sampling: 21,
             },
@@ -53,6 +55,7 @@ impl Columns {
                 duration: 10,
                 bar: 4,
                 spans: 4,
+                logs: 0,
                 badges: 11,
                 sampling: 20,
             },
@@ -63,6 +66,7 @@ impl Columns {
                 duration: 7,
                 bar: 0,
                 spans: 4,
+                logs: 0,
                 badges: 7,
                 sampling: 8,
             },
@@ -79,6 +83,7 @@ impl Columns {
             columns.duration,
             columns.bar,
             columns.spans,
+            columns.logs,
             columns.badges,
             columns.sampling,
         ];
@@ -157,6 +162,7 @@ impl TraceList {
             text::right(duration, columns.duration, glyphs),
             text::left("", columns.bar, glyphs),
             text::right("SP", columns.spans, glyphs),
+            text::right("LOG", columns.logs, glyphs),
             text::left("BADGES", columns.badges, glyphs),
             text::left("SAMPLING", columns.sampling, glyphs),
         ];
@@ -334,6 +340,10 @@ fn cells_of(
             theme.bar(Text::from(row.service.as_str())),
         ),
         (text::right(&row.spans(), columns.spans, glyphs), theme.text),
+        (
+            text::right(&row.n_logs.to_string(), columns.logs, glyphs),
+            theme.text,
+        ),
         (text::left(&row.badges(), columns.badges, glyphs), badges),
         (text::left(sampling, columns.sampling, glyphs), theme.dim),
     ];
