@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use modtrace_tui::ingest::{self, Brought, LineReader, Lines, PayloadKind, RequestBody, TraceFormat};
+use modtrace_tui::ingest::{
+    self, Brought, LineReader, Lines, PayloadKind, RequestBody, TraceFormat,
+};
 use modtrace_tui::logs::{JoinedBy, LogSource};
 use modtrace_tui::store::{LogEntry, Store};
 use modtrace_tui::trace::{ChunkBuilder, Now, SpanId, TraceId, UnixNanos, Via};
