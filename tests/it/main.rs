@@ -9,6 +9,8 @@
 )]
 
 mod agent;
+#[cfg(unix)]
+mod child;
 mod cli;
 #[cfg(unix)]
 mod clients;
@@ -21,4 +23,6 @@ mod pty;
 mod replay;
 #[cfg(unix)]
 mod support;
+#[cfg(unix)]
+mod tail;
 mod tidy;
