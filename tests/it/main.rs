@@ -7,6 +7,10 @@
     clippy::unwrap_used,
     reason = "a test fails by panicking; clippy's settings spare the tests, not their helpers"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is waited for from outside is waited for by the clock"
+)]
 
 mod agent;
 #[cfg(unix)]

@@ -177,13 +177,14 @@ fn a_named_pipe_is_followed_from_one_writer_to_the_next() {
 
 #[test]
 fn a_large_file_comes_whole_through_a_full_inbox() {
-    let text: String = (0..100_000)
-        .map(|number| format!("line {number}\n"))
+    let expected: Vec<_> = (0..100_000)
+        .map(|number| format!("line {number}"))
         .collect();
+    let text = expected.join("\n") + "\n";
     let mut log = Followed::start(Some(&text));
     // Nothing is taken for a while.
     std::thread::sleep(Duration::from_millis(300));
-    let expected: Vec<_> = text.lines().collect();
+    let expected: Vec<_> = expected.iter().map(String::as_str).collect();
     log.check(&expected);
 }
 
@@ -214,8 +215,8 @@ fn stdin_reader(scratch: &Scratch, stdin: Stdio) -> std::process::Child {
 fn logs_received(program: std::process::Child) -> u64 {
     let output = program.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    let lines = output.stdout.split(|byte| *byte == b'\n');
-    let last = lines.filter(|line| !line.is_empty()).next_back().unwrap();
+    let mut lines = output.stdout.split(|byte| *byte == b'\n');
+    let last = lines.rfind(|line| !line.is_empty()).unwrap();
     let summary: serde_json::Value = serde_json::from_slice(last).unwrap();
     summary["counters"]["logs_received"].as_u64().unwrap()
 }
