@@ -16,6 +16,7 @@ mod entry;
 mod index;
 mod join;
 mod logs;
+mod restore;
 mod summary;
 mod tree;
 
@@ -34,7 +35,7 @@ pub use tree::{RowMark, SpanTree, TreeRow};
 
 use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
 use crate::logs::LogRecord;
-use crate::trace::{ContainerFacts, Hello, Now, Span, TraceChunk, TraceId, TracerInfo};
+use crate::trace::{Hello, Now, Span, TraceChunk, TraceId, TracerInfo};
 use container::{Shelf, Shelved};
 use counters::raise;
 use entry::{Delivery, Inserted};
@@ -267,66 +268,6 @@ impl Store {
     pub fn overflow(&mut self, overflow: Overflow) {
         raise(&mut self.counters.payloads_refused, overflow.payloads);
         raise(&mut self.counters.chunks_undecodable, overflow.chunks);
-        self.revision += 1;
-    }
-
-    /// Puts back a trace of an export, under the id it had there: a chunk alone may not know the
-    /// high half. Its spans are counted, its deliveries are not.
-    pub fn restore(
-        &mut self,
-        id: TraceId,
-        chunk: TraceChunk,
-        arrivals: &[Arrival],
-        tracer: TracerInfo,
-    ) -> Option<TraceKey> {
-        if chunk.is_empty() {
-            return None;
-        }
-        self.evicted.clear();
-        let tracer = self.shared_tracer(tracer);
-        let seen = |arrival: Option<&Arrival>| Now {
-            wall: arrival.map(|arrival| arrival.at).unwrap_or_default(),
-            uptime_ns: 0,
-        };
-        let delivery = Delivery {
-            arrivals,
-            tracer: &tracer,
-            now: seen(arrivals.first()),
-            relay: None,
-        };
-        let key = self.insert_chunk(id, chunk, delivery);
-        if let Some(entry) = self.entry_mut(key) {
-            entry.set_last_seen(seen(arrivals.last()));
-        }
-        self.evict();
-        self.changed.clear();
-        self.revision += 1;
-        self.entries.contains_key(&key).then_some(key)
-    }
-
-    /// Puts back where a trace of an export ran, as it is said there.
-    pub fn restore_container(&mut self, key: TraceKey, facts: ContainerFacts, by: KnownBy) {
-        let shelved = self.shelf.restored(facts, by);
-        self.set_container(key, shelved);
-    }
-
-    /// Adds the counters of an export to ours, before or after its traces. What is held is counted
-    /// already; of the spans an export counts only those that it does not hold are added, so that
-    /// the law stands whatever the file says.
-    pub fn restore_counters(&mut self, counters: &Counters) {
-        let mut theirs = counters.clone();
-        (theirs.traces_open, theirs.traces_complete) = (0, 0);
-        theirs.spans_shown = 0;
-        theirs.spans_received = theirs.spans_evicted.saturating_add(theirs.spans_duplicate);
-        self.counters.add(&theirs);
-        self.revision += 1;
-    }
-
-    /// Puts back the log of requests of an export, uncounted.
-    pub fn restore_requests(&mut self, requests: impl IntoIterator<Item = RequestRecord>) {
-        self.requests.extend(requests);
-        let excess = self.requests.len().saturating_sub(REQUESTS_MAX);
-        self.requests.drain(..excess);
         self.revision += 1;
     }
 

@@ -51,51 +51,6 @@ impl Store {
         }
     }
 
-    /// Puts back a line of an export as it was joined there. It is counted, and waits for nothing; if
-    /// its trace is evicted already, it has gone with it.
-    pub fn restore_log(&mut self, record: LogRecord, joined: Option<Joined>) {
-        self.evicted.clear();
-        let now = Now {
-            wall: record.at,
-            uptime_ns: 0,
-        };
-        raise(&mut self.counters.logs_received, 1);
-        raise(&mut self.counters.logs_unjoined, 1);
-        if let Some(Remark::Modal(status)) = record.remark.as_deref() {
-            self.logs.modal.hear(status, record.at, now);
-        }
-        let key = self.logs.push(record, now);
-        if joined.is_some() {
-            self.set_joined(key, joined);
-        }
-        let is_lost = joined.is_some_and(|joined| self.trace(joined.trace).is_none());
-        if is_lost {
-            self.logs.remove(key);
-            raise(&mut self.counters.logs_evicted, 1);
-        }
-        self.evict();
-        self.changed.clear();
-        self.revision += 1;
-    }
-
-    /// Puts the lines from a key on into the order in which they were read once: an export has those
-    /// of each trace together, in their order, which stays.
-    pub fn arrange_logs(&mut self, from: LogKey) {
-        let moved = self.logs.arrange(from);
-        let mut traces: Vec<TraceKey> = moved.iter().filter_map(|(_, joined)| *joined).collect();
-        traces.sort_unstable();
-        traces.dedup();
-        for trace in traces {
-            self.change_lines(trace, |entry| entry.drop_logs_from(from));
-        }
-        for (key, joined) in moved {
-            if let Some(trace) = joined {
-                self.change_lines(trace, |entry| entry.add_log(key));
-            }
-        }
-        self.changed.clear();
-    }
-
     fn hear(&mut self, remark: &Remark, at: UnixNanos, now: Now) {
         match remark {
             Remark::Modal(status) => self.logs.modal.hear(status, at, now),
@@ -162,7 +117,7 @@ impl Store {
 
     /// Moves a line to the trace it belongs to, or out of the one it was in. Returns the lines that
     /// the container it names makes joinable.
-    fn set_joined(&mut self, key: LogKey, joined: Option<Joined>) -> Vec<LogKey> {
+    pub(super) fn set_joined(&mut self, key: LogKey, joined: Option<Joined>) -> Vec<LogKey> {
         let Some(before) = self.logs.set_joined(key, joined) else {
             return Vec::new();
         };
@@ -188,7 +143,7 @@ impl Store {
     }
 
     /// Changes the lines of a trace, and what follows from it.
-    fn change_lines(&mut self, key: TraceKey, change: impl FnOnce(&mut TraceEntry)) {
+    pub(super) fn change_lines(&mut self, key: TraceKey, change: impl FnOnce(&mut TraceEntry)) {
         self.revision += 1;
         let revision = self.revision;
         let Some(entry) = self.entries.get_mut(&key) else {
