@@ -1,6 +1,6 @@
 """N traces (default 50) of three spans, one log line for each span, in a process whose tracer talks to the relay.
 
-MODE: `threads` (default), `asyncio`, `fork` (four children), `end_at_once` (no flush: the end of the process has to do).
+MODE: `threads` (default), `asyncio`, `fork` (four children), `end_at_once` (no flush: the end has to do).
 RELAY_DIR: where `modtrace_relay.py` lies, if PYTHONPATH does not say so. REPEAT: how often each line is printed.
 The last line of output tells how many spans and log lines there were.
 """
@@ -10,15 +10,15 @@ import sys
 
 sys.path[:0] = filter(None, [os.environ.get("RELAY_DIR")])
 
-import modtrace_relay  # noqa: E402
+import modtrace_relay
 
 modtrace_relay.start(int(os.environ.get("REPEAT", "1")))
 
-import asyncio  # noqa: E402
-from concurrent.futures import ThreadPoolExecutor  # noqa: E402
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
-import structlog  # noqa: E402
-from ddtrace.trace import tracer  # noqa: E402
+import structlog
+from ddtrace.trace import tracer
 
 N = int(os.environ.get("N", "50"))
 MODE = os.environ.get("MODE", "threads")

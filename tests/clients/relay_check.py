@@ -1,6 +1,6 @@
 """Reads the output of a program with the relay on stdin, puts the messages together, and says in JSON what there was.
 
-Written from the format alone, apart from the program that reads it otherwise. Exit code 1: something is missing or broken.
+Written from the format alone, apart from the program that reads it otherwise. Exit code 1: not all is there.
 """
 
 import base64
@@ -11,7 +11,8 @@ import zlib
 from collections import defaultdict
 
 LINE_BYTES_MAX = 4096
-LINE = re.compile(rb"modtrace1 ([0-9a-f]{8}) ([1-9][0-9]*) ([1-9][0-9]*)/([1-9][0-9]*) ([0-9a-f]{8}) ([A-Za-z0-9+/]+={0,2})$")
+NUMBER = rb"([1-9][0-9]*)"
+LINE = re.compile(rb"modtrace1 ([0-9a-f]{8}) %b %b/%b ([0-9a-f]{8}) ([A-Za-z0-9+/]+={0,2})$" % (NUMBER, NUMBER, NUMBER))
 
 
 class Message:
@@ -71,6 +72,20 @@ def parse(output):
     return sources, broken, others
 
 
+def split_logs(lines):
+    """How many JSON objects there are in these lines, and what else. Writers may glue theirs together."""
+    n_logs, rest, decoder = 0, [], json.JSONDecoder()
+    for text in (line.decode("utf-8", "replace").strip() for line in lines):
+        while text.startswith("{"):
+            try:
+                _, end = decoder.raw_decode(text)
+            except ValueError:
+                break
+            n_logs, text = n_logs + 1, text[end:].lstrip()
+        rest += [text] if text else []
+    return n_logs, rest
+
+
 def main():
     sources, broken, others = parse(sys.stdin.buffer.read())
     bad_crc, missing, requests, hellos = [], [], [], {}
@@ -91,8 +106,7 @@ def main():
                 hellos[source] = json.loads(body)
             else:
                 requests.append({"line": first, "bytes": len(body)})
-    texts = [line.decode("utf-8", "replace") for line in others if line.strip()]
-    logs = [text for text in texts if text.startswith("{") and text.endswith("}")]
+    n_logs, rest = split_logs(others)
     summary = {
         "messages": len(requests) + len(hellos),
         "missing": missing,
@@ -101,8 +115,8 @@ def main():
         "requests": requests,
         "hello": next(iter(hellos.values()), None),
         "sources": len(hellos),
-        "log_lines": len(logs),
-        "other_lines": [text for text in texts if text not in logs],
+        "log_lines": n_logs,
+        "other_lines": rest,
     }
     print(json.dumps(summary, indent=1))
     return 1 if missing or bad_crc or broken or not hellos else 0
