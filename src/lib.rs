@@ -40,6 +40,8 @@
 //!   records, spans and relayed requests.
 //! - [`logs`]: a line to a record: message, level, time, ids, fields; Modal's own status lines.
 //! - [`query`]: the filter language, one for traces, spans and lines; reads it and matches.
+//! - [`env_lines`]: the lines to paste into an app, a shell, a compose file, so that its spans come
+//!   here.
 //! - `json`: JSON read as slices of its text, every digit and the order of keys kept.
 //! - [`store`]: everything captured, within `--memory`. Own keys, since ids on the wire repeat;
 //!   duplicates, orphans, the tree in display order, eviction of whole traces, the counters.
@@ -85,6 +87,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod env_lines;
 pub mod export;
 pub mod ingest;
 #[doc(hidden)]

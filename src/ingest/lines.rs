@@ -12,7 +12,7 @@
 mod split;
 mod torn;
 
-use super::{Brought, Received, Request, RequestClass, RequestRecord, relayed, summary};
+use super::{Brought, Received, Request, RequestClass, RequestRecord, relayed};
 use crate::json::Raw;
 use crate::logs::{LogRecord, LogSource, Prefix, Segment, segments, strip};
 use crate::trace::{ChunkBuilder, UnixNanos, Via};
@@ -330,13 +330,11 @@ impl Parser {
             client_dropped_p0_spans: 0,
             relay: None,
         };
+        let brought = Brought::Spans(received);
         let mut record = self.record(n_bytes, at);
         record.status = 200;
-        record.note = summary(&received).into();
-        Request {
-            record,
-            brought: Brought::Spans(received),
-        }
+        record.note = brought.summary().into();
+        Request { record, brought }
     }
 
     fn refused(&self, n_bytes: usize, reason: String, at: UnixNanos) -> Request {

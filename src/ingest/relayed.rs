@@ -1,7 +1,7 @@
 //! A request that a relay passed on as text: treated as the same request over HTTP, but nobody waits
 //! for an answer.
 
-use super::{Brought, Request, RequestBody, RequestClass, RequestRecord, receive, summary};
+use super::{Brought, PayloadKind, Request, RequestBody, RequestClass, RequestRecord, bring};
 use crate::json::{Kind, Raw};
 use crate::trace::{ChunkBuilder, ContainerFacts, Hello, RelaySource, UnixNanos, Via, printable};
 use crate::wire::endpoint::{self, Action};
@@ -81,18 +81,26 @@ impl Relayed<'_> {
             return self.request(("", RequestClass::Other), (404, note), Brought::Nothing);
         };
         let (status, note, brought) = match endpoint.action {
-            Action::Traces(format) => match receive(&self.body(format), builder) {
-                Ok(mut received) => {
-                    received.relay = Some(self.source);
-                    (200, summary(&received), Brought::Spans(received))
-                }
-                Err(rejection) => (rejection.status, rejection.reason, Brought::Nothing),
-            },
+            Action::Traces(format) => self.payload(PayloadKind::Traces(format), builder),
+            Action::Logs => self.payload(PayloadKind::Logs, builder),
             Action::Acknowledge { status, note } => (status, note.to_owned(), Brought::Nothing),
             Action::Info => (200, String::new(), Brought::Nothing),
             Action::Refuse(reason) => (501, reason.to_owned(), Brought::Nothing),
         };
         self.request((endpoint.path, endpoint.class), (status, note), brought)
+    }
+
+    fn payload(&self, kind: PayloadKind, builder: &mut ChunkBuilder) -> (u16, String, Brought) {
+        match bring(&self.body(kind), builder) {
+            Ok(mut brought) => {
+                if let Brought::Spans(received) = &mut brought {
+                    received.relay = Some(self.source);
+                }
+                let status = if kind == PayloadKind::Logs { 202 } else { 200 };
+                (status, brought.summary(), brought)
+            }
+            Err(rejection) => (rejection.status, rejection.reason, Brought::Nothing),
+        }
     }
 
     fn hello(&self) -> Request {
@@ -115,13 +123,13 @@ impl Relayed<'_> {
         }
     }
 
-    fn body(&self, format: super::TraceFormat) -> RequestBody<'_> {
+    fn body(&self, kind: PayloadKind) -> RequestBody<'_> {
         let text = |name| {
             self.header(name)
                 .and_then(|value| std::str::from_utf8(value).ok())
         };
         RequestBody {
-            format,
+            kind,
             content_type: text("content-type"),
             content_encoding: text("content-encoding"),
             headers: self.trace_headers(),

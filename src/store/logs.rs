@@ -300,3 +300,16 @@ fn is_guessed(record: &LogRecord) -> bool {
 pub(super) fn names_ids(record: &LogRecord) -> bool {
     record.ids != crate::logs::LogIds::default()
 }
+
+#[cfg(test)]
+impl super::Store {
+    /// What Modal's client has said, for tests that do not let it speak.
+    pub(crate) fn modal_mut(&mut self) -> &mut ModalApp {
+        &mut self.logs.modal
+    }
+
+    /// The counters, for tests that need no more than a number.
+    pub(crate) fn counters_mut(&mut self) -> &mut super::Counters {
+        &mut self.counters
+    }
+}

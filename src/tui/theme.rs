@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use ratatui::style::{Color as AnsiColor, Modifier, Style};
 use ratatui::symbols::border;
 
+use crate::logs::Level;
 use crate::trace::Text;
 
 pub use crate::config::{Color, Glyphs};
@@ -80,6 +81,8 @@ pub struct Theme {
     pub(crate) paused: Style,
     /// The line above the footer.
     pub(crate) notice: Style,
+    /// A log line that only informs.
+    info: Style,
 }
 
 /// The colours of bars; red is kept for errors.
@@ -122,6 +125,17 @@ impl Theme {
             live: colored(AnsiColor::Green).add_modifier(Modifier::BOLD),
             paused: reversed,
             notice: colored(AnsiColor::Yellow).add_modifier(Modifier::BOLD),
+            info: colored(AnsiColor::Green),
+        }
+    }
+
+    /// The level of a log line, which is a word or a letter too.
+    pub(crate) fn level(&self, level: Option<Level>) -> Style {
+        match level {
+            None | Some(Level::Trace | Level::Debug) => self.dim,
+            Some(Level::Info) => self.info,
+            Some(Level::Warn) => self.warning,
+            Some(Level::Error | Level::Critical) => self.error,
         }
     }
 

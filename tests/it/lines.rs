@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use modtrace_tui::ingest::{self, LineReader, Lines, RequestBody, TraceFormat};
+use modtrace_tui::ingest::{
+    self, Brought, LineReader, Lines, PayloadKind, RequestBody, TraceFormat,
+};
 use modtrace_tui::logs::{JoinedBy, LogSource};
 use modtrace_tui::store::{LogEntry, Store};
 use modtrace_tui::trace::{ChunkBuilder, Now, SpanId, TraceId, UnixNanos, Via};
@@ -40,7 +42,7 @@ fn insert_payload(store: &mut Store, name: &str) {
         TraceFormat::V04
     };
     let body = RequestBody {
-        format,
+        kind: PayloadKind::Traces(format),
         content_type: None,
         content_encoding: None,
         headers: TraceHeaders::default(),
@@ -48,8 +50,10 @@ fn insert_payload(store: &mut Store, name: &str) {
         at: NOW.wall,
         via: Via::Http,
     };
-    let received = ingest::receive(&body, &mut ChunkBuilder::default()).unwrap();
-    store.insert(received, NOW);
+    match ingest::bring(&body, &mut ChunkBuilder::default()).unwrap() {
+        Brought::Spans(received) => store.insert(received, NOW),
+        other => panic!("{other:?}"),
+    };
 }
 
 /// The ids that the last line of a recording names.

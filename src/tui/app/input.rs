@@ -55,7 +55,8 @@ impl App {
 
     fn paste(&mut self, text: &str) {
         // A paste begins the filter where there is one to write.
-        if self.overlay.is_none() && self.view != View::Connect && self.focus != Pane::Span {
+        let has_filter = !matches!(self.focus, Pane::Span | Pane::Logs);
+        if self.overlay.is_none() && self.view != View::Connect && has_filter {
             self.open_filter();
         }
         let chars = text.trim().chars();
@@ -80,6 +81,7 @@ impl App {
     pub(super) fn open_filter(&mut self) {
         let (pane, filter) = match self.focus {
             Pane::List => (Pane::List, self.list.filter()),
+            Pane::AllLogs => (Pane::AllLogs, self.logs.filter()),
             _ => (Pane::Waterfall, self.waterfall.filter()),
         };
         let text = filter.text().to_owned();
@@ -90,6 +92,7 @@ impl App {
     pub(super) fn set_filter(&mut self, pane: Pane, filter: Query) {
         match pane {
             Pane::List => self.list.set_filter(filter.sound()),
+            Pane::AllLogs => self.logs.set_filter(filter.sound()),
             _ => self.waterfall.set_filter(filter.sound()),
         }
     }
@@ -107,7 +110,7 @@ impl App {
         };
         if matches!(
             self.overlay,
-            Some(Overlay::Help(_) | Overlay::Export | Overlay::Span)
+            Some(Overlay::Help(_) | Overlay::Export | Overlay::Span | Overlay::Line)
         ) {
             return self.perform(action, now);
         }

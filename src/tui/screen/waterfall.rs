@@ -11,6 +11,7 @@
 //! ```
 
 mod draw;
+mod letters;
 mod row;
 pub(super) mod rows;
 #[cfg(test)]
@@ -21,12 +22,14 @@ mod tests;
 use hashbrown::HashSet;
 use ratatui::layout::{Position, Rect};
 
+use super::trace_logs::{LineMark, TraceLines};
 use super::{Outcome, Place};
 use crate::query::Query;
 use crate::store::{RowMark, SpanIndex, Store, TraceEntry, TraceKey, TreeRow};
 use crate::trace::{Span, UnixNanos};
 use crate::tui::action::{Action, Motion};
 use crate::tui::message::Effect;
+use letters::Letters;
 pub(super) use row::percent;
 use rows::Rows;
 
@@ -45,6 +48,10 @@ pub(crate) struct WaterfallPane {
     viewport: Viewport,
     filter: Query,
     self_time: Option<(SpanIndex, u64, i64)>,
+    /// The log lines of the trace, their letters on its time axis, and which of them is selected.
+    lines: TraceLines,
+    letters: Letters,
+    selected_line: Option<LineMark>,
 }
 
 /// What was read from the trace along with its rows.
@@ -66,6 +73,8 @@ struct Viewport {
     offset: usize,
     /// The cells of the rows, without frame and ruler.
     body: Rect,
+    /// The cells of the letters, if there are any.
+    letters: Rect,
     /// How many cells the guide lines of a row may take.
     guide_cells_max: usize,
     /// Whether the reader chose what is on the screen.
@@ -110,8 +119,10 @@ impl WaterfallPane {
         let Some(trace) = self.key.and_then(|key| store.trace(key)) else {
             self.rows = Rows::default();
             self.built = None;
+            self.lines.clear();
             return;
         };
+        self.lines.refresh(trace, store);
         match &mut self.built {
             Some(built) if built.revision == trace.revision() => {}
             Some(built) if trace.n_spans() > FOLLOWED_SPANS_MAX => built.is_behind = true,
@@ -132,6 +143,24 @@ impl WaterfallPane {
     /// The selected span.
     pub(crate) fn selected(&self) -> Option<SpanIndex> {
         self.selected
+    }
+
+    /// Selects a span and unfolds what hides it.
+    pub(crate) fn select_span(&mut self, span: SpanIndex) {
+        if self.rows.row(span).is_some() {
+            self.rows.reveal(span);
+            self.select(span);
+        }
+    }
+
+    /// The log lines of the trace.
+    pub(crate) fn lines(&self) -> &TraceLines {
+        &self.lines
+    }
+
+    /// Says which line's letter stands out.
+    pub(crate) fn select_line(&mut self, line: Option<LineMark>) {
+        self.selected_line = line;
     }
 
     /// Rows of the trace, whether folded away or not.
@@ -284,6 +313,11 @@ impl WaterfallPane {
 
     fn click(&mut self, at: Position) -> Outcome {
         let body = self.viewport.body;
+        let letters = self.viewport.letters;
+        if letters.contains(at) {
+            let line = self.letters.line_at(usize::from(at.x - letters.x));
+            return line.map_or(Outcome::Handled, |key| Outcome::Open(Place::Letter(key)));
+        }
         if !body.contains(at) {
             return Outcome::Ignored;
         }

@@ -67,10 +67,10 @@ fn the_selection_follows_the_newest_only_from_the_top_row() {
 fn rows_do_not_move_below_a_selection_that_does_not_follow() {
     let mut seat = seated();
     seat.keys("jj");
-    let rows = seat.lines()[3..9].to_vec();
+    let rows = seat.lines()[4..10].to_vec();
     seat.millis -= 1_000;
     seat.receive(many(1));
-    assert_eq!(seat.lines()[3..9], rows);
+    assert_eq!(seat.lines()[4..10], rows);
 }
 
 #[test]
@@ -212,9 +212,9 @@ fn a_filter_finds_what_comes_and_grows_later() {
 fn a_paused_view_stands_still_and_loses_nothing() {
     let mut seat = seated();
     seat.keys("<space>");
-    let before: Vec<String> = seat.lines()[2..22].to_vec();
+    let before: Vec<String> = seat.lines()[3..22].to_vec();
     seat.receive(many(50));
-    assert_eq!(seat.lines()[2..22], before);
+    assert_eq!(seat.lines()[3..22], before);
     assert!(seat.shows("PAUSED +50 new"));
     seat.keys("<space>");
     assert!(seat.shows("LIVE"));
@@ -292,7 +292,7 @@ fn copying_asks_for_the_clipboard() {
 
 #[test]
 fn quitting_takes_one_key_wherever_one_is() {
-    for keys in ["", "?", "x", "<enter>", "<tab>", "d"] {
+    for keys in ["", "?", "x", "<enter>", "<tab>", "d", "2"] {
         let mut seat = seated();
         seat.keys(keys);
         assert_eq!(seat.keys("q"), [Effect::Quit], "after {keys}");
@@ -307,7 +307,7 @@ fn quitting_takes_one_key_wherever_one_is() {
 #[test]
 fn the_mouse_selects_and_scrolls() {
     let mut seat = seated();
-    seat.click(10, 5);
+    seat.click(10, 6);
     assert!(seat.shows("3/6"), "{}", seat.lines().join("\n"));
     seat.receive(many(60));
     seat.mouse(MouseEventKind::ScrollDown, 10, 5);
@@ -365,11 +365,11 @@ fn a_paused_trace_does_not_grow() {
 fn a_paused_row_says_what_it_said() {
     let mut seat = seated();
     seat.keys("j<space>");
-    let before: Vec<String> = seat.lines()[2..22].to_vec();
+    let before: Vec<String> = seat.lines()[3..22].to_vec();
     seat.receive(vec![chunk(105, &[SpanSpec::under(6, 78, "late", 1, 1)])]);
-    assert_eq!(seat.lines()[2..22], before);
+    assert_eq!(seat.lines()[3..22], before);
     seat.keys("<space>");
-    assert_ne!(seat.lines()[2..22], before);
+    assert_ne!(seat.lines()[3..22], before);
 }
 
 #[test]
@@ -394,7 +394,7 @@ fn the_end_of_a_search_is_told() {
 fn the_details_lie_on_top_where_they_have_no_pane() {
     let mut seat = seated();
     seat.keys("d");
-    assert!(!seat.shows("Traces"));
+    assert!(!seat.shows("─ Traces ─"));
     assert!(seat.line_with("close").contains("d close"));
     seat.keys("d");
     assert!(seat.shows("─ Traces ─"));

@@ -8,8 +8,9 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseEve
 use ratatui::crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::style::{Color, Modifier};
 
-use super::fixture::{at, payload};
+use super::fixture::{at, lines as lines_read, payload};
 use crate::ingest::Inbound;
+use crate::logs::LogRecord;
 use crate::store::Store;
 use crate::trace::TraceChunk;
 use crate::tui::app::{App, Listening, UiOptions};
@@ -62,6 +63,14 @@ impl Seat {
             self.inbound(payload(vec![chunk], at(self.millis)));
             self.draw();
         }
+        self
+    }
+
+    /// Lines that come together, a second later.
+    pub(super) fn receive_lines(&mut self, records: Vec<LogRecord>) -> &mut Self {
+        self.millis += 1_000;
+        self.inbound(lines_read(records));
+        self.draw();
         self
     }
 
