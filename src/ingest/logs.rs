@@ -70,7 +70,7 @@ mod tests {
 
     #[track_caller]
     fn check(body: &str, expected: &[&str]) {
-        let records = super::records(body.as_bytes(), AT).unwrap();
+        let records = records(body.as_bytes(), AT).unwrap();
         let messages: Vec<_> = records.iter().map(LogRecord::message).collect();
         assert_eq!(messages, expected, "{body}");
     }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_refused_with_its_place() {
-        let reason = |body: &str| super::records(body.as_bytes(), AT).unwrap_err().reason;
+        let reason = |body: &str| records(body.as_bytes(), AT).unwrap_err().reason;
         assert_eq!(
             reason(r#"[{"message":"a"},"#),
             "the body is cut short: its JSON does not end, at byte 17"

@@ -234,7 +234,7 @@ impl TraceEntry {
 
     /// The span that a line names; `None` if it names none, or none that is here yet. Of spans with
     /// the same id the first.
-    pub fn span_of(&self, record: &LogRecord) -> Option<SpanIndex> {
+    pub fn log_span(&self, record: &LogRecord) -> Option<SpanIndex> {
         record.ids.spans().find_map(|id| self.span_with_id(id))
     }
 

@@ -331,7 +331,7 @@ fn sixteen_digits_join_as_decimal_and_as_hex() {
         deliver(&mut store, id(5, low), &[SPAN]);
         store.insert_logs(vec![record.clone()], Now::default());
         assert_eq!(only_trace(&store).logs().len(), 2);
-        let span = only_trace(&store).span_of(&record);
+        let span = only_trace(&store).log_span(&record);
         assert_eq!(span, Some(crate::store::SpanIndex(0)));
     }
 }
@@ -349,7 +349,7 @@ fn the_span_of_a_line_is_found_in_traces_of_any_size() {
                 ..line(0)
             };
             trace
-                .span_of(&record.record())
+                .log_span(&record.record())
                 .map(|index| u64::from(index.0))
         };
         assert_eq!(named(n_spans), Some(n_spans - 1));

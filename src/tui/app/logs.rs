@@ -98,7 +98,7 @@ impl App {
             self.waterfall.refresh(&self.store);
         }
         let span = self.store.trace(trace).zip(self.store.log(key));
-        let span = span.and_then(|(trace, line)| trace.span_of(line.record()));
+        let span = span.and_then(|(trace, line)| trace.log_span(line.record()));
         if let Some(span) = span {
             self.waterfall.select_span(span);
         } else {

@@ -203,7 +203,7 @@ fn belonging(entry: &LogEntry, trace: Option<&TraceEntry>, room: Room) -> Vec<De
         });
     }
     if let Some(id) = record.ids.spans().next() {
-        let index = trace.and_then(|trace| Some((trace, trace.span_of(record)?)));
+        let index = trace.and_then(|trace| Some((trace, trace.log_span(record)?)));
         let name = match index {
             Some((trace, index)) => span_name(trace, index, glyphs),
             None => "not come yet".to_owned(),

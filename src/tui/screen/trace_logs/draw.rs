@@ -36,7 +36,7 @@ impl Spans {
             self.revision = trace.revision();
             self.found.retain(|_, found| found.is_some());
         }
-        let find = || trace.span_of(entry.record());
+        let find = || trace.log_span(entry.record());
         *self.found.entry(entry.key()).or_insert_with(find)
     }
 }
