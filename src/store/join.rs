@@ -15,7 +15,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::container::Shelved;
+use super::container::{Shelved, is_name};
 use super::counters::raise;
 use super::logs::{Extent, Joined, LogKey, names_ids};
 use super::{Store, TraceEntry, TraceKey};
@@ -203,7 +203,8 @@ impl Store {
         let name = container.known.name();
         let is_known = |name: &str| entry.containers().iter().any(|known| **known == *name);
         let is_full = entry.containers().len() >= CONTAINERS_OF_A_TRACE_MAX;
-        if let Some(name) = name.filter(|name| !is_full && !is_known(name)) {
+        let is_new = |name: &&str| is_name(name) && !is_full && !is_known(name);
+        if let Some(name) = name.filter(is_new) {
             let bytes = entry.bytes();
             entry.add_container(self.logs.places.name(name));
             self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);

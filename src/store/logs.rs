@@ -12,6 +12,7 @@ use std::collections::{HashMap, VecDeque};
 pub use modal::{ModalApp, ModalState};
 pub(super) use places::{Extent, Places};
 
+use super::container::is_name;
 use super::{TraceEntry, TraceKey};
 use crate::logs::{JoinedBy, LogRecord};
 use crate::trace::{Now, SpanId, UnixNanos};
@@ -172,7 +173,8 @@ impl Logs {
         self.next_key
     }
 
-    /// What all lines occupy. The indexes beside them have a fixed size: three mebibytes at most.
+    /// What all lines occupy. The indexes beside them are bounded in themselves: ten mebibytes if
+    /// everything in them is used, some kilobytes mostly.
     pub(super) fn bytes(&self) -> usize {
         self.lines.bytes()
     }
@@ -293,7 +295,7 @@ impl Logs {
 
 /// Whether a line says nothing by which it could be joined but its container.
 fn is_guessed(record: &LogRecord) -> bool {
-    record.container.is_some() && !names_ids(record)
+    record.container.as_deref().is_some_and(is_name) && !names_ids(record)
 }
 
 /// Whether a line names a trace or a span.
