@@ -105,13 +105,11 @@ impl Logs {
         }
     }
 
-    /// Says which trace a line belongs to. Returns what was said before, `None` if the line is gone.
-    pub(super) fn set_joined(
-        &mut self,
-        key: LogKey,
-        joined: Option<Joined>,
-    ) -> Option<Option<Joined>> {
-        let entry = self.lines.get_mut(key)?;
+    /// Says which trace a line belongs to.
+    pub(super) fn set_joined(&mut self, key: LogKey, joined: Option<Joined>) {
+        let Some(entry) = self.lines.get_mut(key) else {
+            return;
+        };
         let before = std::mem::replace(&mut entry.joined, joined);
         let bytes = line_bytes(entry);
         if before.is_none() {
@@ -121,7 +119,6 @@ impl Logs {
             self.loose_bytes += bytes;
             self.oldest_loose = self.oldest_loose.min(key);
         }
-        Some(before)
     }
 
     /// Gives the lines from a key on, none of which waits, new keys: in order of when they were read,
