@@ -37,7 +37,7 @@ struct Fifty {
 
 impl Fifty {
     #[track_caller]
-    fn run(route: &str, environment: &[(&str, &str)]) -> Self {
+    fn run(route: &str, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let scratch = Scratch::new();
         let sent_to = scratch.path("sent.json");
         let mut variables = vec![
@@ -49,7 +49,7 @@ impl Fifty {
         variables.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let program = text(root().join("tests/clients/fifty.py"));
         let command = [text(python()), program];
-        let came = Headless::run(scratch, &[], &variables, &command).wait();
+        let came = Headless::run(scratch, args, &variables, &command).wait();
         let sent = fs::read_to_string(&sent_to)
             .unwrap_or_else(|error| panic!("{error}: {:#?}", came.stdout));
         Self {
@@ -120,7 +120,8 @@ impl Fifty {
 #[test]
 #[ignore = "needs Python with ddtrace: .ci/run"]
 fn fifty_traces_and_their_lines_come_through_the_relay() {
-    let fifty = Fifty::run("relay", &[("MODTRACE_RELAY", "always")]);
+    // With our address in its environment, the tracer would not need the relay.
+    let fifty = Fifty::run("relay", &["--no-env"], &[("MODTRACE_RELAY", "always")]);
     fifty.check("relay");
     let messages = fifty.came.export["counters"]["relay_messages"].as_u64();
     assert!(messages >= Some(2), "a hello and the spans: {messages:?}");
@@ -129,13 +130,13 @@ fn fifty_traces_and_their_lines_come_through_the_relay() {
 #[test]
 #[ignore = "needs Python with ddtrace: .ci/run"]
 fn fifty_traces_and_their_lines_come_as_ddtrace_prints_them() {
-    Fifty::run("printed", &[("AWS_LAMBDA_FUNCTION_NAME", "modtrace")]).check("stdout");
+    Fifty::run("printed", &[], &[("AWS_LAMBDA_FUNCTION_NAME", "modtrace")]).check("stdout");
 }
 
 #[test]
 #[ignore = "needs Python with ddtrace: .ci/run"]
 fn fifty_traces_come_over_http_and_their_lines_over_the_pipe() {
-    Fifty::run("http", &[]).check("http");
+    Fifty::run("http", &[], &[]).check("http");
 }
 
 /// Modal's mock control plane, which stands beside the project where it was developed.
@@ -171,6 +172,8 @@ fn serve(
     let modal = text(python().with_file_name("modal"));
     let mut command = vec![text(python()), text(mock)];
     command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    // What the mock tells of itself is none of the app's lines.
+    command.extend(["--events".to_owned(), text(scratch.path("events.ndjson"))]);
     command.extend(["--".into(), modal, "serve".into(), text(app.path("app.py"))]);
     let mut headless = Headless::run(scratch, &[], &variables, &command);
     end(&mut headless, &app);
