@@ -1,6 +1,6 @@
-//! What it costs to hold spans: inserting them, evicting to make room, writing them to an export
-//! and reading that. Items are spans. The store's own count of bytes for each span, beside the
-//! payload's, is printed first.
+//! What it costs to hold spans and log lines: inserting and joining them, evicting to make room,
+//! writing them to an export and reading that. Items are spans, and lines where `log` is in the name.
+//! The store's own count of bytes for each, beside what came, is printed first.
 //!
 //! ```text
 //! cargo bench --bench store
@@ -18,6 +18,7 @@ use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use modtrace_tui::export::{FORMATS, open, write_all};
 use modtrace_tui::ingest::Received;
+use modtrace_tui::logs::{LogRecord, LogSource};
 use modtrace_tui::store::{Store, TraceKey};
 use modtrace_tui::trace::{ChunkBuilder, Now, TracerPayload, UnixNanos, Via};
 use modtrace_tui::wire::v04;
@@ -33,6 +34,7 @@ type Generate = fn(usize, u64) -> Vec<u8>;
 fn main() {
     print_bytes("rich", payload::rich_v04);
     print_bytes("light", payload::light_v04);
+    print_log_bytes();
     divan::main();
 }
 
@@ -47,6 +49,120 @@ fn print_bytes(name: &str, generate: Generate) {
         store.bytes() / n_spans(),
         n_bytes / n_spans(),
     );
+}
+
+fn print_log_bytes() {
+    let lines = lines();
+    let n_bytes: usize = lines.iter().map(String::len).sum();
+    let mut store = filled();
+    let before = store.bytes();
+    take_lines(&mut store, parse(&lines));
+    let held = store.bytes() - before;
+    println!(
+        "log: {} bytes held a line, {} bytes a line as it came",
+        held / lines.len(),
+        n_bytes / lines.len(),
+    );
+}
+
+/// Two structlog lines for each span, in the form of the guides: nested ids, the trace in decimal.
+fn lines() -> Vec<String> {
+    let mut builder = ChunkBuilder::default();
+    let mut lines = Vec::new();
+    for seed in 0..N_PAYLOADS {
+        let payload = v04::decode(&payload::rich_v04(N_TRACES, seed), &mut builder).unwrap();
+        for chunk in &payload.chunks {
+            let trace = chunk.trace_id().0;
+            for span in chunk.spans() {
+                let span = span.span_id();
+                for (event, level) in [("processing_document", "info"), ("extracted", "warning")] {
+                    lines.push(format!(
+                        r#"{{"document_id": "doc-{seed}", "pages": 3, "event": "{event}", "level": "{level}", "timestamp": "2026-11-20T20:26:27.118768Z", "modal": {{"environment": "dev", "region": "us-east-1", "task_id": "ta-01ABCDEF{}"}}, "dd": {{"trace_id": "{trace}", "span_id": "{span}"}}}}"#,
+                        seed % 8
+                    ));
+                }
+            }
+        }
+    }
+    lines
+}
+
+fn parse(lines: &[String]) -> Vec<LogRecord> {
+    let record = |line: &String| LogRecord::parse(line, LogSource::Stdout, UnixNanos(1));
+    lines.iter().map(record).collect()
+}
+
+/// Lines come in pieces, as they are read.
+fn take_lines(store: &mut Store, mut records: Vec<LogRecord>) {
+    while !records.is_empty() {
+        let rest = records.split_off(records.len().min(512));
+        store.insert_logs(records, Now::default());
+        records = rest;
+    }
+}
+
+/// Spans are here already.
+#[divan::bench]
+fn join_logs(bencher: Bencher<'_, '_>) {
+    let lines = lines();
+    bencher
+        .counter(ItemsCount::new(lines.len()))
+        .with_inputs(|| (filled(), parse(&lines)))
+        .bench_local_values(|(mut store, records)| {
+            take_lines(&mut store, records);
+            assert_eq!(store.counters().logs_unjoined, 0);
+            store
+        });
+}
+
+/// The lines of each payload come before its spans. Items are lines, but the spans are inserted too.
+#[divan::bench]
+fn join_waiting_logs(bencher: Bencher<'_, '_>) {
+    let lines = lines();
+    let per_payload = lines.len().div_ceil(deliveries(payload::rich_v04).len());
+    bencher
+        .counter(ItemsCount::new(lines.len()))
+        .with_inputs(|| {
+            let records = lines.chunks(per_payload).map(parse).collect::<Vec<_>>();
+            (Store::new(PLENTY), records, deliveries(payload::rich_v04))
+        })
+        .bench_local_values(|(mut store, records, payloads)| {
+            for (records, payload) in records.into_iter().zip(payloads) {
+                take_lines(&mut store, records);
+                fill(&mut store, vec![payload]);
+            }
+            store
+        });
+}
+
+/// From the text of a line to the line under its span.
+#[divan::bench]
+fn parse_and_join_logs(bencher: Bencher<'_, '_>) {
+    let lines = lines();
+    bencher
+        .counter(ItemsCount::new(lines.len()))
+        .with_inputs(filled)
+        .bench_local_values(|mut store| {
+            for lines in lines.chunks(512) {
+                store.insert_logs(parse(lines), Now::default());
+            }
+            store
+        });
+}
+
+/// Lines of no trace, in a store that has no room for them.
+#[divan::bench]
+fn evict_logs(bencher: Bencher<'_, '_>) {
+    let lines: Vec<String> = (0..50_000)
+        .map(|number| format!("INFO 2026-11-20 20:26:27 worker: step {number} done"))
+        .collect();
+    bencher
+        .counter(ItemsCount::new(lines.len()))
+        .with_inputs(|| (Store::new(SCARCE), parse(&lines)))
+        .bench_local_values(|(mut store, records)| {
+            take_lines(&mut store, records);
+            store
+        });
 }
 
 fn n_spans() -> usize {

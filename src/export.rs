@@ -26,7 +26,7 @@ pub use text::write_json;
 
 use crate::store::{LogEntry, LogKey, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::trace::{Span, UnixNanos};
-use lines::LinesSoFar;
+use lines::{LinesSoFar, NextLine};
 
 /// A format an export can have.
 #[derive(Clone, Copy, Debug)]
@@ -366,17 +366,21 @@ impl Export {
     /// Looks at the next few lines, and writes the first that belongs to no trace.
     fn advance_loose_line(&mut self, store: &Store) -> io::Result<()> {
         let is_asked = self.scope == Scope::Everything && self.layout.holds_lines();
-        let more = is_asked.then(|| self.lines.next_loose(store)).flatten();
-        match more {
-            Some(Some(line)) => {
+        let next = if is_asked {
+            self.lines.next_loose(store)
+        } else {
+            NextLine::End
+        };
+        match next {
+            NextLine::This(line) => {
                 self.separate(self.lines.n_loose() == 0);
                 self.layout.line(&mut self.buffer, line, None)?;
                 self.lines.wrote_loose();
                 self.written.n_lines += 1;
                 Ok(())
             }
-            Some(None) => Ok(()),
-            None => {
+            NextLine::Later => Ok(()),
+            NextLine::End => {
                 self.stage = Stage::Done;
                 let end = End {
                     scope: self.scope,

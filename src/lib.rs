@@ -44,7 +44,8 @@
 //!   here.
 //! - `json`: JSON read as slices of its text, every digit and the order of keys kept.
 //! - [`store`]: everything captured, within `--memory`. Own keys, since ids on the wire repeat;
-//!   duplicates, orphans, the tree in display order, eviction of whole traces, the counters.
+//!   duplicates, orphans, the tree in display order, which line belongs to which trace, eviction of
+//!   whole traces, the counters.
 //! - [`export`]: one format a file, and the reader that `open` uses.
 //! - [`tui`]: `app` (update, view), `keymap` (keys are data: dispatch, footer and help are drawn
 //!   from one table), one file a screen, rows apart from drawing.
@@ -64,7 +65,7 @@
 //! 6. No `async fn` outside `io` and `run`; no lock in the core; no unbounded queue anywhere.
 //! 7. Decoding is total: any bytes give a payload or an error with offset and field path.
 //! 8. Nothing is dropped without a counter: `spans_received = spans_shown + spans_evicted +
-//!    spans_duplicate`.
+//!    spans_duplicate`, `logs_received = logs_joined + logs_unjoined`.
 //! 9. What the client said and what a real Agent would do are never shown in one column without
 //!    `(sim)`. (There is no simulated Agent yet.)
 //!
@@ -77,7 +78,8 @@
 //! | inbox | handlers → loop | 256 items, 64 MiB decoded | wait up to 1 s, then 429 and count |
 //! | frames | loop → writer thread | 1 | no frame is computed |
 //! | lines of `--headless` | loop → writer thread | 16 pieces, then 4 MiB | the line is left out, and counted |
-//! | store | | `--memory` | the oldest whole trace goes, and is counted |
+//! | store | | `--memory` | the oldest whole trace goes with its lines, and is counted; lines of no trace first, beyond a quarter |
+//! | lines that wait for spans | within the store | 10,000, 60 s | the line stays as it is: joined by less, or unjoined |
 //!
 //! # To add …
 //!

@@ -99,7 +99,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// An empty store that keeps at most so many bytes of spans, by its own count.
+    /// An empty store that keeps at most so many bytes of spans and lines, by its own count.
     pub fn new(memory_bytes_max: usize) -> Self {
         let reserved = (memory_bytes_max / SMALL_TRACE_BYTES).min(RESERVED_ENTRIES_MAX);
         Self {
@@ -133,11 +133,12 @@ impl Store {
         raise(&mut self.counters.relay_messages, lines.relay_messages);
         raise(&mut self.counters.relay_lost, lines.relay_lost);
         raise(&mut self.counters.logs_dropped, lines.n_dropped);
-        for record in lines.records {
-            self.add_log(record, now);
-        }
+        // Spans first: then fewer lines have to wait for them.
         for request in lines.requests {
             self.add_request(request, now);
+        }
+        for record in lines.records {
+            self.add_log(record, now);
         }
         self.take_changed(now)
     }
@@ -380,7 +381,9 @@ impl Store {
     /// A relay has said who it is, possibly after it passed on spans.
     fn hello(&mut self, hello: Hello) {
         let source = hello.source;
-        self.shelf.hello(hello);
+        if !self.shelf.hello(hello) {
+            return;
+        }
         let of_relay = self.traces().filter(|entry| entry.relay() == Some(source));
         let keys: Vec<TraceKey> = of_relay.map(TraceEntry::key).collect();
         for key in keys {

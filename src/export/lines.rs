@@ -19,6 +19,17 @@ pub(super) struct LinesSoFar {
     n_loose: u64,
 }
 
+/// What a look at the next few lines found.
+#[derive(Debug)]
+pub(super) enum NextLine<'s> {
+    /// A line to write.
+    This(&'s LogEntry),
+    /// None among those that were looked at.
+    Later,
+    /// There are no more.
+    End,
+}
+
 impl LinesSoFar {
     pub(super) fn new(store: &Store) -> Self {
         Self {
@@ -54,26 +65,25 @@ impl LinesSoFar {
         }
     }
 
-    /// The next line that is in no trace of the export, `Some(None)` if there is none among those
-    /// that were looked at, `None` after the last.
-    pub(super) fn next_loose<'s>(&mut self, store: &'s Store) -> Option<Option<&'s LogEntry>> {
+    /// The next line that is in no trace of the export.
+    pub(super) fn next_loose<'s>(&mut self, store: &'s Store) -> NextLine<'s> {
         let lines = store.logs_from(self.next_loose);
-        let mut some_looked_at = false;
+        let mut next = NextLine::End;
         for line in lines.take(LOOKED_AT) {
             if line.key() >= self.end {
                 break;
             }
-            some_looked_at = true;
+            next = NextLine::Later;
             self.next_loose = LogKey(line.key().0.saturating_add(1));
             let is_written = match self.waiting.get(&line.key()) {
                 Some(is_written) => *is_written,
                 None => line.joined().is_some(),
             };
             if !is_written {
-                return Some(Some(line));
+                return NextLine::This(line);
             }
         }
-        some_looked_at.then_some(None)
+        next
     }
 
     pub(super) fn wrote_loose(&mut self) {

@@ -37,21 +37,28 @@ pub struct Kept {
     pub n_traces: u64,
     /// Spans.
     pub n_spans: u64,
+    /// Log lines.
+    pub n_lines: u64,
 }
 
 impl std::fmt::Display for Kept {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.n_traces, self.n_spans) {
-            (0, _) => f.write_str("Nothing came before it"),
-            (1, 1) => f.write_str("What came before it is kept: 1 trace, 1 span"),
-            (1, spans) => write!(f, "What came before it is kept: 1 trace, {spans} spans"),
-            (traces, spans) => {
-                write!(
-                    f,
-                    "What came before it is kept: {traces} traces, {spans} spans"
-                )
-            }
+        let counts = [
+            (self.n_traces, "trace"),
+            (self.n_spans, "span"),
+            (self.n_lines, "log line"),
+        ];
+        let told = counts.into_iter().filter(|(number, _)| *number > 0);
+        let told: Vec<String> = told
+            .map(|(number, name)| match number {
+                1 => format!("1 {name}"),
+                _ => format!("{number} {name}s"),
+            })
+            .collect();
+        if told.is_empty() {
+            return f.write_str("Nothing came before it");
         }
+        write!(f, "What came before it is kept: {}", told.join(", "))
     }
 }
 
@@ -248,6 +255,7 @@ impl<'s> Reading<'s> {
             &mut self.n_loose
         };
         *number += 1;
+        self.kept.n_lines += 1;
         self.store.restore_log(record, joined);
     }
 

@@ -18,7 +18,7 @@ use crate::ingest::{Inbound, RequestRecord};
 use crate::io::clock::Clock;
 use crate::io::ndjson::{Closed, Ndjson};
 use crate::io::signals::{Signal, Signals};
-use crate::store::{Counters, Store, TraceKey};
+use crate::store::{Counters, LogKey, Store, TraceEntry, TraceKey};
 use crate::trace::Now;
 use crate::tui::message::ChildSignal;
 
@@ -78,7 +78,7 @@ pub(super) async fn report(
         // Without a stderr, nobody wants to read it.
         let _closed = writeln!(std::io::stderr(), "warning: {remark}");
     }
-    let opened: Vec<TraceKey> = store.traces().map(crate::store::TraceEntry::key).collect();
+    let opened: Vec<TraceKey> = store.traces().map(TraceEntry::key).collect();
     reporter.touched(&opened, clock.now());
     let started = feed.start_child();
     if started.is_ok() && feed.agent().is_some() {
@@ -189,6 +189,8 @@ struct Reporter {
     pending: Vec<u8>,
     due: BTreeSet<(u64, TraceKey)>,
     quiet_at: HashMap<TraceKey, u64>,
+    /// The log line to be told next.
+    next_log: LogKey,
     lines_dropped: u64,
 }
 
@@ -199,6 +201,7 @@ impl Reporter {
             pending: Vec::new(),
             due: BTreeSet::new(),
             quiet_at: HashMap::new(),
+            next_log: LogKey(0),
             lines_dropped: 0,
         }
     }
@@ -222,8 +225,13 @@ impl Reporter {
             if let Inbound::Request(request) = &inbound {
                 self.refused(&request.record);
             }
-            let touched = super::take(store, inbound, now);
+            let revision = store.revision();
+            let mut touched = super::take(store, inbound, now);
+            // What is told of a trace follows from its spans, not from its lines.
+            let has_grown = |trace: &TraceEntry| trace.revision() > revision;
+            touched.retain(|key| store.trace(*key).is_none_or(has_grown));
             self.touched(&touched, now);
+            self.tell_logs(store);
             for evicted in store.evicted() {
                 if let Some(at) = self.quiet_at.remove(&evicted.key()) {
                     self.due.remove(&(at, evicted.key()));
@@ -252,8 +260,10 @@ impl Reporter {
         Some(Instant::now() + Duration::from_nanos(at.saturating_sub(now.uptime_ns)))
     }
 
-    /// Tells of the traces that have been quiet for long enough, as far as the reader follows.
+    /// Tells of the lines that came and of the traces that have been quiet for long enough, as far as
+    /// the reader follows.
     fn tell_quiet(&mut self, store: &Store, now: Now) {
+        self.tell_logs(store);
         while let Some((at, key)) = self.due.first().copied()
             && at <= now.uptime_ns
             && self.pending.len() < PIECE_BYTES
@@ -268,6 +278,29 @@ impl Reporter {
             }
         }
         self.hand_on();
+    }
+
+    fn tell_logs(&mut self, store: &Store) {
+        while self.pending.len() < PIECE_BYTES && self.tell_log(store) {
+            if self.pending.len() >= PIECE_BYTES {
+                self.hand_on();
+            }
+        }
+    }
+
+    /// Tells of the next log line, with the trace that is known by now: spans that came with it, or
+    /// before, are in. A line that joins later names its trace itself, mostly.
+    fn tell_log(&mut self, store: &Store) -> bool {
+        let Some(line) = store.logs_from(self.next_log).next() else {
+            self.lines_dropped += store.next_log_key().0 - self.next_log.0;
+            self.next_log = store.next_log_key();
+            return false;
+        };
+        // Lines that went before their turn, because the reader was behind.
+        self.lines_dropped += line.key().0 - self.next_log.0;
+        self.next_log = LogKey(line.key().0 + 1);
+        self.tell(&export::log_event(line, store));
+        true
     }
 
     fn refused(&mut self, record: &RequestRecord) {
@@ -303,6 +336,11 @@ impl Reporter {
     /// Tells the rest and the sums, waiting for the reader as long as is decent.
     async fn finish(mut self, store: &Store) {
         let last_lines = async {
+            while self.tell_log(store) {
+                if self.pending.len() >= PIECE_BYTES {
+                    self.output.write(mem::take(&mut self.pending)).await?;
+                }
+            }
             for (_, key) in mem::take(&mut self.due) {
                 if let Some(trace) = store.trace(key) {
                     self.tell(&export::trace_event(trace));

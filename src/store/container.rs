@@ -13,8 +13,10 @@ use crate::trace::{ContainerFacts, Hello, RelaySource, Span, Text, TraceChunk, t
 const RELAYS_MAX: usize = 1_024;
 /// Among how many containers another trace's is looked for.
 const SHELF_MAX: usize = 64;
-/// A longer name is none.
+/// A longer name is none: they are kept beside the budget.
 const NAME_BYTES_MAX: usize = 256;
+/// How many relays that have not said who they are yet are waited for.
+const NAMELESS_MAX: usize = 64;
 /// How many spans are asked for their process.
 const SPANS_ASKED: usize = 16;
 
@@ -130,6 +132,8 @@ impl Known {
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     relays: VecDeque<(RelaySource, Arc<Known>)>,
+    /// Relays that have passed on spans and not said yet who they are.
+    nameless: VecDeque<RelaySource>,
     recent: VecDeque<Arc<Known>>,
 }
 
@@ -141,23 +145,36 @@ pub(super) struct Shelved {
 }
 
 impl Shelf {
-    /// A relay has said who it is.
-    pub(super) fn hello(&mut self, hello: Hello) {
-        self.relays.retain(|(source, _)| *source != hello.source);
+    /// A relay has said who it is. Returns whether it passed on spans before.
+    pub(super) fn hello(&mut self, hello: Hello) -> bool {
+        let source = hello.source;
+        self.relays.retain(|(known, _)| *known != source);
         if self.relays.len() >= RELAYS_MAX {
             self.relays.pop_front();
         }
         let known = Known {
-            facts: hello.container,
+            facts: bounded(hello.container),
             by: KnownBy::Relay,
         };
-        self.relays.push_back((hello.source, Arc::new(known)));
+        self.relays.push_back((source, Arc::new(known)));
+        let n_before = self.nameless.len();
+        self.nameless.retain(|relay| *relay != source);
+        self.nameless.len() < n_before
     }
 
-    /// The container of a relay that has said who it is.
-    pub(super) fn of_relay(&self, source: RelaySource) -> Option<Shelved> {
+    /// The container of a relay, if it has said who it is.
+    pub(super) fn of_relay(&mut self, source: RelaySource) -> Option<Shelved> {
         let mut newest_first = self.relays.iter().rev();
-        let (_, known) = newest_first.find(|(known, _)| *known == source)?;
+        let found = newest_first.find(|(known, _)| *known == source);
+        let Some((_, known)) = found else {
+            if !self.nameless.contains(&source) {
+                if self.nameless.len() >= NAMELESS_MAX {
+                    self.nameless.pop_front();
+                }
+                self.nameless.push_back(source);
+            }
+            return None;
+        };
         Some(Shelved {
             known: Arc::clone(known),
             bytes: 0,
@@ -177,7 +194,7 @@ impl Shelf {
 
     /// The container that a line names.
     pub(super) fn of_line(&mut self, record: &LogRecord) -> Option<Shelved> {
-        let name = record.container.as_deref()?;
+        let name = record.container.as_deref().filter(|name| is_name(name))?;
         Some(self.named(name, KnownBy::Log, || facts_of_line(record, name)))
     }
 
@@ -226,7 +243,12 @@ fn name_of(span: Span<'_>) -> Option<&str> {
     let meta = span.meta();
     let name = tag::CONTAINER.iter().find_map(|key| meta.find(key));
     let name = name?.as_text()?.to_str()?;
-    (!name.is_empty() && name.len() <= NAME_BYTES_MAX).then_some(name)
+    is_name(name).then_some(name)
+}
+
+/// Whether a text can be the name of a container.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= NAME_BYTES_MAX
 }
 
 fn facts_of_tags(span: Span<'_>, name: &str) -> ContainerFacts {
@@ -272,5 +294,20 @@ fn facts_of_line(record: &LogRecord, name: &str) -> ContainerFacts {
 }
 
 fn short(text: &str) -> Option<Box<str>> {
-    (!text.is_empty() && text.len() <= NAME_BYTES_MAX).then(|| text.into())
+    is_name(text).then(|| text.into())
+}
+
+/// What a relay says, without what is too long to be true.
+fn bounded(facts: ContainerFacts) -> ContainerFacts {
+    let short = |text: Option<Box<str>>| text.filter(|text| is_name(text));
+    ContainerFacts {
+        task_id: short(facts.task_id),
+        region: short(facts.region),
+        cloud: short(facts.cloud),
+        environment: short(facts.environment),
+        image_id: short(facts.image_id),
+        gpu: short(facts.gpu),
+        python: short(facts.python),
+        ..facts
+    }
 }

@@ -240,14 +240,12 @@ impl TraceEntry {
 
     /// The first span with an id.
     pub fn span_with_id(&self, id: SpanId) -> Option<SpanIndex> {
-        match &self.map {
-            Some(map) => map.first(id),
-            None => {
-                let mut spans = self.spans();
-                let found = spans.find(|(_, span)| span.span_id() == id);
-                found.map(|(index, _)| index)
-            }
+        if let Some(map) = &self.map {
+            return map.first(id);
         }
+        let mut spans = self.spans();
+        let found = spans.find(|(_, span)| span.span_id() == id);
+        found.map(|(index, _)| index)
     }
 
     /// What the client decided about sampling. Tracers write it on the local root and on the first

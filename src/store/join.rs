@@ -15,10 +15,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::container::Shelved;
+use super::container::{Shelved, is_name};
 use super::counters::raise;
 use super::logs::{Extent, Joined, LogKey, names_ids};
-use super::{Store, TraceEntry, TraceKey};
+use super::{LogEntry, Store, TraceEntry, TraceKey};
 use crate::logs::{JoinedBy, LogRecord, Remark};
 use crate::trace::{Now, TraceId, UnixNanos};
 
@@ -118,9 +118,10 @@ impl Store {
     /// Moves a line to the trace it belongs to, or out of the one it was in. Returns the lines that
     /// the container it names makes joinable.
     pub(super) fn set_joined(&mut self, key: LogKey, joined: Option<Joined>) -> Vec<LogKey> {
-        let Some(before) = self.logs.set_joined(key, joined) else {
+        let Some(before) = self.logs.get(key).map(LogEntry::joined) else {
             return Vec::new();
         };
+        self.logs.set_joined(key, joined);
         match (before, joined) {
             (None, Some(_)) => {
                 self.counters.logs_unjoined = self.counters.logs_unjoined.saturating_sub(1);
@@ -203,7 +204,8 @@ impl Store {
         let name = container.known.name();
         let is_known = |name: &str| entry.containers().iter().any(|known| **known == *name);
         let is_full = entry.containers().len() >= CONTAINERS_OF_A_TRACE_MAX;
-        if let Some(name) = name.filter(|name| !is_full && !is_known(name)) {
+        let is_new = |name: &&str| is_name(name) && !is_full && !is_known(name);
+        if let Some(name) = name.filter(is_new) {
             let bytes = entry.bytes();
             entry.add_container(self.logs.places.name(name));
             self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);

@@ -12,6 +12,7 @@ use std::collections::{HashMap, VecDeque};
 pub use modal::{ModalApp, ModalState};
 pub(super) use places::{Extent, Places};
 
+use super::container::is_name;
 use super::{TraceEntry, TraceKey};
 use crate::logs::{JoinedBy, LogRecord};
 use crate::trace::{Now, SpanId, UnixNanos};
@@ -104,13 +105,11 @@ impl Logs {
         }
     }
 
-    /// Says which trace a line belongs to. Returns what was said before, `None` if the line is gone.
-    pub(super) fn set_joined(
-        &mut self,
-        key: LogKey,
-        joined: Option<Joined>,
-    ) -> Option<Option<Joined>> {
-        let entry = self.lines.get_mut(key)?;
+    /// Says which trace a line belongs to.
+    pub(super) fn set_joined(&mut self, key: LogKey, joined: Option<Joined>) {
+        let Some(entry) = self.lines.get_mut(key) else {
+            return;
+        };
         let before = std::mem::replace(&mut entry.joined, joined);
         let bytes = line_bytes(entry);
         if before.is_none() {
@@ -120,7 +119,6 @@ impl Logs {
             self.loose_bytes += bytes;
             self.oldest_loose = self.oldest_loose.min(key);
         }
-        Some(before)
     }
 
     /// Gives the lines from a key on, none of which waits, new keys: in order of when they were read,
@@ -172,7 +170,8 @@ impl Logs {
         self.next_key
     }
 
-    /// What all lines occupy. The indexes beside them have a fixed size: three mebibytes at most.
+    /// What all lines occupy. The indexes beside them are bounded in themselves: ten mebibytes if
+    /// everything in them is used, some kilobytes mostly.
     pub(super) fn bytes(&self) -> usize {
         self.lines.bytes()
     }
@@ -293,7 +292,7 @@ impl Logs {
 
 /// Whether a line says nothing by which it could be joined but its container.
 fn is_guessed(record: &LogRecord) -> bool {
-    record.container.is_some() && !names_ids(record)
+    record.container.as_deref().is_some_and(is_name) && !names_ids(record)
 }
 
 /// Whether a line names a trace or a span.

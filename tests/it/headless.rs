@@ -137,6 +137,54 @@ fn without_date(file: &Path) -> String {
 }
 
 #[test]
+fn every_line_is_told_joined_exported_and_opened_again_byte_for_byte() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let printed = fs::read_to_string(fixtures.join("lines/docproc-v05-412.stdout.txt")).unwrap();
+    let items: Vec<_> = printed
+        .lines()
+        .map(|line| serde_json::json!({"message": line, "ddsource": "python"}))
+        .collect();
+    let body = |items: &[Value]| serde_json::to_vec(items).unwrap();
+    let program = Headless::start(&[]);
+    // Some lines come before their spans, some after.
+    let (before, after) = items.split_at(items.len() / 2);
+    assert_eq!(post(program.url(), "/api/v2/logs", &body(before)), 202);
+    for payload in recorded() {
+        if payload.to_string_lossy().contains("docproc-v05-412") {
+            assert_eq!(post_recorded(program.url(), &payload), 200);
+        }
+    }
+    assert_eq!(post(program.url(), "/api/v2/logs", &body(after)), 202);
+    let finished = program.finish();
+    check_balance(&finished);
+    let n_lines = items.len() as u64;
+    assert_eq!(counter(&finished, "logs_joined"), n_lines);
+    assert_eq!(counter(&finished, "logs_unjoined"), 0);
+    let told: Vec<_> = finished.events_named("log").collect();
+    assert_eq!(told.len() as u64, n_lines);
+    for (event, line) in told.iter().zip(printed.lines()) {
+        let line: Value = line.parse().unwrap();
+        assert_eq!(event["message"], line["event"]);
+        assert_eq!(event["level"], line["level"]);
+        assert_eq!(event["span_id"], line["dd"]["span_id"]);
+        let id: u128 = line["dd"]["trace_id"].as_str().unwrap().parse().unwrap();
+        assert_eq!(event["trace_id"], format!("{id:032x}"));
+    }
+    let traces = finished.export["traces"].as_array().unwrap();
+    for trace in traces {
+        assert!(!trace["logs"].as_array().unwrap().is_empty());
+        assert_eq!(trace["container"]["task_id"], "ta-01ABCDEF");
+        assert_eq!(trace["container"]["known_by"], "log");
+    }
+    let original = finished.scratch.path("all.json");
+    let again = open_and_export(&finished.scratch, &original);
+    assert!(
+        without_date(&original) == without_date(&again),
+        "the same bytes"
+    );
+}
+
+#[test]
 fn a_payload_that_cannot_be_read_is_told_with_its_place_and_the_next_one_is_shown() {
     let program = Headless::start(&[]);
     assert_eq!(post(program.url(), "/v0.4/traces", CUT), 400);

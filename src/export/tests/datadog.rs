@@ -78,7 +78,8 @@ fn a_file_of_chunks_is_counted_as_if_received() {
         Opened {
             kept: Kept {
                 n_traces: 1,
-                n_spans: 2
+                n_spans: 2,
+                ..Kept::default()
             },
             warnings: vec![
                 "Members of spans that this version does not know were left out: 1.".into()

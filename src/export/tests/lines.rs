@@ -298,7 +298,12 @@ fn half_a_capture_keeps_the_lines_before_the_damage() {
     let file = export(&store, "json");
     let cut = file.rfind("\"line\"").unwrap();
     let mut again = Store::new(PLENTY);
-    open(file[..cut].as_bytes(), &mut again, Now::default()).unwrap_err();
+    open(
+        file.as_bytes().get(..cut).unwrap(),
+        &mut again,
+        Now::default(),
+    )
+    .unwrap_err();
     assert_eq!((again.n_traces(), again.n_logs()), (1, 2));
     assert_eq!(again.traces().next().unwrap().logs().len(), 2);
 }

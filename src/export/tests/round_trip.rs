@@ -147,7 +147,8 @@ fn two_files_one_after_another_make_one_capture() {
         more.kept,
         Kept {
             n_traces: 1,
-            n_spans: 1
+            n_spans: 1,
+            ..Kept::default()
         }
     );
     let counters = both.counters();

@@ -61,10 +61,6 @@ impl HeldLines {
         block.lines.get_mut(place)?.as_deref_mut()
     }
 
-    #[expect(
-        clippy::unnecessary_box_returns,
-        reason = "moved out of its slot, not copied"
-    )]
     pub(super) fn remove(&mut self, key: LogKey) -> Option<Box<LogEntry>> {
         let (number, place) = address(key);
         let block = self.blocks.get_mut(&number)?;

@@ -70,12 +70,8 @@ impl ModalApp {
             Status::Serving => self.state = ModalState::Serving,
             Status::Disconnecting => self.state = ModalState::Disconnecting,
             Status::Stopped => self.state = ModalState::Stopped,
-            Status::Reloading => {}
-            Status::Other => {
-                if self.state == ModalState::Unseen {
-                    self.state = ModalState::Building;
-                }
-            }
+            // Other programs draw trees and name steps, too.
+            Status::Reloading | Status::Other => {}
         }
     }
 

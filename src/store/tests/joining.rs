@@ -45,22 +45,23 @@ fn span_plan(id: u64) -> Plan {
 
 impl LinePlan {
     fn record(&self) -> LogRecord {
-        let mut line = format!(r#"{{"event":"{}""#, self.number);
+        let mut members = vec![format!(r#""event":"{}""#, self.number)];
         if let Some((low, is_whole)) = self.trace {
             let id = if is_whole {
                 id(high(low), low).to_string()
             } else {
                 low.to_string()
             };
-            line += &format!(r#","dd.trace_id":"{id}""#);
+            members.push(format!(r#""dd.trace_id":"{id}""#));
         }
         if let Some(span) = self.span {
-            line += &format!(r#","dd.span_id":"{span}""#);
+            members.push(format!(r#""dd.span_id":"{span}""#));
         }
         if let Some(container) = self.container {
-            line += &format!(r#","modal.task_id":"ta-{container}""#);
+            members.push(format!(r#""modal.task_id":"ta-{container}""#));
         }
-        let mut record = LogRecord::parse(&(line + "}"), LogSource::Stdout, UnixNanos(0));
+        let line = format!("{{{}}}", members.join(","));
+        let mut record = LogRecord::parse(&line, LogSource::Stdout, UnixNanos(0));
         record.time = Some(UnixNanos(self.time));
         record
     }

@@ -171,6 +171,27 @@ fn a_reload_is_counted_once_in_the_words_of_every_version() {
 }
 
 #[test]
+fn a_program_that_draws_trees_is_no_app() {
+    check_modal("├── src\n│   └── lib.rs", 0, ModalState::Unseen);
+}
+
+#[test]
+fn a_name_of_a_container_that_is_too_long_is_none() {
+    let mut store = Store::new(PLENTY);
+    deliver(&mut store, id(0, 1), &[SPAN]);
+    let name = "x".repeat(1_000);
+    let ids = r#""dd":{"trace_id":"1"}"#;
+    for ids in [format!(",{ids}"), String::new()] {
+        let line = format!(r#"{{"event":"x","task_id":"ta-{name}"{ids}}}"#);
+        store.insert_logs(vec![record(&line)], Now::default());
+    }
+    let tagged = tagged_chunk(id(0, 1), &[Plan { id: 2, ..SPAN }], &name);
+    store.insert(received(vec![tagged]), Now::default());
+    assert!(only_trace(&store).container().is_none());
+    assert_eq!(joined(store.counters()), (1, 1));
+}
+
+#[test]
 fn each_address_of_an_app_is_kept_once() {
     let mut store = Store::new(PLENTY);
     let line = "├── 🔨 Created web function web => https://acme--gen-dev.modal.run";
