@@ -7,6 +7,7 @@
 pub(crate) mod endpoint;
 pub mod error;
 pub mod header;
+pub(crate) mod log_writer;
 mod msgpack;
 pub mod v04;
 pub mod v05;
