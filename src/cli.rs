@@ -7,6 +7,7 @@ use std::fmt;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::config::Settings;
+use crate::env_lines::{self, Topic};
 
 mod arguments;
 mod environment;
@@ -55,11 +56,24 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     match arguments.command {
         Some(Subcommand::Completions { shell }) => Ok(Invocation::Print(completions(shell))),
         Some(Subcommand::Man) => manual().map(Invocation::Print),
-        _ => {
+        Some(Subcommand::Env {
+            topic: Some(Topic::Relay),
+        }) => Ok(Invocation::Print(env_lines::RELAY.into())),
+        ref command => {
+            let printed = match command {
+                Some(Subcommand::Env { topic }) => Some(*topic),
+                _ => None,
+            };
             let environment = Environment::read();
             let given = resolve::given_options(&matches);
             let settings = resolve::settings(arguments, &given, &environment)?;
-            Ok(Invocation::Run(Box::new(settings)))
+            match printed {
+                Some(topic) => {
+                    let lines = resolve::lines(&settings, topic)?;
+                    Ok(Invocation::Print(lines.into_bytes()))
+                }
+                None => Ok(Invocation::Run(Box::new(settings))),
+            }
         }
     }
 }

@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod child;
 mod value;
 
+pub use child::{ChildEnvironment, ChildSettings, Flush, Told};
 pub use value::{AppUrl, ByteSize, Idle, ListenAddress, Token, ValueError};
 
 /// The port a Datadog Agent listens on, and so do we.
@@ -29,6 +31,10 @@ pub struct Settings {
     pub token: Option<Token>,
     /// Under which the app reaches us, if it is not the address we listen on.
     pub url: Option<AppUrl>,
+    /// How ddtrace sends in the programs that we start or print lines for.
+    pub flush: Flush,
+    /// Log files that are read and followed; `-` is standard input.
+    pub logs: Vec<PathBuf>,
     /// What the store may occupy.
     pub memory_bytes: u64,
     /// A screen, or lines for a program.
@@ -55,6 +61,8 @@ pub struct Settings {
 pub enum Command {
     /// Stand where the agent would, and show what comes.
     Agent,
+    /// The same, and start a program whose output is read.
+    Run(ChildSettings),
     /// Show exports, without listening.
     Open(Vec<PathBuf>),
     /// Show the built-in sample service.

@@ -1,6 +1,7 @@
 //! The world: sockets, files, processes, the terminal, clocks. Knows the model, never the screens.
 
 pub mod agent;
+pub mod child;
 pub(crate) mod clipboard;
 pub(crate) mod clock;
 pub(crate) mod demo;
@@ -8,5 +9,7 @@ pub(crate) mod files;
 pub mod inbox;
 pub(crate) mod log_file;
 pub(crate) mod ndjson;
+mod outbox;
 pub(crate) mod signals;
+pub(crate) mod tail;
 pub(crate) mod terminal;

@@ -4,8 +4,16 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use modtrace_tui::cli::{self, Invocation};
+use modtrace_tui::io::child;
 
 fn main() -> ExitCode {
+    // The second processes of `run`, before anything else is looked at.
+    if let Some(child::Failed) = child::launch(std::env::args_os()) {
+        return ExitCode::FAILURE;
+    }
+    if child::guard(std::env::args_os()) {
+        return ExitCode::SUCCESS;
+    }
     match cli::parse(std::env::args_os()) {
         Err(usage) => say(&usage, 2),
         Ok(Invocation::Print(text)) => {
@@ -14,8 +22,11 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Invocation::Run(settings)) => match modtrace_tui::run::run(&settings) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => say(&format_args!("error: {}", sentence(&error)), 1),
+            Ok(code) => ExitCode::from(code),
+            Err(error) => say(
+                &format_args!("error: {}", sentence(&error)),
+                modtrace_tui::run::exit_code(&error),
+            ),
         },
     }
 }

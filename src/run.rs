@@ -2,8 +2,8 @@
 //! at the end. Decides nothing about spans or screens; it waits, and hands on.
 //!
 //! ```text
-//! Feed (agent, demo) ─▶ viewer::view ─▶ Store ─▶ at exit: terminal back, feed stopped, export
-//!                    or headless::report
+//! Feed (agent, child, logs, demo) ─▶ viewer::view ─▶ Store ─▶ at exit: terminal back, feed stopped, export
+//!                                 or headless::report
 //! ```
 
 mod feed;
@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use crate::config::{Command, ExportFormat, ExportTarget, Output, Settings};
 use crate::export::{self, Format};
 use crate::ingest::Inbound;
+use crate::io::child::ChildError;
 use crate::io::clock::{self, Clock};
 use crate::io::files::{self, Draft};
 use crate::io::log_file;
@@ -24,13 +25,14 @@ use crate::store::Store;
 use crate::trace::Now;
 use feed::Feed;
 
-/// Runs until the user quits, a signal comes, or there is nothing left to do.
+/// Runs until the user quits, a signal comes, or there is nothing left to do. Returns the exit code:
+/// that of the program that was started, if one was.
 ///
 /// # Errors
 ///
 /// One sentence that says what happened and what to do: a port in use, a file that cannot be read
-/// or written, no terminal.
-pub fn run(settings: &Settings) -> anyhow::Result<()> {
+/// or written, no terminal, a program that cannot be started.
+pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     let clock = Clock::start();
     log_file::start(&settings.log)?;
     if let Some(target) = &settings.export {
@@ -39,7 +41,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     let mut store = Store::new(usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX));
     let told = match &settings.command {
         Command::Open(paths) => open_files(paths, &mut store, clock.now())?,
-        Command::Agent | Command::Demo(_) => Told::default(),
+        Command::Agent | Command::Run(_) | Command::Demo(_) => Told::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -48,14 +50,18 @@ pub fn run(settings: &Settings) -> anyhow::Result<()> {
     runtime.block_on(async {
         let feed = match &settings.command {
             Command::Open(_) => Feed::none(),
-            Command::Agent => Feed::start(settings, None)?,
-            Command::Demo(tale) => Feed::start(settings, Some(*tale))?,
+            Command::Agent | Command::Run(_) | Command::Demo(_) => Feed::start(settings)?,
         };
         match settings.output {
             Output::Headless => headless::report(settings, feed, (store, told), clock).await,
             Output::Screen => viewer::view(settings, feed, (store, told), clock).await,
         }
     })
+}
+
+/// The exit code of a failure.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    error.downcast_ref().map_or(1, ChildError::exit_code)
 }
 
 /// What is to be said of the files that were opened, a sentence each.

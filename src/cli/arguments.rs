@@ -6,11 +6,13 @@
     reason = "the doc comments are help text, printed as they are"
 )]
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
 use crate::config::{AppUrl, ByteSize, ExportFormat, Idle, ListenAddress, Token};
+use crate::env_lines::Topic;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,9 +22,11 @@ Examples:
   modtrace-tui
       Listen where the Datadog Agent would. Start your service with
       DD_TRACE_AGENT_URL=http://127.0.0.1:8126 and watch its requests.
+      Beside a running Agent: --listen 127.0.0.1:8136, and that port in the URL.
 
-  modtrace-tui --listen 127.0.0.1:8136
-      The same beside a running Agent: DD_TRACE_AGENT_URL=http://127.0.0.1:8136
+  modtrace-tui run -- modal serve app.py
+      Start it, and show the spans and log lines in what it prints: nothing has
+      to reach this machine. `modtrace-tui env modal` has the lines for the app.
 
   modtrace-tui --headless --export all.json --exit-after-idle 2s
       In a script or CI: one JSON object a line, all spans in all.json at the end.
@@ -33,8 +37,9 @@ Examples:
 
 /// Shows every span your service sends with ddtrace, live in the terminal
 ///
-/// It stands where the Datadog Agent would (port 8126), captures every span that ddtrace sends,
-/// shows live waterfalls and exports traces to JSON. Nothing is sent on.
+/// It stands where the Datadog Agent would (port 8126), captures every span that ddtrace sends or
+/// prints, shows live waterfalls with their log lines and exports traces to JSON. Nothing is sent
+/// on.
 #[derive(Debug, Parser)]
 #[command(
     name = "modtrace-tui",
@@ -52,6 +57,26 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Subcommand {
+    /// Start CMD and show what it sends and prints
+    ///
+    /// Its stdout and stderr are read, and it is told where to send its spans (see --no-env). `q` and
+    /// Ctrl-C interrupt it, read what it still prints, and leave with its exit code; 127 says that
+    /// CMD was not found, 128 and more that a signal ended it.
+    #[command(override_usage = "modtrace-tui run [OPTIONS] -- CMD [ARG]...")]
+    Run {
+        /// The program and its arguments, after `--`
+        #[arg(required = true, last = true, value_name = "CMD")]
+        command: Vec<OsString>,
+    },
+    /// Print the lines to paste into your app, your shell or your compose file
+    ///
+    /// They are made for the given --listen, --url and --token. Without a name all of them are
+    /// printed but `relay`: that is a Python file, `modtrace-tui env relay > modtrace_relay.py`.
+    Env {
+        /// For what
+        #[arg(value_enum)]
+        topic: Option<Topic>,
+    },
     /// View exports; no port is bound
     Open {
         /// The files `--export` or `x` wrote
@@ -108,6 +133,22 @@ pub(super) struct Options {
     /// A tunnel's, say: the screen then shows the line to set with it.
     #[arg(long, value_name = "URL", env = "MODTRACE_URL", global = true)]
     pub(super) url: Option<AppUrl>,
+    /// Read the log file PATH and follow it; `-` is stdin
+    ///
+    /// From its beginning, through rotation and truncation; it may come later. Can be repeated.
+    #[arg(long, value_name = "PATH", global = true)]
+    pub(super) logs: Vec<PathBuf>,
+    /// With `run`: leave the environment of CMD alone
+    ///
+    /// Otherwise it gets DD_TRACE_AGENT_URL, unless it is told already where its agent is, and
+    /// MODTRACE_RELAY=1, COLUMNS=1000 and TTY_COMPATIBLE=0; FORCE_COLOR is taken away.
+    #[arg(long, global = true)]
+    pub(super) no_env: bool,
+    /// With `run` and `env`: have ddtrace send each span as it ends
+    ///
+    /// Sets DD_TRACE_PARTIAL_FLUSH_MIN_SPANS=1.
+    #[arg(long, global = true)]
+    pub(super) live: bool,
     /// Let anybody who reaches the address send
     #[arg(long, global = true)]
     pub(super) insecure_listen: bool,

@@ -12,10 +12,38 @@ pub(super) struct Environment {
     pub(super) no_color: bool,
     pub(super) clipboard: ClipboardRoute,
     pub(super) log_filter: Option<String>,
+    /// Which variables that a child would inherit are not to be set by us.
+    pub(super) told: ToldToChildren,
     pub(super) config_directory: Option<PathBuf>,
     pub(super) state_directory: Option<PathBuf>,
     pub(super) home_directory: Option<PathBuf>,
     pub(super) current_directory: Option<PathBuf>,
+}
+
+/// What the programs we start are told already, by variables that they inherit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ToldToChildren {
+    /// Where their agent is, or that they are to print their spans.
+    pub(super) agent: bool,
+    /// Whether the relay is wanted.
+    pub(super) relay: bool,
+}
+
+impl ToldToChildren {
+    /// `AWS_LAMBDA_FUNCTION_NAME` makes ddtrace print its spans, but only as long as no agent is
+    /// named: whoever set it wants them printed, and what is printed we read.
+    fn read(is_set: impl Fn(&str) -> bool) -> Self {
+        const AGENT: [&str; 4] = [
+            "DD_TRACE_AGENT_URL",
+            "DD_AGENT_HOST",
+            "DATADOG_TRACE_AGENT_HOSTNAME",
+            "AWS_LAMBDA_FUNCTION_NAME",
+        ];
+        Self {
+            agent: AGENT.into_iter().any(&is_set),
+            relay: is_set("MODTRACE_RELAY"),
+        }
+    }
 }
 
 impl Environment {
@@ -26,6 +54,7 @@ impl Environment {
             no_color: variable("NO_COLOR").is_some(),
             clipboard: clipboard_route(|name| variable(name).is_some(), cfg!(target_os = "linux")),
             log_filter: variable("RUST_LOG"),
+            told: ToldToChildren::read(|name| variable(name).is_some()),
             config_directory: base.as_ref().map(BaseStrategy::config_dir),
             state_directory: state.map(|directory| directory.join("modtrace-tui")),
             home_directory: base.as_ref().map(|base| base.home_dir().to_owned()),
@@ -76,5 +105,20 @@ mod tests {
             ClipboardRoute::Terminal,
         );
         check(&["SSH_TTY"], false, ClipboardRoute::Terminal);
+    }
+
+    #[test]
+    fn a_child_is_told_nothing_that_its_user_has_told_it() {
+        let read = |set: &str| ToldToChildren::read(|name| name == set);
+        for agent in [
+            "DD_TRACE_AGENT_URL",
+            "DD_AGENT_HOST",
+            "DATADOG_TRACE_AGENT_HOSTNAME",
+            "AWS_LAMBDA_FUNCTION_NAME",
+        ] {
+            assert!(read(agent).agent, "{agent}");
+        }
+        assert!(!read("MODTRACE_RELAY").agent);
+        assert!(read("MODTRACE_RELAY").relay);
     }
 }

@@ -17,6 +17,9 @@ pub(super) struct FileOptions {
     pub(super) uds: Option<PathBuf>,
     pub(super) token: Option<Token>,
     pub(super) url: Option<AppUrl>,
+    pub(super) logs: Option<Vec<PathBuf>>,
+    pub(super) no_env: Option<bool>,
+    pub(super) live: Option<bool>,
     pub(super) insecure_listen: Option<bool>,
     pub(super) memory: Option<ByteSize>,
     pub(super) headless: Option<bool>,
@@ -75,6 +78,7 @@ mod tests {
             memory = "1GiB"
             exit-after-idle = "2s"
             export-format = "datadog"
+            logs = ["app.log", "worker.log"]
             ascii = true
         "#;
         let options = parse(text, Path::new("config.toml")).unwrap();
@@ -82,6 +86,7 @@ mod tests {
         assert_eq!(options.memory, Some(ByteSize(1 << 30)));
         assert_eq!(options.export_format, Some(ExportFormat::Datadog));
         assert_eq!(options.ascii, Some(true));
+        assert_eq!(options.logs.unwrap().len(), 2);
         assert_eq!(options.headless, None);
         let plain = parse("memory = 65536", Path::new("config.toml")).unwrap();
         assert_eq!(plain.memory, Some(ByteSize(65_536)));
@@ -92,8 +97,8 @@ mod tests {
         check(
             "ascii = true\n\ncolour = true\n",
             "error: config.toml, line 3: unknown field `colour`, expected one of `listen`, `uds`, \
-             `token`, `url`, `insecure-listen`, `memory`, `headless`, `export`, `export-format`, \
-             `exit-after-idle`, `no-mouse`, `ascii`, `log-file`",
+             `token`, `url`, `logs`, `no-env`, `live`, `insecure-listen`, `memory`, `headless`, \
+             `export`, `export-format`, `exit-after-idle`, `no-mouse`, `ascii`, `log-file`",
         );
         check(
             "ascii = true\nmemory = \"lots\"\n",

@@ -9,20 +9,41 @@ use clap::parser::ValueSource;
 
 use super::UsageError;
 use super::arguments::{Arguments, Options, Subcommand};
-use super::environment::Environment;
+use super::environment::{Environment, ToldToChildren};
 use super::file::{self, FileOptions};
 use crate::config::{
-    AGENT_PORT, Color, Command, ExportTarget, Glyphs, ListenAddress, LogOrigin, LogTarget,
-    MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN, Mouse, Output, ScreenSettings, Settings, Story,
+    AGENT_PORT, ChildEnvironment, ChildSettings, Color, Command, ExportTarget, Flush, Glyphs,
+    ListenAddress, LogOrigin, LogTarget, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN, Mouse, Output,
+    ScreenSettings, Settings, Story, Told,
 };
+use crate::env_lines::{self, Reach, Topic};
 
-/// Options about the listening agent that make no sense where nothing listens.
-const AGENT_OPTIONS: [&str; 4] = ["listen", "uds", "token", "insecure_listen"];
+/// Options that make no sense where nothing listens.
+const AGENT_OPTIONS: [&str; 5] = ["listen", "uds", "token", "insecure_listen", "logs"];
+/// Options about the program that is started, or that lines are printed for.
+const CHILD_OPTIONS: [&str; 2] = ["no_env", "live"];
 
-/// Which of the agent's options stand on the command line itself.
+/// Which of the options that do not fit every command stand on the command line itself.
 pub(super) fn given_options(matches: &ArgMatches) -> Vec<&'static str> {
     let given = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
-    AGENT_OPTIONS.into_iter().filter(given).collect()
+    let options = AGENT_OPTIONS.into_iter().chain(CHILD_OPTIONS);
+    options.filter(given).collect()
+}
+
+/// The lines that `env` prints.
+pub(super) fn lines(settings: &Settings, topic: Option<Topic>) -> Result<String, UsageError> {
+    if settings.listen.port() == 0 && settings.url.is_none() {
+        return Err(UsageError::new(
+            "with port 0 the address is not known before it listens: name a port with --listen",
+        ));
+    }
+    let reach = Reach {
+        listen: settings.listen,
+        url: settings.url.as_ref().map(|url| url.0.clone()),
+        token: settings.token.as_ref().map(|token| token.as_str().into()),
+        flush: settings.flush,
+    };
+    Ok(env_lines::print(topic, &reach))
 }
 
 /// The settings of this invocation.
@@ -44,7 +65,14 @@ fn layered(
     environment: &Environment,
 ) -> Result<Settings, UsageError> {
     let Arguments { command, options } = arguments;
-    let command = command_of(command, given)?;
+    check_fit(command.as_ref(), given)?;
+    let no_env = options.no_env || file.no_env == Some(true);
+    let flush = pick(
+        options.live || file.live == Some(true),
+        Flush::EachSpan,
+        Flush::AsItIs,
+    );
+    let command = command_of(command, child_environment(no_env, environment.told));
     let listen = listen_of(&command, &options, &file, given);
     let token = options.token.or(file.token);
     let insecure = options.insecure_listen || file.insecure_listen == Some(true);
@@ -73,6 +101,12 @@ fn layered(
         uds: options.uds.or(file.uds),
         token,
         url: options.url.or(file.url),
+        logs: pick(
+            options.logs.is_empty(),
+            file.logs.unwrap_or_default(),
+            options.logs,
+        ),
+        flush,
         memory_bytes,
         output: if headless {
             Output::Headless
@@ -114,24 +148,63 @@ fn pick<T>(condition: bool, then: T, otherwise: T) -> T {
     if condition { then } else { otherwise }
 }
 
-fn command_of(command: Option<Subcommand>, given: &[&str]) -> Result<Command, UsageError> {
+/// Refuses options that the command would not heed.
+fn check_fit(command: Option<&Subcommand>, given: &[&str]) -> Result<(), UsageError> {
+    let refused = |options: &[&str]| {
+        let option = given.iter().find(|option| options.contains(option));
+        option.map(|option| option.replace('_', "-"))
+    };
+    let sentence = match command {
+        Some(Subcommand::Open { .. }) => refused(&AGENT_OPTIONS)
+            .map(|option| format!("`open` binds no port and follows no log: leave out --{option}")),
+        Some(Subcommand::Env { .. }) => refused(&["logs", "no_env"])
+            .map(|option| format!("`env` only prints lines: leave out --{option}")),
+        _ => None,
+    };
+    let starts_one = matches!(
+        command,
+        Some(Subcommand::Run { .. } | Subcommand::Env { .. })
+    );
+    let about_child = || match starts_one {
+        true => None,
+        false => refused(&CHILD_OPTIONS).map(|option| {
+            format!(
+                "--{option} is about a program that we start: modtrace-tui run --{option} -- CMD"
+            )
+        }),
+    };
+    match sentence.or_else(about_child) {
+        Some(sentence) => Err(UsageError::new(sentence)),
+        None => Ok(()),
+    }
+}
+
+fn child_environment(no_env: bool, told: ToldToChildren) -> ChildEnvironment {
+    if no_env {
+        return ChildEnvironment::LeftAlone;
+    }
+    ChildEnvironment::Set {
+        agent: pick(told.agent, Told::ByTheUser, Told::ByUs),
+        relay: pick(told.relay, Told::ByTheUser, Told::ByUs),
+    }
+}
+
+fn command_of(command: Option<Subcommand>, environment: ChildEnvironment) -> Command {
     match command {
-        Some(Subcommand::Open { files }) => match given.first() {
-            None => Ok(Command::Open(files)),
-            Some(option) => {
-                let option = option.replace('_', "-");
-                Err(UsageError::new(format!(
-                    "`open` binds no port: leave out --{option}"
-                )))
-            }
-        },
-        Some(Subcommand::Demo { story }) => Ok(Command::Demo(match story {
+        Some(Subcommand::Run { command }) => Command::Run(ChildSettings {
+            command,
+            environment,
+        }),
+        Some(Subcommand::Open { files }) => Command::Open(files),
+        Some(Subcommand::Demo { story }) => Command::Demo(match story {
             2 => Story::LargeTrace,
             3 => Story::Burst,
             _ => Story::Live,
-        })),
-        // The two that only print have been answered before.
-        None | Some(Subcommand::Completions { .. } | Subcommand::Man) => Ok(Command::Agent),
+        }),
+        // Those that only print need no more than the settings of the agent.
+        None | Some(Subcommand::Env { .. } | Subcommand::Completions { .. } | Subcommand::Man) => {
+            Command::Agent
+        }
     }
 }
 

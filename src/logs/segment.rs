@@ -54,11 +54,29 @@ fn first<'a>(text: &'a str, n_tried: &mut usize) -> (Segment<'a>, &'a str) {
                     let (head, rest) = text.split_at_checked(next).unwrap_or((text, ""));
                     (Segment::Torn(head), rest)
                 }
-                None if fault.is_end => (Segment::Torn(text), ""),
+                None if fault.is_end => broken_off(text, n_tried),
                 None => (Segment::Text(text), ""),
             }
         }
     }
+}
+
+/// A text that is JSON as far as it goes. Where a value was to come, the line of another writer looks
+/// like one: it ends with the text, and looks like a log line or like spans.
+fn broken_off<'a>(text: &'a str, n_tried: &mut usize) -> (Segment<'a>, &'a str) {
+    for (place, _) in text.rmatch_indices('{') {
+        if place == 0 || *n_tried >= BEGINNINGS_MAX {
+            break;
+        }
+        *n_tried += 1;
+        let (head, rest) = text.split_at_checked(place).unwrap_or((text, ""));
+        if let Ok(object) = Raw::whole(rest)
+            && is_telling(object)
+        {
+            return (Segment::Torn(head), rest);
+        }
+    }
+    (Segment::Torn(text), "")
 }
 
 /// Text up to the next object that looks like a log line or like spans: braces are common in text.

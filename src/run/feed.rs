@@ -1,20 +1,30 @@
-//! Everything that brings spans, behind one inbox.
+//! Everything that brings spans and lines, behind one inbox.
 
 use std::mem;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::config::{Settings, Story};
-use crate::ingest::Inbound;
+use crate::config::{ChildSettings, Command, Settings, Story};
+use crate::env_lines::Reach;
+use crate::ingest::{ChildEvent, Inbound};
 use crate::io::agent::{Agent, AgentSettings, Token};
+use crate::io::child::{Child, ChildError, Launch};
 use crate::io::clock;
 use crate::io::demo::{self, DemoTarget};
-use crate::io::inbox::{self, InboxLimits, InboxReceiver};
+use crate::io::inbox::{self, Inbox, InboxLimits, InboxReceiver};
+use crate::io::tail::Tail;
+use crate::tui::app::ChildCommand;
+use crate::tui::message::ChildSignal;
 
 /// What the loop takes at a time, so that keys and frames have their turn.
 const BATCH_ITEMS_MAX: usize = 256;
+/// When something has been asked to leave, this long until it is looked at again.
+const LEAVE_LOOK: Duration = Duration::from_millis(2);
+/// After so many looks, fifteen seconds, a child that still runs is terminated.
+const LEAVE_LOOKS_MAX: u32 = 7_500;
 
-/// What brings spans, while the program runs.
+/// What brings spans and lines, while the program runs.
 #[derive(Debug)]
 pub(super) struct Feed {
     source: Option<Source>,
@@ -23,9 +33,47 @@ pub(super) struct Feed {
 
 #[derive(Debug)]
 struct Source {
-    agent: Agent,
+    /// None once it has been stopped.
+    agent: Option<Agent>,
     inbox: InboxReceiver,
     demo: Option<watch::Sender<bool>>,
+    tails: Vec<Tail>,
+    /// The program that is started, if that was asked for.
+    launch: Option<Launch>,
+    child: Option<Child>,
+    life: Life,
+    /// Where the child puts what it prints.
+    entrance: Inbox,
+}
+
+/// How far the child is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Life {
+    /// There is none, or none yet.
+    #[default]
+    None,
+    /// It runs, or its output is still being read; the code it has ended with.
+    Going(Option<u8>),
+    /// It has ended, and all of its output is read.
+    Over(u8),
+}
+
+impl Life {
+    fn after(self, event: ChildEvent) -> Self {
+        match (event, self) {
+            (ChildEvent::Started { .. }, _) => Self::Going(None),
+            (ChildEvent::Ended { code }, _) => Self::Going(Some(code)),
+            (ChildEvent::OutputEnded, Self::Going(code)) => Self::Over(code.unwrap_or_default()),
+            (ChildEvent::OutputEnded, other) => other,
+        }
+    }
+
+    fn exit_code(self) -> u8 {
+        match self {
+            Self::Over(code) | Self::Going(Some(code)) => code,
+            Self::None | Self::Going(None) => 0,
+        }
+    }
 }
 
 impl Feed {
@@ -37,8 +85,9 @@ impl Feed {
         }
     }
 
-    /// Starts the agent, and a client of our own if a story is to be told.
-    pub(super) fn start(settings: &Settings, story: Option<Story>) -> anyhow::Result<Self> {
+    /// Starts the agent, whoever reads log files, and a client of our own if a story is to be told.
+    /// A program is only started by [`Feed::start_child`].
+    pub(super) fn start(settings: &Settings) -> anyhow::Result<Self> {
         let (inbox, receiver) = inbox::channel(InboxLimits::default());
         let mut agent_settings = AgentSettings::new(settings.listen);
         agent_settings.uds.clone_from(&settings.uds);
@@ -46,29 +95,69 @@ impl Feed {
             .token
             .as_ref()
             .map(|token| Token::new(token.as_str()));
-        let agent = Agent::start(agent_settings, inbox)?;
-        let demo = story.map(|story| {
-            let (stop, stopped) = watch::channel(false);
-            let target = DemoTarget {
-                address: agent.local_addr(),
-                token: settings.token.clone(),
-            };
-            tokio::spawn(demo::run(target, story, clock::wall, stopped));
-            stop
-        });
+        let agent = Agent::start(agent_settings, inbox.clone())?;
+        let tails = settings.logs.iter();
+        let tails = tails.map(|path| Tail::start(path, inbox.clone()));
+        let tails = tails.collect::<Result<Vec<_>, _>>()?;
+        let (launch, demo) = match &settings.command {
+            Command::Run(child) => (Some(launch(child, settings, &agent)), None),
+            Command::Demo(story) => (None, Some(tell(*story, settings, &agent))),
+            Command::Agent | Command::Open(_) => (None, None),
+        };
         Ok(Self {
             source: Some(Source {
-                agent,
+                agent: Some(agent),
                 inbox: receiver,
                 demo,
+                tails,
+                launch,
+                child: None,
+                life: Life::None,
+                entrance: inbox,
             }),
             ..Self::none()
         })
     }
 
+    /// Starts the program that was asked for, if any.
+    pub(super) fn start_child(&mut self) -> Result<(), ChildError> {
+        let Some(source) = &mut self.source else {
+            return Ok(());
+        };
+        if let Some(launch) = source.launch.clone() {
+            source.child = Some(Child::start(launch, source.entrance.clone())?);
+            source.life = Life::Going(None);
+        }
+        Ok(())
+    }
+
     /// The agent, if there is one.
     pub(super) fn agent(&self) -> Option<&Agent> {
-        self.source.as_ref().map(|source| &source.agent)
+        self.source.as_ref()?.agent.as_ref()
+    }
+
+    /// Whether a program that we started runs, or its output is still being read.
+    pub(super) fn has_child(&self) -> bool {
+        let life = self.source.as_ref().map(|source| source.life);
+        matches!(life, Some(Life::Going(_)))
+    }
+
+    /// Sends a signal to the program that we started.
+    pub(super) fn signal_child(&self, signal: ChildSignal) {
+        if let Some(source) = &self.source {
+            source.press(signal);
+        }
+    }
+
+    /// Starts the program again, if it has ended.
+    pub(super) fn restart_child(&self) {
+        if let Some(child) = self
+            .source
+            .as_ref()
+            .and_then(|source| source.child.as_ref())
+        {
+            child.restart();
+        }
     }
 
     /// Waits for something and gives what there is. Nothing is
@@ -77,36 +166,119 @@ impl Feed {
         let Some(source) = &mut self.source else {
             return std::future::pending().await;
         };
-        if source
+        source
             .inbox
             .recv_many(&mut self.batch, BATCH_ITEMS_MAX)
-            .await
-            == 0
-        {
-            // The agent's thread is gone; what it brought stays.
-            return std::future::pending().await;
-        }
+            .await;
+        source.take_note(&self.batch);
         mem::take(&mut self.batch)
     }
 
-    /// Stops everything that brings spans and returns what it still brought.
-    pub(super) fn stop(self) -> Vec<Inbound> {
-        let mut rest = self.batch;
-        let Some(Source {
-            agent,
-            mut inbox,
-            demo,
-        }) = self.source
-        else {
-            return rest;
+    /// Stops everything that brings spans and lines, and waits for a child to end. What they still
+    /// bring goes to `take`. Returns the exit code.
+    pub(super) fn stop(mut self, mut take: impl FnMut(Vec<Inbound>)) -> u8 {
+        take(mem::take(&mut self.batch));
+        let Some(mut source) = self.source else {
+            return 0;
         };
-        if let Some(demo) = demo {
+        if let Some(demo) = &source.demo {
             demo.send_replace(true);
         }
-        // Room first: requests that are being answered may wait for it.
-        while inbox.try_recv_many(&mut rest, BATCH_ITEMS_MAX) > 0 {}
-        agent.stop();
-        while inbox.try_recv_many(&mut rest, BATCH_ITEMS_MAX) > 0 {}
+        source.tails.iter().for_each(Tail::stop);
+        source.press(ChildSignal::Interrupt);
+        let mut n_looks = 0;
+        // Room all the time: whoever has something left may wait for it.
+        while !source.has_left() {
+            take(source.drain());
+            std::thread::sleep(LEAVE_LOOK);
+            n_looks += 1;
+            if n_looks == LEAVE_LOOKS_MAX {
+                source.press(ChildSignal::Terminate);
+            }
+        }
+        take(source.drain());
+        if let Some(agent) = source.agent.take() {
+            agent.stop();
+        }
+        take(source.drain());
+        source.life.exit_code()
+    }
+
+    /// What the screen says of the program that we start: its command line, and what is changed of
+    /// its environment, without the token.
+    pub(super) fn child_command(&self, settings: &Settings) -> Option<ChildCommand> {
+        let Command::Run(child) = &settings.command else {
+            return None;
+        };
+        let agent = self.agent()?;
+        let token = settings.token.as_ref().map(|_secret| "TOKEN".to_owned());
+        let url = reach(settings, agent, token).agent_url();
+        Some(ChildCommand {
+            command: child.shown(),
+            environment: child.changes(&url, settings.flush),
+        })
+    }
+}
+
+impl Source {
+    fn take_note(&mut self, inbounds: &[Inbound]) {
+        for inbound in inbounds {
+            if let Inbound::Child(event) = inbound {
+                self.life = self.life.after(*event);
+            }
+        }
+    }
+
+    fn drain(&mut self) -> Vec<Inbound> {
+        let mut rest = Vec::new();
+        self.inbox.try_recv_many(&mut rest, BATCH_ITEMS_MAX);
+        self.take_note(&rest);
         rest
     }
+
+    /// Whether nobody has anything more to say, but for the agent.
+    fn has_left(&self) -> bool {
+        let is_over = !matches!(self.life, Life::Going(_));
+        is_over && self.tails.iter().all(Tail::has_stopped) && self.inbox.is_empty()
+    }
+
+    fn press(&self, signal: ChildSignal) {
+        match (&self.child, self.life, signal) {
+            (Some(child), Life::Going(_), ChildSignal::Interrupt) => child.interrupt(),
+            (Some(child), Life::Going(_), ChildSignal::Terminate) => child.terminate(),
+            _ => {}
+        }
+    }
+}
+
+/// Where programs reach us.
+fn reach(settings: &Settings, agent: &Agent, token: Option<String>) -> Reach {
+    Reach {
+        listen: agent.local_addr(),
+        url: settings.url.as_ref().map(|url| url.0.clone()),
+        token,
+        flush: settings.flush,
+    }
+}
+
+fn launch(child: &ChildSettings, settings: &Settings, agent: &Agent) -> Launch {
+    let token = settings
+        .token
+        .as_ref()
+        .map(|token| token.as_str().to_owned());
+    let url = reach(settings, agent, token).agent_url();
+    Launch {
+        command: child.command.clone(),
+        environment: child.changes(&url, settings.flush),
+    }
+}
+
+fn tell(story: Story, settings: &Settings, agent: &Agent) -> watch::Sender<bool> {
+    let (stop, stopped) = watch::channel(false);
+    let target = DemoTarget {
+        address: agent.local_addr(),
+        token: settings.token.clone(),
+    };
+    tokio::spawn(demo::run(target, story, clock::wall, stopped));
+    stop
 }

@@ -20,6 +20,7 @@ use crate::io::ndjson::{Closed, Ndjson};
 use crate::io::signals::{Signal, Signals};
 use crate::store::{Counters, Store, TraceKey};
 use crate::trace::Now;
+use crate::tui::message::ChildSignal;
 
 /// A trace is told once nothing has come for it this long.
 const QUIET_NS: u64 = 1_000_000_000;
@@ -61,14 +62,14 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// Runs until a signal, the end of the reader, or `--exit-after-idle`; then writes the export and
-/// the summary.
+/// Runs until a signal, the end of the reader, of the program that was started, or
+/// `--exit-after-idle`; then writes the export and the summary. Returns the exit code.
 pub(super) async fn report(
     settings: &Settings,
     mut feed: Feed,
     (mut store, told): (Store, Told),
     clock: Clock,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<u8> {
     let mut signals = Signals::catch()?;
     let output = Ndjson::start(std::io::stdout())?;
     let mut reporter = Reporter::new(output);
@@ -79,41 +80,106 @@ pub(super) async fn report(
     }
     let opened: Vec<TraceKey> = store.traces().map(crate::store::TraceEntry::key).collect();
     reporter.touched(&opened, clock.now());
-    let mut idle_since = Instant::now();
-    while feed.agent().is_some() {
-        let idle_end = settings.exit_after_idle.map(|idle| idle_since + idle);
-        let wake = [idle_end, reporter.wake(clock.now())]
-            .into_iter()
-            .flatten()
-            .min();
-        tokio::select! {
-            biased;
-            signal = signals.next() => if signal == Signal::Stop { break },
-            () = reporter.output.closed() => break,
-            inbounds = feed.next() => {
-                let n_spans = store.counters().spans_received;
-                reporter.take(&mut store, inbounds, clock.now());
-                if store.counters().spans_received > n_spans {
-                    idle_since = Instant::now();
-                }
-            }
-            () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
-                if idle_end.is_some_and(|end| end <= Instant::now()) {
-                    break;
-                }
-            }
-        }
-        reporter.tell_quiet(&store, clock.now());
+    let started = feed.start_child();
+    if started.is_ok() && feed.agent().is_some() {
+        let mut listener = Listener {
+            reporter: &mut reporter,
+            store: &mut store,
+            feed: &mut feed,
+            clock,
+            leaving: Leaving::No,
+        };
+        listener
+            .listen(&mut signals, settings.exit_after_idle)
+            .await;
     }
-    reporter.take(&mut store, feed.stop(), clock.now());
+    let code = feed.stop(|inbounds| reporter.take(&mut store, inbounds, clock.now()));
     let exported = match &settings.export {
         Some(target) => super::export_at_exit(&store, target),
         None => Ok(()),
     };
     reporter.finish(&store).await;
     exported?;
+    started?;
     anyhow::ensure!(told.damages.is_empty(), "{}", told.damages.join("\n"));
-    Ok(())
+    Ok(code)
+}
+
+/// The loop and what it needs.
+struct Listener<'a> {
+    reporter: &'a mut Reporter,
+    store: &'a mut Store,
+    feed: &'a mut Feed,
+    clock: Clock,
+    leaving: Leaving,
+}
+
+/// Whether it is time to leave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    No,
+    /// As soon as the program that was started has ended, which it has been asked to.
+    WithTheChild,
+    Now,
+}
+
+impl Listener<'_> {
+    async fn listen(&mut self, signals: &mut Signals, idle: Option<Duration>) {
+        let has_child = self.feed.has_child();
+        let mut idle_since = Instant::now();
+        let mut has_reader = true;
+        while self.leaving != Leaving::Now {
+            let idle_end = idle
+                .filter(|_| self.leaving == Leaving::No)
+                .map(|idle| idle_since + idle);
+            let wake = self.reporter.wake(self.clock.now());
+            let wake = idle_end.into_iter().chain(wake).min();
+            tokio::select! {
+                biased;
+                signal = signals.next() => if signal == Signal::Stop { self.leave() },
+                () = self.reporter.output.closed(), if has_reader => {
+                    has_reader = false;
+                    self.leave();
+                }
+                inbounds = self.feed.next() => {
+                    let before = n_received(self.store);
+                    self.reporter.take(self.store, inbounds, self.clock.now());
+                    if n_received(self.store) > before {
+                        idle_since = Instant::now();
+                    }
+                    if has_child && !self.feed.has_child() {
+                        self.leaving = Leaving::Now;
+                    }
+                }
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
+                    if idle_end.is_some_and(|end| end <= Instant::now()) {
+                        self.leave();
+                    }
+                }
+            }
+            self.reporter.tell_quiet(self.store, self.clock.now());
+        }
+    }
+
+    /// Leaves, once a program that was started has ended. It is asked to, the second time not to
+    /// take its time.
+    fn leave(&mut self) {
+        if !self.feed.has_child() {
+            self.leaving = Leaving::Now;
+            return;
+        }
+        self.feed.signal_child(match self.leaving {
+            Leaving::No => ChildSignal::Interrupt,
+            Leaving::WithTheChild | Leaving::Now => ChildSignal::Terminate,
+        });
+        self.leaving = Leaving::WithTheChild;
+    }
+}
+
+/// Spans and lines so far; what keeps `--exit-after-idle` waiting.
+fn n_received(store: &Store) -> u64 {
+    let counters = store.counters();
+    counters.spans_received + counters.logs_received + counters.logs_dropped
 }
 
 /// What is still to be told of which trace.

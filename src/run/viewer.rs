@@ -1,6 +1,7 @@
 //! The loop with a screen: keys before frames before what came, and a frame only when something
 //! changed and the last one has been written.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crossterm::event::Event;
@@ -18,7 +19,7 @@ use crate::io::signals::{Signal, Signals};
 use crate::io::terminal::{Input, Suspended, Terminal};
 use crate::store::Store;
 use crate::tui::app::{App, Listening, UiOptions};
-use crate::tui::message::{Effect, ExportFormat, ExportScope, Message};
+use crate::tui::message::{ChildSignal, Effect, ExportFormat, ExportScope, Message};
 
 /// At most this often a frame is drawn.
 const FRAME_INTERVAL: Duration = Duration::from_millis(33);
@@ -31,13 +32,14 @@ const EXPORT_STEP_SPANS: usize = 4_000;
 /// feed and writes the export that was asked for.
 pub(super) async fn view(
     settings: &Settings,
-    feed: Feed,
+    mut feed: Feed,
     (store, told): (Store, Told),
     clock: Clock,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<u8> {
     let signals = Signals::catch()?;
     let terminal = Terminal::enter(settings.screen.mouse)?;
     let app = App::new(store, options(settings, &feed));
+    let started = feed.start_child();
     let mut viewer = Viewer {
         app,
         feed,
@@ -47,7 +49,8 @@ pub(super) async fn view(
         clipboard: Clipboard::new(settings.clipboard),
         copies: JoinSet::new(),
         export: None,
-        is_over: false,
+        is_over: started.is_err(),
+        is_alone: false,
     };
     for sentence in told.remarks.into_iter().chain(told.damages) {
         viewer.notice(sentence);
@@ -60,13 +63,17 @@ pub(super) async fn view(
         ..
     } = viewer;
     drop(terminal);
-    for inbound in feed.stop() {
-        super::take(app.store_mut(), inbound, clock.now());
-    }
+    let code = feed.stop(|inbounds| {
+        for inbound in inbounds {
+            super::take(app.store_mut(), inbound, clock.now());
+        }
+    });
     if let Some(target) = &settings.export {
         super::export_at_exit(app.store(), target)?;
     }
-    outcome
+    started?;
+    outcome?;
+    Ok(code)
 }
 
 fn options(settings: &Settings, feed: &Feed) -> UiOptions {
@@ -76,7 +83,7 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
             .iter()
             .map(|path| path.display().to_string())
             .collect(),
-        Command::Agent | Command::Demo(_) => Vec::new(),
+        Command::Agent | Command::Run(_) | Command::Demo(_) => Vec::new(),
     };
     UiOptions {
         glyphs: settings.screen.glyphs,
@@ -89,9 +96,18 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
                 .map(|path| path.display().to_string()),
             token_set: settings.token.is_some(),
             opened_files,
-            log_files: Vec::new(),
-            child: None,
+            log_files: settings.logs.iter().map(|path| log_name(path)).collect(),
+            child: feed.child_command(settings),
         },
+    }
+}
+
+/// What the screen calls a log file.
+fn log_name(path: &Path) -> String {
+    if path == Path::new("-") {
+        "stdin".to_owned()
+    } else {
+        path.display().to_string()
     }
 }
 
@@ -105,6 +121,8 @@ struct Viewer<'a> {
     copies: JoinSet<Result<Copied, CopyError>>,
     export: Option<RunningExport>,
     is_over: bool,
+    /// The terminal is gone, and with it whoever looked at it.
+    is_alone: bool,
 }
 
 /// An export that is written a step at a time, so that capture goes on meanwhile.
@@ -128,10 +146,9 @@ impl Viewer<'_> {
             let is_ready = self.terminal.is_ready();
             tokio::select! {
                 biased;
-                event = input.next() => match event {
+                event = input.next(), if !self.is_alone => match event {
                     Some(Ok(event)) => self.step(Message::Input(event)),
-                    // The terminal is gone, and with it whoever looked at it.
-                    Some(Err(_)) | None => self.is_over = true,
+                    Some(Err(_)) | None => self.go_alone(),
                 },
                 signal = signals.next() => match signal {
                     Signal::Stop => self.step(Message::Stop),
@@ -160,6 +177,7 @@ impl Viewer<'_> {
                     for inbound in inbounds {
                         self.step(Message::Inbound(inbound));
                     }
+                    self.is_over |= self.is_alone && !self.feed.has_child();
                 }
                 () = sleep_until(panic_at.unwrap_or(next_tick)), if panic_at.is_some() => {
                     #[expect(clippy::panic, reason = "asked for, to see that the terminal comes back")]
@@ -170,6 +188,13 @@ impl Viewer<'_> {
             self.go_on_exporting();
         }
         Ok(())
+    }
+
+    /// Leaves, once a program that was started has ended.
+    fn go_alone(&mut self) {
+        self.is_alone = true;
+        self.is_over = !self.feed.has_child();
+        self.feed.signal_child(ChildSignal::Interrupt);
     }
 
     fn step(&mut self, message: Message) {
@@ -197,7 +222,8 @@ impl Viewer<'_> {
             },
             Effect::Suspend => self.suspend(),
             Effect::Redraw => self.terminal.redraw_in_full(),
-            Effect::SignalChild(_) | Effect::RestartChild => {}
+            Effect::SignalChild(signal) => self.feed.signal_child(signal),
+            Effect::RestartChild => self.feed.restart_child(),
             Effect::Quit => self.is_over = true,
         }
     }

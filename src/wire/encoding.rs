@@ -6,7 +6,7 @@ use std::io::Read;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use zstd::stream::read::Decoder as ZstdDecoder;
 
-/// Bytes of a body at most, after decompression.
+/// Bytes of a body at most, as it is sent and unpacked.
 pub(crate) const BODY_BYTES_MAX: usize = 25 * 1024 * 1024;
 
 /// Codings in a row at most. Nobody sends more than one.
@@ -43,8 +43,8 @@ impl EncodingError {
     /// The status of the answer.
     pub(crate) fn status(&self) -> u16 {
         match self {
-            Self::Unknown(_) => 415,
-            Self::TooMany(_) | Self::Broken { .. } => 400,
+            Self::Unknown(_) | Self::TooMany(_) => 415,
+            Self::Broken { .. } => 400,
             Self::TooLarge(_) => 413,
         }
     }
@@ -89,7 +89,7 @@ impl Coding {
 
 /// A body without the codings that `Content-Encoding` names. None of the steps holds more than
 /// `limit_bytes`.
-pub(crate) fn decompress<'a>(
+pub(crate) fn unpack<'a>(
     body: &'a [u8],
     content_encoding: Option<&str>,
     limit_bytes: usize,

@@ -198,5 +198,5 @@ impl fmt::Display for Loss {
 /// What helps where a pipeline tears lines.
 const AGAIN: &str = "modtrace_relay.start(repeat=2) prints each message twice";
 
-/// Bytes of an inflated message at most.
-const BYTES_MAX: usize = super::encoding::BODY_BYTES_MAX;
+/// Bytes of an inflated message at most: a body and its head.
+const BYTES_MAX: usize = super::encoding::BODY_BYTES_MAX + 64 * 1024;

@@ -10,6 +10,7 @@ fn environment() -> Environment {
         no_color: false,
         clipboard: ClipboardRoute::Terminal,
         log_filter: None,
+        told: ToldToChildren::default(),
         config_directory: None,
         state_directory: Some("/state/modtrace-tui".into()),
         home_directory: Some("/home/user".into()),
@@ -138,6 +139,50 @@ fn what_does_not_fit_together_is_refused() {
     check_refused("--memory 1KiB", "64KiB");
     check_refused("--exit-after-idle 2", "as in 2s");
     check_refused("--export-format otlp", "datadog");
-    check_refused("run", "unrecognized subcommand");
+    check_refused("open all.json --logs app.log", "leave out --logs");
+    check_refused("--no-env", "run --no-env -- CMD");
+    check_refused("demo --live", "run --live -- CMD");
+    check_refused("env shell --logs app.log", "leave out --logs");
+    check_refused("env nonsense", "modal, docker, shell, stdout, relay");
+    check_refused("run", "<CMD>");
+    check_refused("run modal serve", "--");
     check_refused("doctor", "unrecognized subcommand");
+}
+
+#[test]
+fn what_follows_two_dashes_is_the_command_to_run_with_all_of_its_options() {
+    let child = |line: &str| match resolve(line, "").unwrap().command {
+        Command::Run(child) => child,
+        other => panic!("{other:?}"),
+    };
+    let serve = child("run --headless -- modal serve --token x app.py");
+    assert_eq!(serve.shown(), "modal serve --token x app.py");
+    let told = Told::ByUs;
+    let set = ChildEnvironment::Set {
+        agent: told,
+        relay: told,
+    };
+    assert_eq!(serve.environment, set);
+    let alone = child("run --no-env -- sh");
+    assert_eq!(alone.environment, ChildEnvironment::LeftAlone);
+    let flush = |settings: Settings| settings.flush;
+    check("run --live -- sh", "", flush, &Flush::EachSpan);
+    check("", "live = true", flush, &Flush::EachSpan);
+}
+
+#[test]
+fn log_files_of_the_command_line_replace_those_of_the_file() {
+    let logs = |settings: Settings| settings.logs;
+    let file = "logs = [\"file.log\"]";
+    check("", file, logs, &vec!["file.log".into()]);
+    let both = vec!["a.log".into(), "-".into()];
+    check("--logs a.log --logs -", file, logs, &both);
+}
+
+#[test]
+fn lines_are_not_printed_for_an_address_that_is_not_known() {
+    let lines = |line| lines(&resolve(line, "").unwrap(), Some(Topic::Shell));
+    assert!(lines("env shell").unwrap().contains("127.0.0.1:8126"));
+    let error = lines("env --listen 127.0.0.1:0").unwrap_err();
+    assert!(error.to_string().contains("name a port"), "{error}");
 }
