@@ -65,6 +65,7 @@ fn layered(
     environment: &Environment,
 ) -> Result<Settings, UsageError> {
     let Arguments { command, options } = arguments;
+    let screen = screen_of(&options, &file, environment);
     check_fit(command.as_ref(), given)?;
     let no_env = options.no_env || file.no_env == Some(true);
     let flush = pick(
@@ -121,19 +122,7 @@ fn layered(
             .exit_after_idle
             .or(file.exit_after_idle)
             .map(|idle| idle.0),
-        screen: ScreenSettings {
-            mouse: pick(
-                options.no_mouse || file.no_mouse == Some(true),
-                Mouse::Free,
-                Mouse::Captured,
-            ),
-            glyphs: pick(
-                options.ascii || file.ascii == Some(true),
-                Glyphs::Ascii,
-                Glyphs::Unicode,
-            ),
-            color: pick(environment.no_color, Color::Off, Color::On),
-        },
+        screen,
         clipboard: environment.clipboard,
         log: log_of(options.log_file.or(file.log_file), environment),
         export_directories: export_directories(environment),
@@ -142,6 +131,22 @@ fn layered(
         #[cfg(not(debug_assertions))]
         panic_after: None,
     })
+}
+
+fn screen_of(options: &Options, file: &FileOptions, environment: &Environment) -> ScreenSettings {
+    ScreenSettings {
+        mouse: pick(
+            options.no_mouse || file.no_mouse == Some(true),
+            Mouse::Free,
+            Mouse::Captured,
+        ),
+        glyphs: pick(
+            options.ascii || file.ascii == Some(true),
+            Glyphs::Ascii,
+            Glyphs::Unicode,
+        ),
+        color: pick(environment.no_color, Color::Off, Color::On),
+    }
 }
 
 fn pick<T>(condition: bool, then: T, otherwise: T) -> T {
@@ -165,13 +170,11 @@ fn check_fit(command: Option<&Subcommand>, given: &[&str]) -> Result<(), UsageEr
         command,
         Some(Subcommand::Run { .. } | Subcommand::Env { .. })
     );
-    let about_child = || match starts_one {
-        true => None,
-        false => refused(&CHILD_OPTIONS).map(|option| {
-            format!(
-                "--{option} is about a program that we start: modtrace-tui run --{option} -- CMD"
-            )
-        }),
+    let about_child = || {
+        let option = refused(&CHILD_OPTIONS).filter(|_| !starts_one)?;
+        Some(format!(
+            "--{option} is about a program that we start: modtrace-tui run --{option} -- CMD"
+        ))
     };
     match sentence.or_else(about_child) {
         Some(sentence) => Err(UsageError::new(sentence)),

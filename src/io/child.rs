@@ -26,9 +26,7 @@ use std::os::unix::net::UnixStream;
 use std::thread::JoinHandle;
 
 pub use guard::guard;
-pub use launch::{Failed, launch};
-
-pub(crate) use launch::Launch;
+pub use launch::{Failed, Launch, launch};
 
 use super::inbox::Inbox;
 
@@ -110,21 +108,16 @@ impl Order {
 
 /// The child, as the loop has it. Ended with everything in its group when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Child {
+pub struct Child {
     orders: UnixStream,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Child {
     /// Starts the program. What it prints and what becomes of it goes to the inbox.
-    pub(crate) fn start(launch: Launch, inbox: Inbox) -> Result<Self, ChildError> {
-        let not_started = |error: io::Error| ChildError::NotStarted {
-            program: launch.command.first().map_or_else(String::new, |program| {
-                program.to_string_lossy().into_owned()
-            }),
-            error,
-        };
-        let (orders, heard) = UnixStream::pair().map_err(not_started)?;
+    pub fn start(launch: Launch, inbox: Inbox) -> Result<Self, ChildError> {
+        let pair = UnixStream::pair();
+        let (orders, heard) = pair.map_err(|error| launch.not_started(error))?;
         let thread = supervise::start(launch, inbox, (&orders, heard))?;
         Ok(Self {
             orders,
@@ -133,17 +126,17 @@ impl Child {
     }
 
     /// Asks it to end, as Ctrl-C does. It is terminated if it then prints nothing for long.
-    pub(crate) fn interrupt(&self) {
+    pub fn interrupt(&self) {
         Order::Interrupt.send(&self.orders);
     }
 
     /// Asks it to end at once, and ends it a moment later.
-    pub(crate) fn terminate(&self) {
+    pub fn terminate(&self) {
         Order::Terminate.send(&self.orders);
     }
 
     /// Starts it again, if it has ended.
-    pub(crate) fn restart(&self) {
+    pub fn restart(&self) {
         Order::Restart.send(&self.orders);
     }
 }

@@ -11,7 +11,7 @@ const SAME_NAMES_MAX: u32 = 1_000;
 
 /// What went wrong with which file, and what to do.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FileError {
+pub enum FileError {
     /// It, or its directory, cannot be written.
     #[error("{} cannot be written ({error}): choose another place", path.display())]
     Write {

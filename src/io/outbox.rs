@@ -41,7 +41,7 @@ impl Outbox {
         }
         let bytes = lines.heap_bytes();
         if !self.kept.is_empty() && self.kept_bytes + bytes > self.kept_bytes_max {
-            return self.drop_lines(lines);
+            return self.drop_lines(&lines);
         }
         let mut lines = lines;
         add(&mut lines, mem::take(&mut self.dropped));
@@ -86,7 +86,7 @@ impl Outbox {
         true
     }
 
-    fn drop_lines(&mut self, lines: Lines) {
+    fn drop_lines(&mut self, lines: &Lines) {
         let (mut payloads, mut chunks) = (0, 0);
         let mut relayed = 0;
         for request in &lines.requests {

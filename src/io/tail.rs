@@ -37,7 +37,7 @@ const KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A file that is followed until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Tail {
+pub struct Tail {
     stop: Stop,
     thread: Option<JoinHandle<()>>,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Tail {
 impl Tail {
     /// Follows a file; `-` is standard input. A file that is not there yet is waited for; one that
     /// cannot be read is an error.
-    pub(crate) fn start(path: &Path, inbox: Inbox) -> Result<Self, FileError> {
+    pub fn start(path: &Path, inbox: Inbox) -> Result<Self, FileError> {
         let stop = Stop::default();
         let stopped = stop.clone();
         let failed = |error: io::Error| FileError::Read {
@@ -68,7 +68,7 @@ impl Tail {
     }
 
     /// Asks it to take what is there, a line without an end included, and to leave.
-    pub(crate) fn stop(&self) {
+    pub fn stop(&self) {
         self.stop.0.store(true, Ordering::Relaxed);
         if let Some(thread) = &self.thread {
             thread.thread().unpark();
@@ -76,7 +76,7 @@ impl Tail {
     }
 
     /// Whether it has left.
-    pub(crate) fn has_stopped(&self) -> bool {
+    pub fn has_stopped(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 }

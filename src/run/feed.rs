@@ -267,10 +267,8 @@ fn launch(child: &ChildSettings, settings: &Settings, agent: &Agent) -> Launch {
         .as_ref()
         .map(|token| token.as_str().to_owned());
     let url = reach(settings, agent, token).agent_url();
-    Launch {
-        command: child.command.clone(),
-        environment: child.changes(&url, settings.flush),
-    }
+    let environment = child.changes(&url, settings.flush);
+    Launch::new(child.command.clone(), environment)
 }
 
 fn tell(story: Story, settings: &Settings, agent: &Agent) -> watch::Sender<bool> {

@@ -7,8 +7,14 @@
     clippy::unwrap_used,
     reason = "a test fails by panicking; clippy's settings spare the tests, not their helpers"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is waited for from outside is waited for by the clock"
+)]
 
 mod agent;
+#[cfg(unix)]
+mod child;
 mod cli;
 #[cfg(unix)]
 mod clients;
@@ -24,4 +30,6 @@ mod replay;
 mod serve;
 #[cfg(unix)]
 mod support;
+#[cfg(unix)]
+mod tail;
 mod tidy;

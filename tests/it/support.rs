@@ -54,6 +54,7 @@ impl Headless {
     #[track_caller]
     pub(crate) fn start_in(scratch: Scratch, args: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_modtrace-tui"));
+        // First, since what follows `--` in `args` is for another program.
         command.args(["--headless", "--listen", "127.0.0.1:0", "--export"]);
         command.arg(scratch.path("all.json")).args(args);
         Self::launch(scratch, command)
@@ -137,11 +138,15 @@ impl Headless {
         }
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.process.0)
+    }
+
     /// Asks it to end, and collects what it wrote.
     #[track_caller]
     pub(crate) fn finish(self) -> Finished {
-        let pid = Pid::from_child(&self.process.0);
-        kill_process(pid, Signal::TERM).expect("it still runs");
+        kill_process(self.pid(), Signal::TERM).expect("it still runs");
         self.wait()
     }
 

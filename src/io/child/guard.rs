@@ -4,13 +4,12 @@
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-
-use super::launch::own_program;
 
 /// The hidden first argument. Never in the help.
 const GUARD: &str = "__guard";
@@ -23,8 +22,8 @@ pub(super) struct Guard(Child);
 
 impl Guard {
     /// Posts a guard for the group that a child leads.
-    pub(super) fn post(group: Pid) -> io::Result<Self> {
-        let mut command = Command::new(own_program()?);
+    pub(super) fn post(own_program: &Path, group: Pid) -> io::Result<Self> {
+        let mut command = Command::new(own_program);
         command.args([GUARD, &group.as_raw_nonzero().to_string()]);
         // What ends us from the terminal must not end it before.
         command.process_group(0);

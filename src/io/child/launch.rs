@@ -28,25 +28,59 @@ const PATH_DEFAULT: &str = "/usr/bin:/bin";
 
 /// A program to start, and what is to be changed of the environment it inherits.
 #[derive(Clone, Debug)]
-pub(crate) struct Launch {
-    pub(crate) command: Vec<OsString>,
+pub struct Launch {
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
     /// Name, and value or that it is taken away.
-    pub(crate) environment: Vec<(String, Option<String>)>,
+    pub environment: Vec<(String, Option<String>)>,
+    /// This program, which starts the other one; a test is another program.
+    pub own_program: PathBuf,
+}
+
+impl Launch {
+    /// Starts a command from this very program.
+    pub fn new(command: Vec<OsString>, environment: Vec<(String, Option<String>)>) -> Self {
+        Self {
+            command,
+            environment,
+            own_program: own_program(),
+        }
+    }
+
+    /// The name of the program, for a sentence.
+    pub(super) fn name(&self) -> String {
+        let program = self.command.first();
+        program.map_or_else(String::new, |program| {
+            program.to_string_lossy().into_owned()
+        })
+    }
+
+    pub(super) fn not_started(&self, error: io::Error) -> ChildError {
+        ChildError::NotStarted {
+            program: self.name(),
+            error,
+        }
+    }
+}
+
+/// This program, on Linux also when its file has been replaced since.
+fn own_program() -> PathBuf {
+    if cfg!(target_os = "linux") {
+        "/proc/self/exe".into()
+    } else {
+        // Without its own path it cannot be started, which is told then.
+        std::env::current_exe().unwrap_or_default()
+    }
 }
 
 /// Starts a program whose stdout and stderr are pipes and whose stdin is empty. On Linux it ends
 /// with the *thread* that calls this.
 pub(super) fn start(launch: &Launch) -> Result<Child, ChildError> {
     let program = launch.command.first().map(OsString::as_os_str);
-    let program = program.unwrap_or_default();
-    let file = find(program)?;
-    let not_started = |error: io::Error| ChildError::NotStarted {
-        program: program.to_string_lossy().into_owned(),
-        error,
-    };
+    let file = find(program.unwrap_or_default())?;
     let (report, told) =
-        pipe_with(PipeFlags::CLOEXEC).map_err(|error| not_started(error.into()))?;
-    let mut command = Command::new(own_program().map_err(not_started)?);
+        pipe_with(PipeFlags::CLOEXEC).map_err(|error| launch.not_started(error.into()))?;
+    let mut command = Command::new(&launch.own_program);
     command
         .args([LAUNCH, &std::process::id().to_string()])
         .arg(file)
@@ -61,28 +95,16 @@ pub(super) fn start(launch: &Launch) -> Result<Child, ChildError> {
         .stdin(Stdio::from(told))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(not_started)?;
+    let mut child = command.spawn().map_err(|error| launch.not_started(error))?;
     // It holds our end of the pipe open, whose end is what we wait for.
     drop(command);
     match failure(report) {
         None => Ok(child),
         Some(error) => {
             let _reaped = child.wait();
-            Err(not_started(error))
+            Err(launch.not_started(error))
         }
     }
-}
-
-/// This program, also when its file has been replaced since.
-#[cfg(target_os = "linux")]
-#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-pub(super) fn own_program() -> io::Result<PathBuf> {
-    Ok("/proc/self/exe".into())
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn own_program() -> io::Result<PathBuf> {
-    std::env::current_exe()
 }
 
 /// Why the launched process did not become the program, if so.

@@ -51,11 +51,8 @@ pub(super) fn start(
     inbox: Inbox,
     (orders, heard): (&UnixStream, UnixStream),
 ) -> Result<JoinHandle<()>, ChildError> {
-    let program = launch.command.first().cloned().unwrap_or_default();
-    let not_started = |error| ChildError::NotStarted {
-        program: program.to_string_lossy().into_owned(),
-        error,
-    };
+    let unstarted = launch.clone();
+    let not_started = |error| unstarted.not_started(error);
     // The waiting thread speaks as the loop does.
     let speaker = orders.try_clone().map_err(not_started)?;
     let (started, told) = sync_channel(1);
@@ -139,7 +136,7 @@ impl Supervisor {
         let group = Pid::from_child(&process);
         match self.watch(&mut process, group) {
             Ok(outputs) => {
-                let guard = Guard::post(group)
+                let guard = Guard::post(&self.launch.own_program, group)
                     .inspect_err(|error| tracing::warn!(%error, "the child has no guard"));
                 self.child = Some(Running {
                     process,
@@ -158,13 +155,7 @@ impl Supervisor {
             Err(error) => {
                 let _gone = kill_process_group(group, Signal::KILL);
                 let _reaped = process.wait();
-                let program = self.launch.command.first();
-                Err(ChildError::NotStarted {
-                    program: program.map_or_else(String::new, |program| {
-                        program.to_string_lossy().into_owned()
-                    }),
-                    error,
-                })
+                Err(self.launch.not_started(error))
             }
         }
     }

@@ -161,12 +161,12 @@ fn line(
         if let Some(text) = meta(span, name) {
             line.insert((*name).to_owned(), text.into());
         } else if let Some((_, number)) = span.metrics.iter().find(|(key, _)| key == name) {
-            line.insert((*name).to_owned(), (*number).into());
+            line.insert((*name).to_owned(), whole(*number));
         }
     }
     line.insert("event".into(), event.into());
     line.insert("level".into(), level.into());
-    line.insert("timestamp".into(), UnixNanos(at).to_string().into());
+    line.insert("timestamp".into(), timestamp(at).into());
     let modal = json!({
         "task_id": meta(span, "modal.task_id"),
         "region": meta(span, "modal.region"),
@@ -180,7 +180,52 @@ fn line(
     line.into()
 }
 
+/// As Python writes it: with microseconds.
+fn timestamp(at: i64) -> String {
+    let millis = UnixNanos(at).to_string();
+    let micros = at.rem_euclid(1_000_000) / 1_000;
+    format!("{}{micros:03}Z", millis.trim_end_matches('Z'))
+}
+
+/// Metrics are floats on the wire; in a line a whole number is one.
+fn whole(number: f64) -> serde_json::Value {
+    let text = number.to_string();
+    text.parse::<i64>()
+        .map_or_else(|_fraction| number.into(), Into::into)
+}
+
 fn meta<'a>(span: &'a SampleSpan, key: &str) -> Option<&'a str> {
     let found = span.meta.iter().find(|(name, _)| *name == key);
     found.map(|(_, text)| &**text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Story;
+    use crate::io::demo::story::Script;
+    use crate::logs::LogRecord;
+
+    #[test]
+    fn every_line_belongs_to_a_span_that_is_sent_and_lies_in_its_time() {
+        let now = UnixNanos(1_795_204_425_287_000_000);
+        let chunks = Script::begin(Story::Live, now).due(now);
+        let (body, n_lines) = body(&chunks);
+        let items: Vec<serde_json::Value> = serde_json::from_slice(&body).unwrap();
+        assert_eq!(items.len(), n_lines);
+        let mut n_errors = 0;
+        for item in &items {
+            let record = LogRecord::parse_item(&item.to_string(), now);
+            let spans = chunks.iter().flatten();
+            let span = spans
+                .filter(|span| span.span_id == record.ids.span.0)
+                .find(|span| span.trace_id == record.ids.trace.low());
+            let span = span.unwrap_or_else(|| panic!("no span for {item}"));
+            let time = record.time.unwrap().0;
+            let end = span.start + span.duration;
+            assert!((span.start..=end).contains(&time), "{item}");
+            n_errors += usize::from(record.exception().is_some());
+        }
+        assert_eq!(n_errors, 1, "the document that failed");
+    }
 }

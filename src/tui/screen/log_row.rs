@@ -60,8 +60,16 @@ fn fields(record: &LogRecord, exception: Option<&str>, glyphs: Glyphs) -> String
         words.push_str("exc=");
         words.push_str(&text::show(Text::from(last), glyphs));
     }
-    for (name, value) in record.fields() {
+    // What is one word comes first; objects are long, and say least at a glance.
+    let is_long = |value: &Raw<'_>| matches!(value.kind(), Kind::Object | Kind::Array);
+    let words_first = record.fields().filter(|(_, value)| !is_long(value));
+    let objects = record.fields().filter(|(_, value)| is_long(value));
+    for (name, value) in words_first.chain(objects) {
         if exception.is_some() && LogRecord::is_exception(&name) {
+            continue;
+        }
+        // The container has a column of its own.
+        if name == "modal" && record.container.is_some() {
             continue;
         }
         if words.len() > ROW_BYTES_MAX {
