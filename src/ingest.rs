@@ -1,5 +1,5 @@
 //! One request to what it brings: a payload for the store, or a rejection with its reason. Pure;
-//! whoever has bytes (HTTP, a relay line, a file) calls [`receive`].
+//! whoever has bytes (HTTP, a relay line, a file) calls [`bring`].
 
 mod lines;
 mod logs;

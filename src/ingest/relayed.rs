@@ -16,15 +16,15 @@ const NOTE_BYTES_MAX: usize = 1024;
 const FACT_BYTES_MAX: usize = 256;
 
 /// The request in a message, and what it brings.
-pub(super) fn request(message: Message, at: UnixNanos, builder: &mut ChunkBuilder) -> Request {
+pub(super) fn request(message: &Message, at: UnixNanos, builder: &mut ChunkBuilder) -> Request {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Request::new(&mut headers);
     let length = match head.parse(&message.bytes) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => {
-            return unreadable("its head does not end", &message, at);
+            return unreadable("its head does not end", message, at);
         }
-        Err(error) => return unreadable(&error.to_string(), &message, at),
+        Err(error) => return unreadable(&error.to_string(), message, at),
     };
     let relayed = Relayed {
         method: head.method.unwrap_or_default(),
@@ -221,7 +221,7 @@ mod tests {
             seq: 1,
             bytes: request_text.to_vec(),
         };
-        request(message, UnixNanos(5), &mut ChunkBuilder::default())
+        request(&message, UnixNanos(5), &mut ChunkBuilder::default())
     }
 
     #[test]

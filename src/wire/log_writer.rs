@@ -14,7 +14,7 @@ use super::error::{DecodeError, Problem};
 use super::header::shortened;
 use crate::json::{Kind, Raw};
 use crate::trace::{
-    ATTRIBUTE_DEPTH_MAX, Attribute, ChunkBuilder, Field, StrId, TooLarge, TracerPayload,
+    ATTRIBUTE_DEPTH_MAX, Attribute, ChunkBuilder, Field, StrId, TooLarge, TraceChunk, TracerPayload,
 };
 use number::Number;
 
@@ -81,11 +81,12 @@ fn decode_within(
     let mut payload = TracerPayload::default();
     let traces = object.entries().filter(|(key, _)| key == TRACES);
     for (_, chunks) in traces {
-        let decoded = decoder.chunks(chunks, &mut payload);
-        decoded.map_err(|error| error.in_field(TRACES))?;
+        decoder
+            .chunks(chunks, &mut payload)
+            .map_err(|error| error.in_field(TRACES))?;
     }
     if payload.tracer.language.is_empty() {
-        let spans = payload.chunks.iter().flat_map(|chunk| chunk.spans());
+        let spans = payload.chunks.iter().flat_map(TraceChunk::spans);
         let language = spans
             .into_iter()
             .find_map(|span| span.meta_text("language"));

@@ -189,7 +189,7 @@ impl fmt::Display for Loss {
                 write!(f, "line {part} of it arrived torn; {AGAIN}")
             }
             Reason::Damaged => write!(f, "its checksum does not match; {AGAIN}"),
-            Reason::TooLarge => write!(f, "inflated, it is larger than {} bytes", BYTES_MAX),
+            Reason::TooLarge => write!(f, "inflated, it is larger than {BYTES_MAX} bytes"),
             Reason::NoRoom => f.write_str("too many messages were unfinished at the same time"),
         }
     }

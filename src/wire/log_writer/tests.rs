@@ -288,8 +288,8 @@ fn fields_without_a_name_are_kept_as_msgpack() {
 
 #[test]
 fn links_name_their_spans_in_hex() {
-    let line = fixture("logwriter-links-412.stdout.txt");
-    let payload = decoded(line.lines().nth(1).unwrap()).unwrap();
+    let recording = fixture("logwriter-links-412.stdout.txt");
+    let payload = decoded(recording.lines().nth(1).unwrap()).unwrap();
     let link = payload.chunks[0].span(0).unwrap().links().next().unwrap();
     assert_eq!(
         link.trace_id.to_string(),
@@ -332,7 +332,7 @@ fn other_objects_are_no_lines_with_spans() {
         r#"{"traces": [{"id": 1}]}"#,
         r#"{"traces": [{"spans": 1}]}"#,
         r#"{"traces_": [[{}]]}"#,
-        r#"{}"#,
+        "{}",
         r#"[{"traces": 1}]"#,
         r#""traces""#,
     ] {

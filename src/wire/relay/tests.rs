@@ -384,9 +384,10 @@ fn sources() -> impl Strategy<Value = Vec<(u32, u64, String)>> {
     })
 }
 
-fn read_all<'a>(
-    lines: impl IntoIterator<Item = &'a (u32, u64, String)>,
-) -> (BTreeSet<(u32, u64)>, Vec<(u32, u64)>) {
+/// A source, and the number of a message of it.
+type Id = (u32, u64);
+
+fn read_all(lines: &[(u32, u64, String)]) -> (BTreeSet<Id>, Vec<Id>) {
     let mut reader = Reader::default();
     for (_, _, line) in lines {
         reader.read_at(line, 0);
@@ -406,7 +407,7 @@ fn read_all<'a>(
     (messages, losses.collect())
 }
 
-fn messages_of(lines: &[(u32, u64, String)]) -> BTreeSet<(u32, u64)> {
+fn messages_of(lines: &[(u32, u64, String)]) -> BTreeSet<Id> {
     lines
         .iter()
         .map(|(source, seq, _)| (*source, *seq))
