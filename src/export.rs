@@ -5,6 +5,8 @@
 
 mod datadog;
 mod json;
+mod lines;
+mod log;
 mod open;
 mod span;
 mod summary;
@@ -17,12 +19,14 @@ mod tests;
 use std::io::{self, Write};
 
 pub use json::trace_json;
+pub use log::log_event;
 pub use open::{Kept, OpenError, Opened, open};
 pub use summary::trace_event;
 pub use text::write_json;
 
-use crate::store::{SpanIndex, Store, TraceEntry, TraceKey};
+use crate::store::{LogEntry, LogKey, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::trace::{Span, UnixNanos};
+use lines::LinesSoFar;
 
 /// A format an export can have.
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +73,8 @@ enum Scope {
     OneTrace,
 }
 
-/// How a format is laid out. The separators between traces and between spans, a comma and a
-/// newline, are the walk's; everything else is the layout's.
+/// How a format is laid out. The separators between traces, between spans and between lines, a comma
+/// and a newline, are the walk's; everything else is the layout's.
 trait Layout: std::fmt::Debug + Sync {
     fn begin(&self, out: &mut Vec<u8>, store: &Store, exported_at: UnixNanos) -> io::Result<()>;
     fn begin_trace(&self, out: &mut Vec<u8>, trace: &TraceEntry) -> io::Result<()>;
@@ -81,8 +85,28 @@ trait Layout: std::fmt::Debug + Sync {
         index: SpanIndex,
         span: Span<'_>,
     ) -> io::Result<()>;
-    fn end_trace(&self, out: &mut Vec<u8>) -> io::Result<()>;
-    fn end(&self, out: &mut Vec<u8>, store: &Store, scope: Scope) -> io::Result<()>;
+    /// Whether it has a place for lines; one that has none is asked to write none.
+    fn holds_lines(&self) -> bool;
+    fn end_spans(&self, out: &mut Vec<u8>) -> io::Result<()>;
+    /// A line, and the trace that it is written with.
+    fn line(
+        &self,
+        out: &mut Vec<u8>,
+        line: &LogEntry,
+        trace: Option<&TraceEntry>,
+    ) -> io::Result<()>;
+    fn end_trace(&self, out: &mut Vec<u8>, n_lines: u64) -> io::Result<()>;
+    fn end_traces(&self, out: &mut Vec<u8>) -> io::Result<()>;
+    /// The end, after so many lines that belong to no trace.
+    fn end(&self, out: &mut Vec<u8>, store: &Store, end: End) -> io::Result<()>;
+}
+
+/// What the end of an export follows.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    scope: Scope,
+    /// Lines that belong to no trace.
+    n_lines: u64,
 }
 
 /// Why an export did not come about.
@@ -112,6 +136,8 @@ pub struct Written {
     pub n_traces: u64,
     /// Spans.
     pub n_spans: u64,
+    /// Log lines.
+    pub n_lines: u64,
     /// Traces of which a part is missing, because they were evicted while they were written.
     pub n_cut: u64,
     /// Bytes.
@@ -119,7 +145,8 @@ pub struct Written {
 }
 
 /// An export that is being written. Covers the traces that were held when it began, less those
-/// evicted before their turn, and of each the spans it had at its turn.
+/// evicted before their turn, and of each the spans it had at its turn; and the lines that had come
+/// when it began, each once.
 #[derive(Debug)]
 pub struct Export {
     layout: &'static dyn Layout,
@@ -127,9 +154,19 @@ pub struct Export {
     next: TraceKey,
     end: TraceKey,
     current: Option<Current>,
+    lines: LinesSoFar,
+    stage: Stage,
     buffer: Vec<u8>,
     written: Written,
-    is_done: bool,
+}
+
+/// What is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Traces,
+    /// The lines that belong to no trace.
+    Lines,
+    Done,
 }
 
 /// The trace that is being written.
@@ -138,6 +175,16 @@ struct Current {
     key: TraceKey,
     next_span: u32,
     n_spans: u32,
+    n_lines: u64,
+    /// The lines, once the spans are written.
+    lines: Option<CurrentLines>,
+}
+
+/// The lines of the trace that is being written.
+#[derive(Clone, Copy, Debug)]
+struct CurrentLines {
+    next: LogKey,
+    n_written: u64,
 }
 
 /// The buffer is handed on when it reaches this size.
@@ -182,13 +229,15 @@ impl Export {
             next,
             end,
             current: None,
+            lines: LinesSoFar::new(store),
+            stage: Stage::Traces,
             buffer,
             written: Written::default(),
-            is_done: false,
         })
     }
 
-    /// Writes on: at most so many spans (a trace counts as one more), fewer if they are large.
+    /// Writes on: at most so many spans and lines (a trace counts as two more), fewer if they are
+    /// large.
     /// After an error the file is no export.
     pub fn step(
         &mut self,
@@ -199,7 +248,7 @@ impl Export {
         let mut n_left = u64::try_from(n_spans_max).unwrap_or(u64::MAX).max(1);
         let bytes_max = n_left.saturating_mul(SPAN_BYTES);
         let bytes_before = self.written.n_bytes;
-        while n_left > 0 && !self.is_done {
+        while n_left > 0 && self.stage != Stage::Done {
             self.advance(store)?;
             n_left -= 1;
             if self.buffer.len() >= BUFFER_BYTES {
@@ -210,18 +259,27 @@ impl Export {
             }
         }
         self.flush(out)?;
-        Ok(if self.is_done {
+        Ok(if self.stage == Stage::Done {
             Progress::Done(self.written)
         } else {
             Progress::Working(self.written)
         })
     }
 
-    /// Writes the next piece: the head of a trace, a span, or the end.
+    /// Writes the next piece: the head of a trace, a span, a line, or the end.
     fn advance(&mut self, store: &Store) -> io::Result<()> {
-        let Some(current) = self.current else {
-            return self.advance_trace(store);
-        };
+        match (self.stage, self.current) {
+            (Stage::Traces, None) => self.advance_trace(store),
+            (Stage::Traces, Some(current)) => match current.lines {
+                None => self.advance_span(store, current),
+                Some(lines) => self.advance_line(store, current, lines),
+            },
+            (Stage::Lines, _) => self.advance_loose_line(store),
+            (Stage::Done, _) => Ok(()),
+        }
+    }
+
+    fn advance_span(&mut self, store: &Store, current: Current) -> io::Result<()> {
         let trace = store.trace(current.key);
         let span = trace.and_then(|trace| {
             let is_left = current.next_span < current.n_spans;
@@ -229,9 +287,17 @@ impl Export {
             Some((trace, span))
         });
         let Some((trace, span)) = span else {
-            self.written.n_cut += u64::from(current.next_span < current.n_spans);
-            self.current = None;
-            return self.layout.end_trace(&mut self.buffer);
+            let is_cut = current.next_span < current.n_spans;
+            self.written.n_cut += u64::from(is_cut);
+            self.current = Some(Current {
+                n_lines: if is_cut { 0 } else { current.n_lines },
+                lines: Some(CurrentLines {
+                    next: LogKey(0),
+                    n_written: 0,
+                }),
+                ..current
+            });
+            return self.layout.end_spans(&mut self.buffer);
         };
         self.separate(current.next_span == 0);
         self.layout
@@ -244,11 +310,40 @@ impl Export {
         Ok(())
     }
 
+    fn advance_line(
+        &mut self,
+        store: &Store,
+        current: Current,
+        lines: CurrentLines,
+    ) -> io::Result<()> {
+        let trace = store.trace(current.key);
+        let more = trace.filter(|_| current.n_lines > 0);
+        let line = more.and_then(|trace| self.lines.next_of_trace(store, trace, lines.next));
+        let Some(line) = line else {
+            let is_cut = trace.is_none() && lines.n_written < current.n_lines;
+            self.written.n_cut += u64::from(is_cut);
+            self.current = None;
+            return self.layout.end_trace(&mut self.buffer, lines.n_written);
+        };
+        self.separate(lines.n_written == 0);
+        self.layout.line(&mut self.buffer, line, trace)?;
+        self.lines.wrote(line.key());
+        self.written.n_lines += 1;
+        self.current = Some(Current {
+            lines: Some(CurrentLines {
+                next: LogKey(line.key().0.saturating_add(1)),
+                n_written: lines.n_written + 1,
+            }),
+            ..current
+        });
+        Ok(())
+    }
+
     fn advance_trace(&mut self, store: &Store) -> io::Result<()> {
         let next = store.trace_from(self.next);
         let Some(trace) = next.filter(|trace| trace.key() < self.end) else {
-            self.is_done = true;
-            return self.layout.end(&mut self.buffer, store, self.scope);
+            self.stage = Stage::Lines;
+            return self.layout.end_traces(&mut self.buffer);
         };
         self.separate(self.written.n_traces == 0);
         self.layout.begin_trace(&mut self.buffer, trace)?;
@@ -258,8 +353,38 @@ impl Export {
             key: trace.key(),
             next_span: 0,
             n_spans: u32::try_from(trace.n_spans()).unwrap_or(u32::MAX),
+            n_lines: if self.layout.holds_lines() {
+                self.lines.n_of_trace(trace)
+            } else {
+                0
+            },
+            lines: None,
         });
         Ok(())
+    }
+
+    /// Looks at the next few lines, and writes the first that belongs to no trace.
+    fn advance_loose_line(&mut self, store: &Store) -> io::Result<()> {
+        let is_asked = self.scope == Scope::Everything && self.layout.holds_lines();
+        let more = is_asked.then(|| self.lines.next_loose(store)).flatten();
+        match more {
+            Some(Some(line)) => {
+                self.separate(self.lines.n_loose() == 0);
+                self.layout.line(&mut self.buffer, line, None)?;
+                self.lines.wrote_loose();
+                self.written.n_lines += 1;
+                Ok(())
+            }
+            Some(None) => Ok(()),
+            None => {
+                self.stage = Stage::Done;
+                let end = End {
+                    scope: self.scope,
+                    n_lines: self.lines.n_loose(),
+                };
+                self.layout.end(&mut self.buffer, store, end)
+            }
+        }
     }
 
     fn separate(&mut self, is_first: bool) {

@@ -7,12 +7,16 @@
 //! ```text
 //! entries  key ─▶ trace, in order; an evicted one leaves nothing behind
 //! by_low   low half of the trace id ─▶ newest key ─older_twin─▶ next key …
+//! logs     key ─▶ line, in order; those of a trace go with it
 //! ```
 
+mod container;
 mod counters;
 mod entry;
 mod index;
+mod join;
 mod logs;
+mod restore;
 mod summary;
 mod tree;
 
@@ -22,6 +26,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+pub use container::{KnownBy, TraceContainer};
 pub use counters::Counters;
 pub use entry::{Arrival, TraceEntry};
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
@@ -30,7 +35,8 @@ pub use tree::{RowMark, SpanTree, TreeRow};
 
 use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
 use crate::logs::LogRecord;
-use crate::trace::{Now, TraceChunk, TraceId, TracerInfo};
+use crate::trace::{Hello, Now, Span, TraceChunk, TraceId, TracerInfo};
+use container::{Shelf, Shelved};
 use counters::raise;
 use entry::{Delivery, Inserted};
 use logs::Logs;
@@ -66,6 +72,8 @@ const ENTRY_OVERHEAD_BYTES: usize = 80;
 /// How many traces with the same low half of their id are told apart: of more, which only somebody
 /// who means harm sends, the newest.
 const TWINS_MAX: usize = 64;
+/// Lines that belong to no trace may take a quarter of the budget before they go first.
+const LOOSE_SHARE: usize = 4;
 /// How far eviction looks for a complete trace before it takes the oldest, complete or not.
 const EVICTION_LOOKAHEAD: usize = 64;
 
@@ -79,6 +87,9 @@ pub struct Store {
     tracers: VecDeque<Arc<TracerInfo>>,
     requests: VecDeque<RequestRecord>,
     logs: Logs,
+    shelf: Shelf,
+    /// The traces that have changed since the caller was told.
+    changed: Vec<TraceKey>,
     #[expect(clippy::vec_box, reason = "moved out of its slot, not copied")]
     evicted: Vec<Box<TraceEntry>>,
     counters: Counters,
@@ -99,6 +110,8 @@ impl Store {
             tracers: VecDeque::new(),
             requests: VecDeque::new(),
             logs: Logs::default(),
+            shelf: Shelf::default(),
+            changed: Vec::new(),
             evicted: Vec::new(),
             counters: Counters::default(),
             bytes: 0,
@@ -109,51 +122,60 @@ impl Store {
 
     /// Takes a request and what it brought. Returns the traces that changed, each once.
     pub fn take_request(&mut self, request: Request, now: Now) -> Vec<TraceKey> {
-        self.record(request.record);
-        match request.brought {
-            Brought::Nothing => Vec::new(),
-            Brought::Spans(received) => self.insert(received, now),
-            Brought::Logs(records) => self.insert_logs(records, now),
-            Brought::Hello(hello) => {
-                self.logs.hello(*hello);
-                Vec::new()
-            }
-        }
+        self.evicted.clear();
+        self.add_request(request, now);
+        self.take_changed(now)
     }
 
     /// Takes what lines brought. Returns the traces that changed, each once.
     pub fn take_lines(&mut self, lines: Lines, now: Now) -> Vec<TraceKey> {
+        self.evicted.clear();
         raise(&mut self.counters.relay_messages, lines.relay_messages);
         raise(&mut self.counters.relay_lost, lines.relay_lost);
         raise(&mut self.counters.logs_dropped, lines.n_dropped);
-        let mut touched = self.insert_logs(lines.records, now);
-        for request in lines.requests {
-            touched.extend(self.take_request(request, now));
+        for record in lines.records {
+            self.add_log(record, now);
         }
-        touched.sort_unstable();
-        touched.dedup();
-        touched
+        for request in lines.requests {
+            self.add_request(request, now);
+        }
+        self.take_changed(now)
     }
 
-    /// Takes log lines. Returns the traces they joined, each once.
+    /// Takes log lines. Returns the traces that changed, each once: they gained lines, or lost some
+    /// that had been guessed to be theirs.
     pub fn insert_logs(&mut self, records: Vec<LogRecord>, now: Now) -> Vec<TraceKey> {
-        let mut touched = Vec::new();
+        self.evicted.clear();
         for record in records {
-            raise(&mut self.counters.logs_received, 1);
-            self.revision += 1;
-            let trace = self.find(record.ids.trace).map(TraceEntry::key);
-            let key = self.logs.push(record, trace, now);
-            if let Some(entry) = trace.and_then(|key| self.entry_mut(key)) {
-                entry.add_log(key);
-                raise(&mut self.counters.logs_joined, 1);
-            } else {
-                raise(&mut self.counters.logs_unjoined, 1);
-            }
-            touched.extend(trace);
+            self.add_log(record, now);
         }
+        self.take_changed(now)
+    }
+
+    fn add_request(&mut self, request: Request, now: Now) {
+        self.record(request.record);
+        match request.brought {
+            Brought::Nothing => {}
+            Brought::Spans(received) => self.add_spans(received, now),
+            Brought::Logs(records) => {
+                for record in records {
+                    self.add_log(record, now);
+                }
+            }
+            Brought::Hello(hello) => self.hello(*hello),
+        }
+    }
+
+    /// Ends a step: what has waited too long waits no more, the budget is kept, and the caller is
+    /// told what changed.
+    fn take_changed(&mut self, now: Now) -> Vec<TraceKey> {
+        self.logs.expire(now);
+        self.evict();
         self.revision += 1;
-        touched.dedup();
-        touched
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.sort_unstable();
+        changed.dedup();
+        changed
     }
 
     /// A log line, unless it was evicted.
@@ -168,7 +190,7 @@ impl Store {
 
     /// The log lines from a key on, in order of arrival.
     pub fn logs_from(&self, key: LogKey) -> impl Iterator<Item = &LogEntry> {
-        self.logs.iter().skip_while(move |entry| entry.key() < key)
+        self.logs.range_from(key)
     }
 
     /// How many log lines are held.
@@ -176,14 +198,30 @@ impl Store {
         self.logs.len()
     }
 
-    /// What Modal's client has said of the app.
-    pub fn modal(&self) -> &ModalApp {
-        self.logs.modal()
+    /// The key of the line that comes next.
+    pub fn next_log_key(&self) -> LogKey {
+        self.logs.next_key()
     }
 
-    /// Takes what a delivery brought. Returns the traces it touched, each once, in order of
+    /// The lines whose trace may still change, or that may still find one.
+    pub(crate) fn waiting_logs(&self) -> impl Iterator<Item = LogKey> {
+        self.logs.waiting()
+    }
+
+    /// What Modal's client has said of the app.
+    pub fn modal(&self) -> &ModalApp {
+        &self.logs.modal
+    }
+
+    /// Takes what a delivery brought. Returns the traces that changed, each once, in order of
     /// first arrival.
     pub fn insert(&mut self, received: Received, now: Now) -> Vec<TraceKey> {
+        self.evicted.clear();
+        self.add_spans(received, now);
+        self.take_changed(now)
+    }
+
+    fn add_spans(&mut self, received: Received, now: Now) {
         let Received {
             at, via, payload, ..
         } = received;
@@ -197,7 +235,6 @@ impl Store {
             received.client_dropped_p0_spans,
         );
         let tracer = self.shared_tracer(payload.tracer);
-        let mut touched: Vec<TraceKey> = Vec::new();
         for chunk in payload.chunks {
             if chunk.is_empty() {
                 continue;
@@ -211,17 +248,10 @@ impl Store {
                 arrivals: &[arrival],
                 tracer: &tracer,
                 now,
+                relay: received.relay,
             };
-            let key = self.insert_chunk(chunk.trace_id(), chunk, delivery);
-            if touched.last() != Some(&key) {
-                touched.push(key);
-            }
+            self.insert_chunk(chunk.trace_id(), chunk, delivery);
         }
-        touched.sort_unstable();
-        touched.dedup();
-        self.evict();
-        self.revision += 1;
-        touched
     }
 
     /// Notes a request: in the log of requests and in the counters.
@@ -238,56 +268,6 @@ impl Store {
     pub fn overflow(&mut self, overflow: Overflow) {
         raise(&mut self.counters.payloads_refused, overflow.payloads);
         raise(&mut self.counters.chunks_undecodable, overflow.chunks);
-        self.revision += 1;
-    }
-
-    /// Puts back a trace of an export, under the id it had there: a chunk alone may not know the
-    /// high half. Its spans are counted, its deliveries are not.
-    pub fn restore(
-        &mut self,
-        id: TraceId,
-        chunk: TraceChunk,
-        arrivals: &[Arrival],
-        tracer: TracerInfo,
-    ) {
-        if chunk.is_empty() {
-            return;
-        }
-        let tracer = self.shared_tracer(tracer);
-        let seen = |arrival: Option<&Arrival>| Now {
-            wall: arrival.map(|arrival| arrival.at).unwrap_or_default(),
-            uptime_ns: 0,
-        };
-        let delivery = Delivery {
-            arrivals,
-            tracer: &tracer,
-            now: seen(arrivals.first()),
-        };
-        let key = self.insert_chunk(id, chunk, delivery);
-        if let Some(entry) = self.entry_mut(key) {
-            entry.set_last_seen(seen(arrivals.last()));
-        }
-        self.evict();
-        self.revision += 1;
-    }
-
-    /// Adds the counters of an export to ours, before or after its traces. What is held is counted
-    /// already; of the spans an export counts only those that it does not hold are added, so that
-    /// the law stands whatever the file says.
-    pub fn restore_counters(&mut self, counters: &Counters) {
-        let mut theirs = counters.clone();
-        (theirs.traces_open, theirs.traces_complete) = (0, 0);
-        theirs.spans_shown = 0;
-        theirs.spans_received = theirs.spans_evicted.saturating_add(theirs.spans_duplicate);
-        self.counters.add(&theirs);
-        self.revision += 1;
-    }
-
-    /// Puts back the log of requests of an export, uncounted.
-    pub fn restore_requests(&mut self, requests: impl IntoIterator<Item = RequestRecord>) {
-        self.requests.extend(requests);
-        let excess = self.requests.len().saturating_sub(REQUESTS_MAX);
-        self.requests.drain(..excess);
         self.revision += 1;
     }
 
@@ -346,7 +326,7 @@ impl Store {
 
     /// Bytes held, by our own count.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.logs.bytes()
     }
 
     /// The budget.
@@ -364,6 +344,10 @@ impl Store {
         self.revision += 1;
         let revision = self.revision;
         let key = self.key_for(id, delivery.now);
+        let span_ids = || chunk.spans().map(Span::span_id);
+        let woken = self.logs.woken_by(id.low(), span_ids());
+        self.logs.remember_spans(key, span_ids());
+        let container = self.container_of(&chunk, delivery);
         let Some(entry) = self.entry_mut(key) else {
             return key;
         };
@@ -378,7 +362,32 @@ impl Store {
             *self.counters.traces(was_complete) -= 1;
         }
         raise(self.counters.traces(is_complete), 1);
+        if self.changed.last() != Some(&key) {
+            self.changed.push(key);
+        }
+        self.reconsider(woken);
+        let woken = self.locate(key, container);
+        self.reconsider(woken);
         key
+    }
+
+    /// The container of a chunk: the relay's that passed it on, else the one its tags name.
+    fn container_of(&mut self, chunk: &TraceChunk, delivery: Delivery<'_>) -> Option<Shelved> {
+        let of_relay = delivery.relay.and_then(|relay| self.shelf.of_relay(relay));
+        of_relay.or_else(|| self.shelf.of_chunk(chunk))
+    }
+
+    /// A relay has said who it is, possibly after it passed on spans.
+    fn hello(&mut self, hello: Hello) {
+        let source = hello.source;
+        self.shelf.hello(hello);
+        let of_relay = self.traces().filter(|entry| entry.relay() == Some(source));
+        let keys: Vec<TraceKey> = of_relay.map(TraceEntry::key).collect();
+        for key in keys {
+            let container = self.shelf.of_relay(source);
+            let woken = self.locate(key, container);
+            self.reconsider(woken);
+        }
     }
 
     fn count_inserted(&mut self, inserted: Inserted) {
@@ -390,11 +399,7 @@ impl Store {
     /// first span of a chunk carries it, and some writers forget) joins the newest trace with its
     /// low half, and the other way round.
     fn key_for(&mut self, id: TraceId, now: Now) -> TraceKey {
-        let exact = self.twins(id.low()).find(|entry| entry.trace_id() == id);
-        let unsaid = |entry: &&TraceEntry| id.high() == 0 || entry.trace_id().high() == 0;
-        let found = exact
-            .or_else(|| self.twins(id.low()).find(unsaid))
-            .map(TraceEntry::key);
+        let found = self.twin_for(id);
         match found {
             Some(key) => {
                 if let (true, Some(entry)) = (id.high() != 0, self.entry_mut(key)) {
@@ -422,10 +427,23 @@ impl Store {
         std::iter::successors(newest, |entry| self.trace(entry.older_twin()?)).take(TWINS_MAX)
     }
 
+    /// Gives up what is oldest until the budget is kept. Lines without a trace go first as far as
+    /// they take more than their share; then traces with their lines; then what is left.
     fn evict(&mut self) {
-        self.evicted.clear();
-        while self.bytes > self.memory_bytes_max && !self.entries.is_empty() {
-            self.remove(self.next_to_evict());
+        let loose_max = self.memory_bytes_max / LOOSE_SHARE;
+        while self.bytes() > self.memory_bytes_max {
+            if self.logs.loose_bytes() > loose_max && self.remove_loose_line() {
+                continue;
+            }
+            let next = self.next_to_evict();
+            let is_looked_at = next.is_none_or(|key| self.held.contains(&key));
+            if is_looked_at && self.remove_loose_line() {
+                continue;
+            }
+            if next.is_none() {
+                break;
+            }
+            self.remove(next);
         }
     }
 
@@ -457,6 +475,7 @@ impl Store {
         self.counters.spans_shown -= count(entry.n_spans());
         *self.counters.traces(entry.is_complete()) -= 1;
         self.unlink(&entry);
+        self.remove_lines(&entry);
         self.evicted.push(entry);
     }
 

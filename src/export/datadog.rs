@@ -8,8 +8,8 @@ use std::io;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::text::{Base64, write_json};
-use super::{Layout, Scope};
-use crate::store::{SpanIndex, Store, TraceEntry};
+use super::{End, Layout};
+use crate::store::{LogEntry, SpanIndex, Store, TraceEntry};
 use crate::trace::{Attribute, Entries, Field, Presence, Span, Text, UnixNanos, Value, tag};
 
 /// Writes the format `datadog`.
@@ -44,13 +44,29 @@ impl Layout for Datadog {
         write_json(out, &span)
     }
 
-    fn end_trace(&self, out: &mut Vec<u8>) -> io::Result<()> {
+    fn holds_lines(&self) -> bool {
+        false
+    }
+
+    fn end_spans(&self, out: &mut Vec<u8>) -> io::Result<()> {
         out.extend_from_slice(b"\n]");
         Ok(())
     }
 
-    fn end(&self, out: &mut Vec<u8>, _: &Store, _: Scope) -> io::Result<()> {
+    fn line(&self, _: &mut Vec<u8>, _: &LogEntry, _: Option<&TraceEntry>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end_trace(&self, _: &mut Vec<u8>, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end_traces(&self, out: &mut Vec<u8>) -> io::Result<()> {
         out.extend_from_slice(b"\n]\n");
+        Ok(())
+    }
+
+    fn end(&self, _: &mut Vec<u8>, _: &Store, _: End) -> io::Result<()> {
         Ok(())
     }
 }

@@ -7,27 +7,33 @@
 //! {"trace_id":"…","root":"…",…,"spans":[
 //! {"span_id":"…",…},
 //! {"span_id":"…",…}
-//! ],"logs":[]}
+//! ],"logs":[
+//! {"time":…,…}
+//! ]}
 //! ],
-//! "logs":[],
+//! "logs":[
+//! {"time":…,…}
+//! ],
 //! "requests":[
 //! {"at":…,…}
 //! ],
 //! "findings":[]}
 //! ```
 //!
-//! One line for each trace and each span, so that exports can be compared line by line.
+//! One line for each trace, each span and each log line, so that exports can be compared line by
+//! line.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use super::log::LogJson;
 use super::span::{DisplayJson, SpanJson};
 use super::summary::TraceSummary;
 use super::text::write_json;
-use super::{Layout, Scope};
+use super::{End, Layout, Scope};
 use crate::ingest::RequestRecord;
-use crate::store::{SpanIndex, Store, TraceEntry, TraceKey};
+use crate::store::{LogEntry, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::trace::{Span, TraceId, UnixNanos};
 
 /// The name in the member `format`.
@@ -87,14 +93,39 @@ impl Layout for Json {
         write_json(out, &SpanJson(span))
     }
 
-    fn end_trace(&self, out: &mut Vec<u8>) -> io::Result<()> {
-        out.extend_from_slice(b"\n],\"logs\":[]}");
+    fn holds_lines(&self) -> bool {
+        true
+    }
+
+    fn end_spans(&self, out: &mut Vec<u8>) -> io::Result<()> {
+        out.extend_from_slice(b"\n],\"logs\":[");
         Ok(())
     }
 
-    fn end(&self, out: &mut Vec<u8>, store: &Store, scope: Scope) -> io::Result<()> {
-        out.extend_from_slice(b"\n],\n\"logs\":[],\n\"requests\":[");
-        let requests = match scope {
+    fn line(
+        &self,
+        out: &mut Vec<u8>,
+        line: &LogEntry,
+        trace: Option<&TraceEntry>,
+    ) -> io::Result<()> {
+        write_json(out, &LogJson::new(line, trace))
+    }
+
+    fn end_trace(&self, out: &mut Vec<u8>, n_lines: u64) -> io::Result<()> {
+        out.extend_from_slice(end_of_lines(n_lines));
+        out.push(b'}');
+        Ok(())
+    }
+
+    fn end_traces(&self, out: &mut Vec<u8>) -> io::Result<()> {
+        out.extend_from_slice(b"\n],\n\"logs\":[");
+        Ok(())
+    }
+
+    fn end(&self, out: &mut Vec<u8>, store: &Store, end: End) -> io::Result<()> {
+        out.extend_from_slice(end_of_lines(end.n_lines));
+        out.extend_from_slice(b",\n\"requests\":[");
+        let requests = match end.scope {
             Scope::Everything => Some(store.requests()),
             Scope::OneTrace => None,
         };
@@ -105,6 +136,10 @@ impl Layout for Json {
         out.extend_from_slice(b"\n],\n\"findings\":[]}\n");
         Ok(())
     }
+}
+
+fn end_of_lines(n_lines: u64) -> &'static [u8] {
+    if n_lines == 0 { b"]" } else { b"\n]" }
 }
 
 /// Writes an object without its closing brace, so that members can follow.
@@ -126,7 +161,15 @@ pub fn trace_json(store: &Store, key: TraceKey) -> Result<String, super::ExportE
         out.extend_from_slice(if index.0 == 0 { b"\n" } else { b",\n" });
         Json.span(&mut out, trace, index, span)?;
     }
-    Json.end_trace(&mut out)?;
+    Json.end_spans(&mut out)?;
+    let lines = trace.logs().iter().filter_map(|key| store.log(*key));
+    let mut n_lines = 0;
+    for line in lines {
+        out.extend_from_slice(if n_lines == 0 { b"\n" } else { b",\n" });
+        Json.line(&mut out, line, Some(trace))?;
+        n_lines += 1;
+    }
+    Json.end_trace(&mut out, n_lines)?;
     Ok(String::from_utf8_lossy(&out).into_owned())
 }
 

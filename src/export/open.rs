@@ -3,6 +3,7 @@
 //! in one is told with its place, and what came before it is kept.
 
 mod file;
+mod lines;
 mod number;
 mod span;
 mod trace;
@@ -16,8 +17,9 @@ use serde_json::error::Category;
 
 use super::json::VERSION;
 use crate::ingest::{Received, RequestRecord};
-use crate::store::{Arrival, Counters, Store};
-use crate::trace::{ChunkBuilder, Now, TraceId, TracerInfo, TracerPayload, Via};
+use crate::logs::{JoinedBy, LogRecord};
+use crate::store::{Arrival, Counters, Joined, KnownBy, LogKey, Store};
+use crate::trace::{ChunkBuilder, ContainerFacts, Now, TraceId, TracerInfo, TracerPayload, Via};
 
 /// What a file brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +136,11 @@ struct Reading<'s> {
     builder: ChunkBuilder,
     shape: Shape,
     trace: TraceSoFar,
+    first_line: LogKey,
+    /// Lines that came with a trace.
+    n_joined: u64,
+    /// Lines that came without.
+    n_loose: u64,
     counters: Option<Counters>,
     requests: VecDeque<RequestRecord>,
     kept: Kept,
@@ -156,6 +163,8 @@ struct TraceSoFar {
     id: Option<TraceId>,
     arrivals: Vec<Arrival>,
     tracer: TracerInfo,
+    container: Option<(ContainerFacts, KnownBy)>,
+    lines: Vec<(LogRecord, Option<JoinedBy>)>,
 }
 
 /// Where the reader is, counted from 1; 0 is nowhere.
@@ -177,9 +186,13 @@ impl std::fmt::Display for Place {
 
 impl<'s> Reading<'s> {
     fn new(store: &'s mut Store, now: Now) -> Self {
+        let first_line = store.next_log_key();
         Self {
             store,
             now,
+            first_line,
+            n_joined: 0,
+            n_loose: 0,
             builder: ChunkBuilder::default(),
             shape: Shape::Unknown,
             trace: TraceSoFar::default(),
@@ -215,12 +228,27 @@ impl<'s> Reading<'s> {
     }
 
     fn restore_trace(&mut self, id: TraceId, trace: TraceSoFar) -> u64 {
-        let Some(chunk) = self.builder.finish_as(id.low()) else {
-            return 0;
-        };
+        let chunk = self.builder.finish_as(id.low()).unwrap_or_default();
         let n_spans = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-        self.store.restore(id, chunk, &trace.arrivals, trace.tracer);
+        let key = self.store.restore(id, chunk, &trace.arrivals, trace.tracer);
+        if let Some((key, (facts, by))) = key.zip(trace.container) {
+            self.store.restore_container(key, facts, by);
+        }
+        for (record, by) in trace.lines {
+            let by = by.unwrap_or(JoinedBy::TraceId);
+            self.restore_line(record, key.map(|trace| Joined { trace, by }));
+        }
         n_spans
+    }
+
+    fn restore_line(&mut self, record: LogRecord, joined: Option<Joined>) {
+        let number = if joined.is_some() {
+            &mut self.n_joined
+        } else {
+            &mut self.n_loose
+        };
+        *number += 1;
+        self.store.restore_log(record, joined);
     }
 
     fn insert_chunks(&mut self) -> u64 {
@@ -244,7 +272,9 @@ impl<'s> Reading<'s> {
 
     /// Puts back what belongs to the whole capture.
     fn finish(&mut self) {
-        if let Some(counters) = self.counters.take() {
+        self.store.arrange_logs(self.first_line);
+        if let Some(mut counters) = self.counters.take() {
+            counters.keep_evicted_lines(self.n_joined, self.n_loose);
             self.store.restore_counters(&counters);
         }
         self.store

@@ -1,13 +1,15 @@
 //! What is said of a trace beside its spans: the same members in the same order in an export and
 //! on a headless `trace` line.
 
+use std::borrow::Cow;
+
 use serde::ser::{SerializeMap as _, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::span::DisplayJson;
 use super::text::{FloatJson, TextJson};
-use crate::store::{Arrival, TraceEntry};
-use crate::trace::{SamplingFacts, Span, TracerInfo};
+use crate::store::{Arrival, KnownBy, TraceContainer, TraceEntry};
+use crate::trace::{ContainerFacts, SamplingFacts, Span, TracerInfo};
 
 /// The `trace` line of the headless stream: how many spans, and the summary.
 pub fn trace_event(trace: &TraceEntry) -> impl Serialize + '_ {
@@ -40,7 +42,7 @@ pub(super) struct TraceSummary<'a> {
     outcome: (),
     arrivals: Vec<ArrivalJson>,
     tracer: Option<TracerJson<'a>>,
-    container: (),
+    container: Option<ContainerJson<'a>>,
     start_kind: (),
     start_evidence: (),
     sampling: SamplingJson<'a>,
@@ -61,7 +63,7 @@ impl<'a> TraceSummary<'a> {
             outcome: (),
             arrivals: trace.arrivals().iter().map(ArrivalJson::new).collect(),
             tracer: TracerJson::new(trace.tracer()),
-            container: (),
+            container: trace.container().map(ContainerJson::new),
             start_kind: (),
             start_evidence: (),
             sampling: SamplingJson(trace.sampling()),
@@ -91,11 +93,11 @@ impl ArrivalJson {
 #[derive(Serialize, Deserialize)]
 pub(super) struct TracerJson<'a> {
     #[serde(default)]
-    language: std::borrow::Cow<'a, str>,
+    language: Cow<'a, str>,
     #[serde(default)]
-    language_version: std::borrow::Cow<'a, str>,
+    language_version: Cow<'a, str>,
     #[serde(default)]
-    tracer_version: std::borrow::Cow<'a, str>,
+    tracer_version: Cow<'a, str>,
 }
 
 impl<'a> TracerJson<'a> {
@@ -114,6 +116,55 @@ impl<'a> TracerJson<'a> {
             language_version: self.language_version.into(),
             tracer_version: self.tracer_version.into(),
         }
+    }
+}
+
+/// Where a trace ran, in exports.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct ContainerJson<'a> {
+    task_id: Option<Cow<'a, str>>,
+    region: Option<Cow<'a, str>>,
+    cloud: Option<Cow<'a, str>>,
+    environment: Option<Cow<'a, str>>,
+    image_id: Option<Cow<'a, str>>,
+    gpu: Option<Cow<'a, str>>,
+    /// Follows from the spans.
+    #[serde(skip_deserializing)]
+    runtime_id: Option<TextJson<'a>>,
+    known_by: Cow<'a, str>,
+}
+
+impl<'a> ContainerJson<'a> {
+    fn new(container: TraceContainer<'a>) -> Self {
+        let facts = container.facts;
+        let text = |fact: &'a Option<Box<str>>| fact.as_deref().map(Cow::Borrowed);
+        Self {
+            task_id: text(&facts.task_id),
+            region: text(&facts.region),
+            cloud: text(&facts.cloud),
+            environment: text(&facts.environment),
+            image_id: text(&facts.image_id),
+            gpu: text(&facts.gpu),
+            runtime_id: container.runtime_id.map(TextJson),
+            known_by: container.known_by.name().into(),
+        }
+    }
+
+    /// What was known beside the spans; nothing, if only they said something.
+    pub(super) fn into_facts(self) -> Option<(ContainerFacts, KnownBy)> {
+        let known_by = KnownBy::named(&self.known_by)?;
+        let text = |fact: Option<Cow<'_, str>>| fact.map(|fact| Box::from(&*fact));
+        let facts = ContainerFacts {
+            task_id: text(self.task_id),
+            region: text(self.region),
+            cloud: text(self.cloud),
+            environment: text(self.environment),
+            image_id: text(self.image_id),
+            gpu: text(self.gpu),
+            ..ContainerFacts::default()
+        };
+        (known_by != KnownBy::RuntimeId).then_some((facts, known_by))
     }
 }
 

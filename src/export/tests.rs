@@ -4,6 +4,7 @@ mod damaged;
 mod datadog;
 mod generate;
 mod layout;
+mod lines;
 mod recorded;
 mod round_trip;
 

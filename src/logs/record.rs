@@ -232,6 +232,22 @@ impl LogRecord {
         self
     }
 
+    /// A line of an export, read again, as it was read there: with this message, and without fields
+    /// if it had none.
+    pub(crate) fn restored(mut self, line: &str, message: &str, has_no_fields: bool) -> Self {
+        if self.line() != line {
+            // Escape sequences, which an earlier reading left in.
+            self = Self::of_text(line, line, self.source, self.at);
+        }
+        if has_no_fields && self.fields().next().is_some() {
+            self.object = None;
+        }
+        if self.message() != message {
+            self.message = Part::Own(message.into());
+        }
+        self
+    }
+
     /// The line as it was received; without its escape sequences if it is structured.
     pub fn line(&self) -> &str {
         &self.line

@@ -1,6 +1,8 @@
 //! The counters: one name for the header, the headless summary and the export.
 //!
-//! Law: `spans_received = spans_shown + spans_evicted + spans_duplicate`.
+//! Laws: `spans_received = spans_shown + spans_evicted + spans_duplicate`, and `logs_received =
+//! logs_joined + logs_unjoined`: a line that joins later moves, one that is evicted stays where it was
+//! counted.
 
 use std::collections::BTreeMap;
 
@@ -79,6 +81,8 @@ counters! {
     logs_unjoined,
     /// Log lines that could not be taken.
     logs_dropped,
+    /// Log lines that went because the budget was reached, with their trace or alone.
+    logs_evicted,
     /// Relay messages read.
     relay_messages,
     /// Relay messages known to be lost.
@@ -100,6 +104,17 @@ counters! {
 }
 
 impl Counters {
+    /// Leaves of an export's counts of lines those that it does not hold, of so many that belong to
+    /// traces and so many that do not: no more than it says were evicted.
+    pub(crate) fn keep_evicted_lines(&mut self, n_joined: u64, n_loose: u64) {
+        let joined = self.logs_joined.saturating_sub(n_joined);
+        let unjoined = self.logs_unjoined.saturating_sub(n_loose);
+        self.logs_joined = joined.min(self.logs_evicted);
+        self.logs_unjoined = unjoined.min(self.logs_evicted - self.logs_joined);
+        self.logs_received = self.logs_joined + self.logs_unjoined;
+        self.logs_evicted = self.logs_received;
+    }
+
     /// The counter of complete traces, or of open ones.
     pub(super) fn traces(&mut self, complete: bool) -> &mut u64 {
         if complete {

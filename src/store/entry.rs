@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use super::container::{Known, Shelved};
 use super::index::{SCANNED_SPANS_MAX, SpanMap, count_orphans};
+use super::join::Containers;
 use super::{LogKey, SpanIndex, Summary, TraceKey};
+use crate::logs::LogRecord;
 use crate::trace::{
-    Now, SamplingFacts, Span, Text, TraceChunk, TraceId, TracerInfo, UnixNanos, Via,
+    Now, RelaySource, SamplingFacts, Span, SpanId, Text, TraceChunk, TraceId, TracerInfo,
+    UnixNanos, Via,
 };
 
 /// When and how a chunk of the trace came.
@@ -25,6 +29,7 @@ pub(super) struct Delivery<'a> {
     pub(super) arrivals: &'a [Arrival],
     pub(super) tracer: &'a Arc<TracerInfo>,
     pub(super) now: Now,
+    pub(super) relay: Option<RelaySource>,
 }
 
 /// Where a span is kept.
@@ -55,6 +60,13 @@ pub struct TraceEntry {
     n_orphans: u32,
     arrivals: Vec<Arrival>,
     logs: Vec<LogKey>,
+    logs_revision: u64,
+    /// The names of the containers it ran in.
+    containers: Containers,
+    container: Option<Arc<Known>>,
+    /// What the container occupies, if no other trace had it before.
+    container_bytes: usize,
+    relay: Option<RelaySource>,
     tracer: Arc<TracerInfo>,
     summary: Summary,
     map: Option<Box<SpanMap>>,
@@ -81,6 +93,11 @@ impl TraceEntry {
             n_orphans: 0,
             arrivals: Vec::new(),
             logs: Vec::new(),
+            logs_revision: 0,
+            containers: Vec::new(),
+            container: None,
+            container_bytes: 0,
+            relay: None,
             tracer: Arc::default(),
             summary: Summary::default(),
             map: None,
@@ -101,9 +118,14 @@ impl TraceEntry {
         self.trace_id
     }
 
-    /// Changes whenever the trace does, and never repeats in one run.
+    /// Changes whenever its spans do, and never repeats in one run.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Changes whenever its lines do, and never repeats in one run.
+    pub fn logs_revision(&self) -> u64 {
+        self.logs_revision
     }
 
     /// How many spans it has.
@@ -210,8 +232,22 @@ impl TraceEntry {
         &self.logs
     }
 
-    pub(super) fn add_log(&mut self, key: LogKey) {
-        self.logs.push(key);
+    /// The span that a line names; `None` if it names none, or none that is here yet. Of spans with
+    /// the same id the first.
+    pub fn log_span(&self, record: &LogRecord) -> Option<SpanIndex> {
+        record.ids.spans().find_map(|id| self.span_with_id(id))
+    }
+
+    /// The first span with an id.
+    pub fn span_with_id(&self, id: SpanId) -> Option<SpanIndex> {
+        match &self.map {
+            Some(map) => map.first(id),
+            None => {
+                let mut spans = self.spans();
+                let found = spans.find(|(_, span)| span.span_id() == id);
+                found.map(|(index, _)| index)
+            }
+        }
     }
 
     /// What the client decided about sampling. Tracers write it on the local root and on the first
@@ -229,11 +265,62 @@ impl TraceEntry {
             + self.chunk_bytes
             + self.chunks.capacity() * size_of::<(u32, TraceChunk)>()
             + self.arrivals.capacity() * size_of::<Arrival>()
+            + self.logs.capacity() * size_of::<LogKey>()
+            + self.containers.capacity() * size_of::<Arc<str>>()
+            + self.container_bytes
             + self
                 .slots
                 .as_ref()
                 .map_or(0, |slots| slots.capacity() * size_of::<Slot>())
             + self.map.as_ref().map_or(0, |map| map.heap_bytes())
+    }
+
+    /// The names of the containers it ran in, each once.
+    pub(super) fn containers(&self) -> &[Arc<str>] {
+        &self.containers
+    }
+
+    pub(super) fn add_container(&mut self, name: Arc<str>) {
+        self.containers.push(name);
+    }
+
+    pub(super) fn known_container(&self) -> Option<&Known> {
+        self.container.as_deref()
+    }
+
+    pub(super) fn set_container(&mut self, container: Shelved) {
+        self.container_bytes = container.bytes;
+        self.container = Some(container.known);
+    }
+
+    pub(super) fn relay(&self) -> Option<RelaySource> {
+        self.relay
+    }
+
+    /// Adds a line, in order of arrival.
+    pub(super) fn add_log(&mut self, key: LogKey) {
+        let is_last = self.logs.last().is_none_or(|last| *last < key);
+        let place = if is_last {
+            self.logs.len()
+        } else {
+            self.logs.partition_point(|known| *known < key)
+        };
+        self.logs.insert(place, key);
+    }
+
+    pub(super) fn remove_log(&mut self, key: LogKey) {
+        if let Ok(place) = self.logs.binary_search(&key) {
+            self.logs.remove(place);
+        }
+    }
+
+    pub(super) fn drop_logs_from(&mut self, from: LogKey) {
+        let n_before = self.logs.partition_point(|key| *key < from);
+        self.logs.truncate(n_before);
+    }
+
+    pub(super) fn set_logs_revision(&mut self, revision: u64) {
+        self.logs_revision = revision;
     }
 
     pub(super) fn older_twin(&self) -> Option<TraceKey> {
@@ -265,6 +352,7 @@ impl TraceEntry {
             self.arrivals.reserve_exact(delivery.arrivals.len());
         }
         self.arrivals.extend_from_slice(delivery.arrivals);
+        self.relay = self.relay.or(delivery.relay);
         self.last_seen = delivery.now;
         if self.map.is_none() && self.n_spans + chunk.len() > SCANNED_SPANS_MAX {
             let mut map = Box::<SpanMap>::default();

@@ -1,6 +1,7 @@
 //! Finding the spans of one trace by id: which are duplicates, which wait for a parent.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::SpanIndex;
 use crate::trace::{Span, SpanId, UnixNanos};
@@ -12,7 +13,8 @@ pub(super) const SCANNED_SPANS_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct SpanMap {
     by_identity: HashMap<(SpanId, UnixNanos), SpanIndex>,
-    n_by_id: HashMap<SpanId, u32>,
+    /// The first span with each id.
+    by_id: HashMap<SpanId, SpanIndex>,
     n_waiting_for: HashMap<SpanId, u32>,
     n_orphans: u32,
 }
@@ -25,12 +27,16 @@ impl SpanMap {
             .copied()
     }
 
+    /// The first span with this id.
+    pub(super) fn first(&self, id: SpanId) -> Option<SpanIndex> {
+        self.by_id.get(&id).copied()
+    }
+
     pub(super) fn add(&mut self, index: SpanIndex, span: Span<'_>) {
         self.by_identity
             .insert((span.span_id(), span.start()), index);
-        let known = self.n_by_id.entry(span.span_id()).or_default();
-        *known += 1;
-        if *known == 1 {
+        if let Entry::Vacant(place) = self.by_id.entry(span.span_id()) {
+            place.insert(index);
             self.n_orphans -= self.n_waiting_for.remove(&span.span_id()).unwrap_or(0);
         }
         self.wait(span);
@@ -49,7 +55,7 @@ impl SpanMap {
     }
 
     fn wait(&mut self, span: Span<'_>) {
-        if !span.is_root() && !self.n_by_id.contains_key(&span.parent_id()) {
+        if !span.is_root() && !self.by_id.contains_key(&span.parent_id()) {
             *self.n_waiting_for.entry(span.parent_id()).or_default() += 1;
             self.n_orphans += 1;
         }
@@ -64,7 +70,7 @@ impl SpanMap {
     /// pair, at a load of seven eighths.
     pub(super) fn heap_bytes(&self) -> usize {
         self.by_identity.capacity() * (size_of::<((SpanId, UnixNanos), SpanIndex)>() + 1)
-            + self.n_by_id.capacity() * (size_of::<(SpanId, u32)>() + 1)
+            + self.by_id.capacity() * (size_of::<(SpanId, SpanIndex)>() + 1)
             + self.n_waiting_for.capacity() * (size_of::<(SpanId, u32)>() + 1)
     }
 }

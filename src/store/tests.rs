@@ -3,10 +3,14 @@
 mod arrival;
 mod budget;
 mod counters;
+mod joining;
+mod lines;
+
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{Store, TraceEntry, TraceKey};
+use super::{KnownBy, LogEntry, Store, TraceEntry, TraceKey};
 use crate::ingest::Received;
 use crate::trace::{
     Attribute, ChunkBuilder, Field, Now, Span, TraceChunk, TraceId, TracerInfo, TracerPayload,
@@ -66,21 +70,31 @@ impl Plan {
 
 /// Spans of one trace. A high half of 0 goes unsaid.
 fn chunk(id: TraceId, spans: &[Plan]) -> TraceChunk {
+    tagged_chunk(id, spans, "")
+}
+
+/// The same, the first span tagged with a container, unless that is empty.
+fn tagged_chunk(id: TraceId, spans: &[Plan], container: &str) -> TraceChunk {
     let mut builder = ChunkBuilder::default();
     for (place, span) in spans.iter().enumerate() {
         builder.begin_span().unwrap();
         builder.set_number(Field::TraceId, id.low());
         span.write(&mut builder);
-        if place == 0 && id.high() != 0 {
-            let key = builder.text(tag::TRACE_ID_HIGH.as_bytes()).unwrap();
-            let high = format!("{:016x}", id.high());
-            let high = builder.text(high.as_bytes()).unwrap();
-            let mut writer = builder.attribute(Attribute::Meta);
-            let opened = writer.open_map();
-            writer.key(key);
-            writer.text(high);
-            writer.close(opened);
+        let high = (id.high() != 0).then(|| format!("{:016x}", id.high()));
+        let high = high.map(|high| (tag::TRACE_ID_HIGH, high));
+        let container = (!container.is_empty()).then(|| ("modal.task_id", container.to_owned()));
+        let tags: Vec<_> = high.into_iter().chain(container).collect();
+        if place > 0 || tags.is_empty() {
+            continue;
         }
+        let opened = builder.attribute(Attribute::Meta).open_map();
+        for (key, value) in tags {
+            let key = builder.text(key.as_bytes()).unwrap();
+            let value = builder.text(value.as_bytes()).unwrap();
+            builder.writer().key(key);
+            builder.writer().text(value);
+        }
+        builder.writer().close(opened);
     }
     builder.finish().pop().unwrap()
 }
@@ -139,7 +153,9 @@ fn assert_laws(store: &Store) {
         super::count(store.n_traces())
     );
     assert!(store.bytes() <= store.memory_bytes_max());
-    assert_eq!(store.bytes() == 0, store.n_traces() == 0);
+    let n_held = store.n_traces() + store.n_logs();
+    assert_eq!(store.bytes() == 0, n_held == 0);
+    assert_line_laws(store);
     for trace in store.traces() {
         assert_trace_laws(trace);
         assert_eq!(store.trace(trace.key()).unwrap().key(), trace.key());
@@ -148,6 +164,39 @@ fn assert_laws(store: &Store) {
             trace.trace_id()
         );
     }
+}
+
+/// A line is in the trace that it says, and nowhere else; every line is counted once.
+#[track_caller]
+fn assert_line_laws(store: &Store) {
+    let counters = store.counters();
+    assert_eq!(
+        counters.logs_received,
+        counters.logs_joined + counters.logs_unjoined
+    );
+    let n_held = super::count(store.n_logs());
+    assert_eq!(counters.logs_received, n_held + counters.logs_evicted);
+    assert_eq!(store.logs().count(), store.n_logs());
+    assert!(store.logs().map(LogEntry::key).is_sorted());
+    for line in store.logs() {
+        assert_eq!(store.log(line.key()).unwrap().key(), line.key());
+        let trace = line.joined().map(|joined| store.trace(joined.trace));
+        let is_there = trace.is_none_or(|trace| trace.unwrap().logs().contains(&line.key()));
+        assert!(is_there, "{:?} is not in its trace", line.key());
+    }
+    let of_traces = store
+        .traces()
+        .map(|trace| trace.logs().len())
+        .sum::<usize>();
+    let joined = store.logs().filter(|line| line.joined().is_some()).count();
+    assert_eq!(of_traces, joined);
+    assert!(store.traces().all(|trace| trace.logs().is_sorted()));
+    let of_entries = |trace: &TraceEntry| trace.bytes() + super::ENTRY_OVERHEAD_BYTES;
+    let traces = store.traces().map(of_entries).sum::<usize>();
+    assert_eq!(store.bytes(), traces + store.logs.bytes());
+    let loose = store.logs().filter(|line| line.joined().is_none());
+    let loose_bytes = loose.map(super::logs::line_bytes).sum::<usize>();
+    assert_eq!(store.logs.loose_bytes(), loose_bytes);
 }
 
 /// What is kept up to date span by span is what a look at all spans gives.

@@ -56,6 +56,21 @@ impl TraceChunk {
         self.spans.iter().map(|record| Span::new(self, record))
     }
 
+    /// Whether a text stands anywhere in it: as a field, a key or a value. Asks each distinct text
+    /// once, not each span.
+    pub fn holds_text(&self, text: &str) -> bool {
+        let mut start = 0;
+        self.ends.iter().any(|end| {
+            let n_bytes = end.saturating_sub(start);
+            let from = std::mem::replace(&mut start, *end);
+            usize::try_from(n_bytes) == Ok(text.len())
+                && usize::try_from(from)
+                    .ok()
+                    .and_then(|from| self.text.get(from..from + text.len()))
+                    == Some(text.as_bytes())
+        })
+    }
+
     /// What it occupies in memory, allocator overhead included (16 bytes each).
     pub fn heap_bytes(&self) -> usize {
         size_of_val(&*self.spans)

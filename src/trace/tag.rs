@@ -18,6 +18,8 @@ pub const SPAN_SAMPLING_MECHANISM: &str = "_dd.span_sampling.mechanism";
 pub const PARTIAL_VERSION: &str = "_dd.partial_version";
 /// The id of the client process.
 pub const RUNTIME_ID: &str = "runtime-id";
+/// The container, by any of its names: `ta-…`.
+pub const CONTAINER: [&str; 3] = ["modal.task_id", "modal_task_id", "container_id"];
 /// The exception's class.
 pub const ERROR_TYPE: &str = "error.type";
 /// The exception's message.

@@ -101,7 +101,7 @@ fn check_joined(store: &Store, entry: &LogEntry, truth: &Truth, name: &str) {
     let named: Vec<SpanId> = entry.record().ids.spans().collect();
     assert!(named.contains(&span), "{name}: {line}");
     let found = trace
-        .span_of(entry.record())
+        .log_span(entry.record())
         .and_then(|index| trace.span(index));
     assert_eq!(
         found.map(|span| span.span_id()),

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::lines::{LinesSeed, Whose};
 use super::span::SpansSeed;
 use super::trace::TraceSeed;
 use super::{OpenError, Reading, Shape};
@@ -25,6 +26,7 @@ enum Member {
     Version,
     Counters,
     Traces,
+    Logs,
     Requests,
     #[serde(other)]
     Other,
@@ -53,6 +55,7 @@ impl<'de> Visitor<'de> for FileSeed<'_, '_> {
                 Member::Version => reading.check_version(map.next_value()?)?,
                 Member::Counters => reading.take_counters(map.next_value()?)?,
                 Member::Traces => map.next_value_seed(TracesSeed(reading))?,
+                Member::Logs => map.next_value_seed(LinesSeed(reading, Whose::Nobodys))?,
                 Member::Requests => map.next_value_seed(RequestsSeed(reading))?,
                 Member::Other => {
                     map.next_value::<IgnoredAny>()?;

@@ -1,4 +1,4 @@
-//! A trace of our format: its id, how it came, its spans. What follows from the spans is computed
+//! A trace of our format: its id, how it came, its spans and lines. What follows from the spans is computed
 //! again, not read.
 
 use std::fmt;
@@ -7,9 +7,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Unexpected, Visitor};
 
 use super::Reading;
+use super::lines::{LinesSeed, Whose};
 use super::number::AnyTraceId;
 use super::span::SpansSeed;
-use crate::export::summary::TracerJson;
+use crate::export::summary::{ContainerJson, TracerJson};
 use crate::store::Arrival;
 use crate::trace::UnixNanos;
 
@@ -22,7 +23,9 @@ enum Member {
     TraceId,
     Arrivals,
     Tracer,
+    Container,
     Spans,
+    Logs,
     #[serde(other)]
     Other,
 }
@@ -76,6 +79,11 @@ impl<'de> Visitor<'de> for TraceSeed<'_, '_> {
                     let tracer: Option<TracerJson<'_>> = map.next_value()?;
                     reading.trace.tracer = tracer.map(TracerJson::into_tracer).unwrap_or_default();
                 }
+                Member::Container => {
+                    let container: Option<ContainerJson<'_>> = map.next_value()?;
+                    reading.trace.container = container.and_then(ContainerJson::into_facts);
+                }
+                Member::Logs => map.next_value_seed(LinesSeed(reading, Whose::OfTrace))?,
                 Member::Spans => map.next_value_seed(SpansSeed(reading))?,
                 Member::Other => {
                     map.next_value::<IgnoredAny>()?;

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::generate::{Node, Said, SpanPlan, chunk, span};
 use super::*;
+use crate::logs::JoinedBy;
+use crate::store::{LogEntry, TraceEntry};
 use crate::trace::Attribute;
 
 #[track_caller]
@@ -19,7 +21,18 @@ pub(super) fn check_comes_back(store: &Store) {
         for ((_, span), (_, twin)) in before.spans().zip(after.spans()) {
             assert!(span.same_as(twin), "{first}");
         }
+        assert_eq!(before.container(), after.container());
+        let lines = |store: &Store, trace: &TraceEntry| -> Vec<(String, Option<JoinedBy>)> {
+            let lines = trace.logs().iter().map(|key| store.log(*key).unwrap());
+            let of = |line: &LogEntry| {
+                let by = line.joined().map(|joined| joined.by);
+                (line.record().line().to_owned(), by)
+            };
+            lines.map(of).collect()
+        };
+        assert_eq!(lines(store, before), lines(&again, after));
     }
+    assert_eq!(store.n_logs(), again.n_logs());
 }
 
 proptest! {

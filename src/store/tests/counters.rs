@@ -7,7 +7,7 @@ use super::*;
 const NAMES: &str = "payloads_received payloads_refused bytes_received chunks_received \
     spans_received spans_shown spans_evicted chunks_undecodable spans_duplicate traces_open \
     traces_complete traces_evicted logs_received logs_joined logs_unjoined logs_dropped \
-    relay_messages relay_lost client_dropped_p0_traces client_dropped_p0_spans \
+    logs_evicted relay_messages relay_lost client_dropped_p0_traces client_dropped_p0_spans \
     client_unsent_traces forwarded_payloads forwarded_spans forward_failed forward_dropped \
     requests_by_endpoint traces_by_verdict";
 

@@ -5,7 +5,6 @@ use crate::store::{LogEntry, LogKey};
 use crate::tui::action::Action;
 use crate::tui::layout::{Pane, View};
 use crate::tui::message::Effects;
-use crate::tui::screen::log_row::span_of;
 
 impl App {
     /// The traces or, before the first, how to connect.
@@ -99,7 +98,7 @@ impl App {
             self.waterfall.refresh(&self.store);
         }
         let span = self.store.trace(trace).zip(self.store.log(key));
-        let span = span.and_then(|(trace, line)| span_of(trace, line.record()));
+        let span = span.and_then(|(trace, line)| trace.log_span(line.record()));
         if let Some(span) = span {
             self.waterfall.select_span(span);
         } else {

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::detail::{Detail, DetailTree, Room, Tone, json, numbered};
-use super::log_row::{copied, copied_json, is_error, level_word, offset, span_name, span_of};
+use super::log_row::{copied, copied_json, is_error, level_word, offset, span_name};
 use super::{Focus, Outcome, Place, ViewContext};
 use crate::logs::{JoinedBy, LogRecord, Remark};
 use crate::store::{LogEntry, LogKey, Store, TraceEntry};
@@ -203,7 +203,7 @@ fn belonging(entry: &LogEntry, trace: Option<&TraceEntry>, room: Room) -> Vec<De
         });
     }
     if let Some(id) = record.ids.spans().next() {
-        let index = trace.and_then(|trace| Some((trace, span_of(trace, record)?)));
+        let index = trace.and_then(|trace| Some((trace, trace.log_span(record)?)));
         let name = match index {
             Some((trace, index)) => span_name(trace, index, glyphs),
             None => "not come yet".to_owned(),

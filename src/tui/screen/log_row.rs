@@ -165,15 +165,6 @@ pub(crate) fn short_container(container: &str, glyphs: Glyphs) -> String {
     }
 }
 
-/// The span that a line names, if it has come.
-pub(crate) fn span_of(trace: &TraceEntry, record: &LogRecord) -> Option<SpanIndex> {
-    let ids = record.ids;
-    let mut found = trace
-        .spans()
-        .filter(|(_, span)| ids.spans().any(|id| id == span.span_id()));
-    found.next().map(|(index, _)| index)
-}
-
 /// The name of a span of a trace, made visible.
 pub(crate) fn span_name(trace: &TraceEntry, span: SpanIndex, glyphs: Glyphs) -> String {
     let name = trace.span(span).map(Span::name).unwrap_or_default();

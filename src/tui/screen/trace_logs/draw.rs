@@ -10,9 +10,7 @@ use super::lines::LineMark;
 use super::{Scope, TraceLogs};
 use crate::logs::JoinedBy;
 use crate::store::{LogEntry, LogKey, SpanIndex, TraceEntry, TraceKey};
-use crate::tui::screen::log_row::{
-    LogRow, level_word, offset, short_container, span_name, span_of,
-};
+use crate::tui::screen::log_row::{LogRow, level_word, offset, short_container, span_name};
 use crate::tui::screen::{Focus, ViewContext};
 use crate::tui::text;
 use crate::tui::widget::{Border, draw_border, fill_style, put};
@@ -38,7 +36,7 @@ impl Spans {
             self.revision = trace.revision();
             self.found.retain(|_, found| found.is_some());
         }
-        let find = || span_of(trace, entry.record());
+        let find = || trace.log_span(entry.record());
         *self.found.entry(entry.key()).or_insert_with(find)
     }
 }

@@ -1,0 +1,116 @@
+//! Putting back what an export holds: as it was, and counted once.
+
+use super::counters::raise;
+use super::entry::Delivery;
+use super::logs::{Joined, LogKey};
+use super::{Arrival, Counters, KnownBy, REQUESTS_MAX, Store, TraceKey};
+use crate::ingest::RequestRecord;
+use crate::logs::{LogRecord, Remark};
+use crate::trace::{ContainerFacts, Now, TraceChunk, TraceId, TracerInfo};
+
+impl Store {
+    /// Puts back a trace of an export, under the id it had there: a chunk alone may not know the
+    /// high half. Its spans are counted, its deliveries are not.
+    pub fn restore(
+        &mut self,
+        id: TraceId,
+        chunk: TraceChunk,
+        arrivals: &[Arrival],
+        tracer: TracerInfo,
+    ) -> Option<TraceKey> {
+        if chunk.is_empty() {
+            return None;
+        }
+        self.evicted.clear();
+        let tracer = self.shared_tracer(tracer);
+        let seen = |arrival: Option<&Arrival>| Now {
+            wall: arrival.map(|arrival| arrival.at).unwrap_or_default(),
+            uptime_ns: 0,
+        };
+        let delivery = Delivery {
+            arrivals,
+            tracer: &tracer,
+            now: seen(arrivals.first()),
+            relay: None,
+        };
+        let key = self.insert_chunk(id, chunk, delivery);
+        if let Some(entry) = self.entry_mut(key) {
+            entry.set_last_seen(seen(arrivals.last()));
+        }
+        self.evict();
+        self.changed.clear();
+        self.revision += 1;
+        self.entries.contains_key(&key).then_some(key)
+    }
+
+    /// Puts back where a trace of an export ran, as it is said there.
+    pub fn restore_container(&mut self, key: TraceKey, facts: ContainerFacts, by: KnownBy) {
+        let shelved = self.shelf.restored(facts, by);
+        self.set_container(key, shelved);
+    }
+
+    /// Adds the counters of an export to ours, before or after its traces. What is held is counted
+    /// already; of the spans an export counts only those that it does not hold are added, so that
+    /// the law stands whatever the file says.
+    pub fn restore_counters(&mut self, counters: &Counters) {
+        let mut theirs = counters.clone();
+        (theirs.traces_open, theirs.traces_complete) = (0, 0);
+        theirs.spans_shown = 0;
+        theirs.spans_received = theirs.spans_evicted.saturating_add(theirs.spans_duplicate);
+        self.counters.add(&theirs);
+        self.revision += 1;
+    }
+
+    /// Puts back the log of requests of an export, uncounted.
+    pub fn restore_requests(&mut self, requests: impl IntoIterator<Item = RequestRecord>) {
+        self.requests.extend(requests);
+        let excess = self.requests.len().saturating_sub(REQUESTS_MAX);
+        self.requests.drain(..excess);
+        self.revision += 1;
+    }
+
+    /// Puts back a line of an export as it was joined there. It is counted, and waits for nothing; if
+    /// its trace is evicted already, it has gone with it.
+    pub fn restore_log(&mut self, record: LogRecord, joined: Option<Joined>) {
+        self.evicted.clear();
+        let now = Now {
+            wall: record.at,
+            uptime_ns: 0,
+        };
+        raise(&mut self.counters.logs_received, 1);
+        raise(&mut self.counters.logs_unjoined, 1);
+        if let Some(Remark::Modal(status)) = record.remark.as_deref() {
+            self.logs.modal.hear(status, record.at, now);
+        }
+        let key = self.logs.push(record, now);
+        if joined.is_some() {
+            self.set_joined(key, joined);
+        }
+        let is_lost = joined.is_some_and(|joined| self.trace(joined.trace).is_none());
+        if is_lost {
+            self.logs.remove(key);
+            raise(&mut self.counters.logs_evicted, 1);
+        }
+        self.evict();
+        self.changed.clear();
+        self.revision += 1;
+    }
+
+    /// Puts the lines from a key on into the order in which they were read once: an export has those
+    /// of each trace together, in their order, which stays.
+    pub fn arrange_logs(&mut self, from: LogKey) {
+        let moved = self.logs.arrange(from);
+        let mut traces: Vec<TraceKey> = moved.iter().filter_map(|(_, joined)| *joined).collect();
+        traces.sort_unstable();
+        traces.dedup();
+        for trace in traces {
+            self.change_lines(trace, |entry| entry.drop_logs_from(from));
+        }
+        for (key, joined) in moved {
+            if let Some(trace) = joined {
+                self.change_lines(trace, |entry| entry.add_log(key));
+            }
+        }
+        self.changed.clear();
+    }
+}
