@@ -1,10 +1,11 @@
 //! One request to what it brings: a payload for the store, or a rejection with its reason. Pure;
-//! whoever has bytes (HTTP, a relay line, a file) calls [`receive`].
+//! whoever has bytes (HTTP, a relay line, a file) calls [`bring`].
 
 mod lines;
 mod logs;
 mod relayed;
 
+pub(crate) use crate::wire::encoding::BODY_BYTES_MAX;
 pub use crate::wire::endpoint::{RequestClass, TraceFormat};
 pub use lines::{LineReader, Lines};
 
@@ -146,9 +147,6 @@ impl RequestRecord {
     }
 }
 
-/// Bytes of a body, as it is sent and unpacked.
-pub(crate) const BODY_BYTES_MAX: usize = 25 * 1024 * 1024;
-
 /// Spans on their way to the store.
 #[derive(Debug)]
 pub struct Received {
@@ -236,7 +234,7 @@ pub fn bring(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Broug
     let bytes = encoding::unpack(body.bytes, body.content_encoding, BODY_BYTES_MAX)?;
     match body.kind {
         PayloadKind::Traces(format) => receive(format, body, &bytes, builder).map(Brought::Spans),
-        PayloadKind::Logs => logs::records(&bytes, body.at).map(Brought::Logs),
+        PayloadKind::Logs => logs::records(&bytes, body.content_type, body.at).map(Brought::Logs),
     }
 }
 

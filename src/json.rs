@@ -389,16 +389,12 @@ fn unescape(inner: &str) -> Cow<'_, str> {
             Some(itself) => text.push(itself),
             None => {}
         }
-        match chars.as_str().split_once('\\') {
-            Some((plain, after)) => {
-                text.push_str(plain);
-                rest = after;
-            }
-            None => {
-                text.push_str(chars.as_str());
-                return Cow::Owned(text);
-            }
-        }
+        let Some((plain, after)) = chars.as_str().split_once('\\') else {
+            text.push_str(chars.as_str());
+            return Cow::Owned(text);
+        };
+        text.push_str(plain);
+        rest = after;
     }
 }
 
@@ -528,7 +524,7 @@ mod tests {
                         .zip(entries)
                         .all(|((key, raw), (name, value))| key == *name && same(raw, value))
             }
-            other => raw.text() == other.to_string(),
+            other => raw.text() == other.to_string().as_str(),
         }
     }
 
@@ -550,7 +546,7 @@ mod tests {
             while !text.is_char_boundary(cut) {
                 cut -= 1;
             }
-            if let Err(fault) = Raw::whole(&text[..cut]) {
+            if let Err(fault) = Raw::whole(text.get(..cut).unwrap()) {
                 prop_assert!(fault.token <= fault.at && fault.at <= cut);
             }
         }

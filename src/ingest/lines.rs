@@ -92,7 +92,7 @@ impl LineReader {
         for torn in self.parser.beginnings.give_up(at) {
             self.parser.give_up(&torn, at, lines);
         }
-        lines.lost(self.parser.assembler.give_up(at));
+        lines.lost(&self.parser.assembler.give_up(at));
     }
 
     /// The stream has ended: what is unfinished is all there will be.
@@ -102,12 +102,12 @@ impl LineReader {
         for torn in parser.beginnings.drain() {
             parser.give_up(&torn, at, lines);
         }
-        lines.lost(parser.assembler.finish());
+        lines.lost(&parser.assembler.finish());
     }
 }
 
 impl Lines {
-    fn lost(&mut self, losses: Vec<relay::Loss>) {
+    fn lost(&mut self, losses: &[relay::Loss]) {
         self.relay_lost += u64::try_from(losses.len()).unwrap_or(u64::MAX);
         let room = LOSSES_TOLD_MAX.saturating_sub(self.relay_losses.len());
         let told = losses.iter().take(room).map(ToString::to_string);
@@ -170,10 +170,10 @@ impl Parser {
             }
             if let Some(message) = self.assembler.push(line, at) {
                 lines.relay_messages += 1;
-                let request = relayed::request(message, at, &mut self.builder);
+                let request = relayed::request(&message, at, &mut self.builder);
                 lines.requests.push(request);
             }
-            lines.lost(self.assembler.give_up(at));
+            lines.lost(&self.assembler.give_up(at));
             rest = mark.get(n_bytes..).unwrap_or_default();
             from = 0;
         }

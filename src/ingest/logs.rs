@@ -9,29 +9,48 @@ use crate::trace::UnixNanos;
 /// Lines of one body; more than any shipper puts into one.
 const LINES_MAX: usize = 200_000;
 
-/// The lines in a body.
-pub(super) fn records(bytes: &[u8], at: UnixNanos) -> Result<Vec<LogRecord>, Rejection> {
+/// The lines in a body. What is called `text/plain` is lines of text, however JSON begins: they may
+/// begin with a time in brackets. The rest is JSON if its first character is one of JSON's.
+pub(super) fn records(
+    bytes: &[u8],
+    content_type: Option<&str>,
+    at: UnixNanos,
+) -> Result<Vec<LogRecord>, Rejection> {
     let text = String::from_utf8_lossy(bytes);
-    let mut records = Vec::new();
-    let is_json = text.trim_start().starts_with(['[', '{']);
-    if !is_json {
-        let lines = text.lines().filter(|line| !line.trim().is_empty());
-        for line in lines {
-            records.push(LogRecord::parse(line, LogSource::Http, at));
-            check_number(&records)?;
-        }
-        return Ok(records);
+    let is_plain = content_type.is_some_and(|content_type| {
+        let start = content_type
+            .trim_start()
+            .as_bytes()
+            .get(.."text/plain".len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(b"text/plain"))
+    });
+    if is_plain || !text.trim_start().starts_with(['[', '{']) {
+        text_lines(&text, at)
+    } else {
+        items(&text, at)
     }
-    let mut rest: &str = &text;
+}
+
+fn text_lines(text: &str, at: UnixNanos) -> Result<Vec<LogRecord>, Rejection> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let mut records = Vec::new();
+    for line in lines {
+        records.push(LogRecord::parse(line, LogSource::Http, at));
+        check_number(&records)?;
+    }
+    Ok(records)
+}
+
+/// One value after another, each an item or an array of them.
+fn items(text: &str, at: UnixNanos) -> Result<Vec<LogRecord>, Rejection> {
+    let mut records = Vec::new();
+    let mut rest = text;
     while !rest.trim_start().is_empty() {
         let offset = text.len() - rest.len();
         let (value, after) =
             Raw::first(rest).map_err(|fault| no_json(offset + fault.at, fault.is_end))?;
-        let items: Vec<Raw<'_>> = match value.kind() {
-            Kind::Array => value.items().collect(),
-            _ => vec![value],
-        };
-        for item in items {
+        let item = (value.kind() != Kind::Array).then_some(value);
+        for item in item.into_iter().chain(value.items()) {
             records.push(LogRecord::parse_item(item.text(), at));
             check_number(&records)?;
         }
@@ -70,7 +89,7 @@ mod tests {
 
     #[track_caller]
     fn check(body: &str, expected: &[&str]) {
-        let records = records(body.as_bytes(), AT).unwrap();
+        let records = records(body.as_bytes(), None, AT).unwrap();
         let messages: Vec<_> = records.iter().map(LogRecord::message).collect();
         assert_eq!(messages, expected, "{body}");
     }
@@ -87,8 +106,27 @@ mod tests {
     }
 
     #[test]
+    fn plain_text_may_begin_like_json() {
+        let body = b"[2026-11-20 19:53:45] INFO a\n{\"event\":\"b\"}\n{ braces\n";
+        let records = records(body, Some("Text/Plain; charset=utf-8"), AT).unwrap();
+        let messages: Vec<_> = records.iter().map(LogRecord::message).collect();
+        assert_eq!(messages.len(), 3);
+        assert_eq!((messages[1], messages[2]), ("b", "{ braces"));
+    }
+
+    #[test]
+    fn more_lines_than_any_shipper_sends_are_refused() {
+        let status = |body: String| records(body.as_bytes(), None, AT).unwrap_err().status;
+        assert_eq!(status(format!("[0{}]", ",0".repeat(LINES_MAX))), 413);
+        assert_eq!(status("x\n".repeat(LINES_MAX + 1)), 413);
+    }
+
+    #[test]
     fn what_is_no_json_is_refused_with_its_place() {
-        let reason = |body: &str| records(body.as_bytes(), AT).unwrap_err().reason;
+        let reason = |body: &str| {
+            let json = Some("application/json");
+            records(body.as_bytes(), json, AT).unwrap_err().reason
+        };
         assert_eq!(
             reason(r#"[{"message":"a"},"#),
             "the body is cut short: its JSON does not end, at byte 17"

@@ -16,15 +16,15 @@ const NOTE_BYTES_MAX: usize = 1024;
 const FACT_BYTES_MAX: usize = 256;
 
 /// The request in a message, and what it brings.
-pub(super) fn request(message: Message, at: UnixNanos, builder: &mut ChunkBuilder) -> Request {
+pub(super) fn request(message: &Message, at: UnixNanos, builder: &mut ChunkBuilder) -> Request {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Request::new(&mut headers);
     let length = match head.parse(&message.bytes) {
         Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) => {
-            return unreadable("its head does not end", &message, at);
+            return unreadable("its head does not end", message, at);
         }
-        Err(error) => return unreadable(&error.to_string(), &message, at),
+        Err(error) => return unreadable(&error.to_string(), message, at),
     };
     let relayed = Relayed {
         method: head.method.unwrap_or_default(),
@@ -80,6 +80,13 @@ impl Relayed<'_> {
             let note = format!("nothing is served at {path}");
             return self.request(("", RequestClass::Other), (404, note), Brought::Nothing);
         };
+        if !endpoint.methods.allow(self.method) {
+            // As over HTTP, whoever asks with another method has no payload.
+            let methods = endpoint.methods.names().replace(", ", " and ");
+            let note = format!("{} takes {methods} only", endpoint.path);
+            let refused = (endpoint.path, RequestClass::Other);
+            return self.request(refused, (405, note), Brought::Nothing);
+        }
         let (status, note, brought) = match endpoint.action {
             Action::Traces(format) => self.payload(PayloadKind::Traces(format), builder),
             Action::Logs => self.payload(PayloadKind::Logs, builder),
@@ -214,7 +221,7 @@ mod tests {
             seq: 1,
             bytes: request_text.to_vec(),
         };
-        request(message, UnixNanos(5), &mut ChunkBuilder::default())
+        request(&message, UnixNanos(5), &mut ChunkBuilder::default())
     }
 
     #[test]
@@ -261,6 +268,42 @@ mod tests {
     }
 
     #[test]
+    fn packed_bodies_and_log_lines_are_taken_as_over_http() {
+        let packed = zstd::encode_all(&b"\x91\x91\x80"[..], 0).unwrap();
+        let head = b"PUT /v0.4/traces HTTP/1.1\r\ncontent-encoding: zstd\r\n\r\n";
+        let request = take(&[&head[..], &packed].concat());
+        assert_eq!(&*request.record.note, "1 chunk, 1 span");
+        assert_eq!(request.record.bytes, u64::try_from(packed.len()).unwrap());
+        let request = take(b"POST /api/v2/logs?ddsource=x HTTP/1.1\r\n\r\n[{\"message\":\"a\"}]");
+        assert_eq!(
+            (request.record.status, &*request.record.note),
+            (202, "1 line")
+        );
+        assert!(matches!(request.brought, Brought::Logs(records) if records.len() == 1));
+    }
+
+    #[test]
+    fn what_strangers_say_is_bounded_and_steers_no_terminal() {
+        let long = "x".repeat(100_000);
+        let request =
+            take(format!("POST /{long} HTTP/1.1\r\nuser-agent: {long}\r\n\r\n").as_bytes());
+        assert_eq!(
+            (request.record.path.len(), request.record.client.len()),
+            (512, 128)
+        );
+        let hello =
+            format!("POST /modtrace/hello HTTP/1.1\r\n\r\n{{\"task_id\":\"\\u001b[31m{long}\"}}");
+        let Brought::Hello(hello) = take(hello.as_bytes()).brought else {
+            panic!("no hello came");
+        };
+        let task_id = hello.container.task_id.unwrap();
+        assert!(
+            task_id.len() <= FACT_BYTES_MAX && task_id.starts_with("\u{fffd}[31m"),
+            "{task_id}"
+        );
+    }
+
+    #[test]
     fn what_is_no_request_is_refused_with_its_reason() {
         for (bytes, status) in [
             (&b"no request"[..], 400),
@@ -268,9 +311,16 @@ mod tests {
             (b"POST /modtrace/hello HTTP/1.1\r\n\r\n[]", 400),
             (b"POST /v0.4/traces HTTP/1.1\r\n\r\n\x91\x91\xc1", 400),
             (b"POST /nowhere HTTP/1.1\r\n\r\n", 404),
+            (b"GET /v0.4/traces HTTP/1.1\r\n\r\n", 405),
             (b"POST /telemetry/proxy/x HTTP/1.1\r\n\r\n{}", 202),
+            (b"POST /v0.6/stats HTTP/1.1\r\n\r\n\x80", 200),
         ] {
-            assert_eq!(take(bytes).record.status, status);
+            let request = take(bytes);
+            assert_eq!(request.record.status, status);
+            assert_eq!(
+                request.record.is_refused_payload(),
+                request.record.class == RequestClass::Traces
+            );
         }
     }
 }

@@ -79,12 +79,15 @@ fn packed_bodies_are_unpacked() {
         content_encoding: Some("gzip"),
         ..body(TraceFormat::V04, V04)
     };
-    check(&broken, Err((400, "no gzip")));
+    check(&broken, Err((400, "cannot be decompressed as gzip")));
     let unknown = RequestBody {
         content_encoding: Some("br"),
         ..body(TraceFormat::V04, V04)
     };
-    check(&unknown, Err((415, "send gzip, deflate or zstd")));
+    check(
+        &unknown,
+        Err((415, "send gzip, deflate, zstd, or the body as it is")),
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! Runs in a thread of its own, so that no answer waits for drawing; it never touches the store.
 //!
 //! ```text
-//! accept ─▶ connection ─▶ request ─▶ route ─▶ body ─▶ ingest::receive ─▶ inbox ─▶ answer
+//! accept ─▶ connection ─▶ request ─▶ route ─▶ body ─▶ ingest::bring ─▶ inbox ─▶ answer
 //! ```
 
 mod address;

@@ -14,16 +14,12 @@ pub(crate) fn strip(text: &str) -> Cow<'_, str> {
     stripped.push_str(plain);
     loop {
         rest = after_sequence(rest);
-        match rest.split_once(ESCAPE) {
-            Some((plain, after)) => {
-                stripped.push_str(plain);
-                rest = after;
-            }
-            None => {
-                stripped.push_str(rest);
-                return Cow::Owned(stripped);
-            }
-        }
+        let Some((plain, after)) = rest.split_once(ESCAPE) else {
+            stripped.push_str(rest);
+            return Cow::Owned(stripped);
+        };
+        stripped.push_str(plain);
+        rest = after;
     }
 }
 

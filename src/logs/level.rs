@@ -126,12 +126,11 @@ impl Level {
             offset += word.len() + 1;
             let is_marked =
                 before.ends_with('[') || before.to_ascii_lowercase().ends_with("level=");
-            if (is_marked && !word.is_empty() && !word.bytes().all(|byte| byte.is_ascii_digit()))
-                || TEXT_WORDS.contains(&word)
+            let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+            if ((is_marked && !is_number) || TEXT_WORDS.contains(&word))
+                && let Some(level) = Self::spelled(word)
             {
-                if let Some(level) = Self::spelled(word) {
-                    return Some(level);
-                }
+                return Some(level);
             }
         }
         None

@@ -107,8 +107,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(line: &str, expected: Option<Status>) {
-        assert_eq!(status(line), expected, "{line}");
+    fn check(line: &str, expected: impl Into<Option<Status>>) {
+        assert_eq!(status(line), expected.into(), "{line}");
     }
 
     #[test]

@@ -21,11 +21,11 @@ pub(super) fn time(text: &str) -> Option<Written> {
 pub(super) fn ids(text: &str) -> LogIds {
     let mut ids = LogIds::default();
     each_id(text, &["trace_id", "traceId", "trace.id"], |id| {
-        ids.add_trace(id)
+        ids.add_trace(id);
     });
     if ids.trace.0 != 0 || text.contains("span") {
         each_id(text, &["span_id", "spanId", "span.id"], |id| {
-            ids.add_span(id)
+            ids.add_span(id);
         });
     }
     ids

@@ -29,7 +29,7 @@ pub(super) fn is_key(key: &str) -> bool {
 pub(super) fn text(value: Raw<'_>) -> Option<String> {
     let mut text = String::new();
     match value.kind() {
-        Kind::Text => text = value.string()?.trim_end().to_owned(),
+        Kind::Text => text.push_str(value.string()?.trim_end()),
         Kind::Array => {
             for exception in value.items().take(EXCEPTIONS_MAX) {
                 match exception.string() {

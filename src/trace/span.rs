@@ -450,12 +450,25 @@ pub struct SpanLink<'a> {
 impl<'a> SpanLink<'a> {
     fn read(link: Entries<'a>) -> Self {
         let id = |key| link.find(key).and_then(Value::as_id);
+        // In the lines that ddtrace prints, ids are hex, all of the trace's in one.
+        let hex = |key| {
+            let text = link.find(key)?.as_text()?.to_str()?;
+            u128::from_str_radix(text, 16).ok()
+        };
         Self {
-            trace_id: TraceId::from_halves(
-                id("trace_id_high").unwrap_or(0),
-                id("trace_id").unwrap_or(0),
+            trace_id: hex("trace_id").map_or_else(
+                || {
+                    TraceId::from_halves(
+                        id("trace_id_high").unwrap_or(0),
+                        id("trace_id").unwrap_or(0),
+                    )
+                },
+                TraceId,
             ),
-            span_id: SpanId(id("span_id").unwrap_or(0)),
+            span_id: hex("span_id").map_or_else(
+                || SpanId(id("span_id").unwrap_or(0)),
+                |id| SpanId(TraceId(id).low()),
+            ),
             attributes: link
                 .find("attributes")
                 .map(Value::entries)

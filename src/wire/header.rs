@@ -77,7 +77,7 @@ fn is_true(text: &str) -> bool {
     !matches!(text, "" | "0" | "f" | "F" | "false" | "False" | "FALSE")
 }
 
-fn shortened(bytes: &[u8]) -> Box<str> {
+pub(super) fn shortened(bytes: &[u8]) -> Box<str> {
     String::from_utf8_lossy(bytes.get(..HEADER_BYTES_MAX).unwrap_or(bytes)).into()
 }
 

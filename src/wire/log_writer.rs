@@ -1,74 +1,154 @@
 //! The lines in which ddtrace prints its spans when it takes itself for a Lambda function, and
-//! dd-trace-js with `DD_TRACE_EXPERIMENTAL_EXPORTER=log`: `{"traces": [[{…}]]}`, one chunk a line.
+//! dd-trace-js with `DD_TRACE_EXPERIMENTAL_EXPORTER=log`: `{"traces": [[{…}]]}`, a chunk a list.
 //!
 //! After `ddtrace/internal/encoding.py::JSONEncoderV2` in `DataDog/dd-trace-py`: ids are 16 hex
-//! digits, everything else is as in v0.4. What is missing stays missing.
+//! digits, everything else is as in v0.4. What is missing stays missing, null is nil, and a tag of
+//! another type than its map asks for is kept as it is. A list's place may be taken by ddtrace's
+//! agentless form, `{"spans": [{…}], "languageName": …}`.
+
+mod number;
+mod unknown;
 
 use super::decoded_bytes_max;
 use super::error::{DecodeError, Problem};
+use super::header::shortened;
 use crate::json::{Kind, Raw};
 use crate::trace::{
-    ATTRIBUTE_DEPTH_MAX, Attribute, ChunkBuilder, Field, StrId, TooLarge, TracerPayload,
+    ATTRIBUTE_DEPTH_MAX, Attribute, ChunkBuilder, Field, StrId, TooLarge, TraceChunk, TracerPayload,
 };
+use number::Number;
 
 /// The member that makes an object a line with spans.
 const TRACES: &str = "traces";
 
-/// Whether an object is a line with spans.
+/// The member that makes an object the agentless form of a chunk.
+const SPANS: &str = "spans";
+
+/// Whether an object is a line with spans: `traces` stands first, and holds lists of objects. To
+/// look through every log line for it would cost more than to read them.
 pub(crate) fn is_traces(object: Raw<'_>) -> bool {
-    // It stands first; to look through every log line for it would cost more than to read them.
-    let first = object.entries().next();
-    first.is_some_and(|(key, value)| {
-        key == TRACES
-            && value.kind() == Kind::Array
-            && value.items().all(|chunk| chunk.kind() == Kind::Array)
-    })
+    let chunks = after_traces(object.text())
+        .and_then(|rest| within(rest, ':'))
+        .and_then(|rest| within(rest, '['));
+    let Some(chunks) = chunks else {
+        return false;
+    };
+    match within(chunks, '[') {
+        Some(spans) => spans.starts_with(['{', ']']),
+        None => Raw::first(chunks).is_ok_and(|(chunk, _)| {
+            chunk
+                .get(SPANS)
+                .is_some_and(|spans| spans.kind() == Kind::Array)
+        }),
+    }
+}
+
+fn within(text: &str, mark: char) -> Option<&str> {
+    text.strip_prefix(mark).map(str::trim_start)
 }
 
 /// Whether a text is the beginning of a line with spans, which may have broken off.
 pub(crate) fn begins_traces(text: &str) -> bool {
-    let inner = text.trim_start().strip_prefix('{');
-    let key = inner.and_then(|inner| inner.trim_start().strip_prefix("\"traces\""));
-    key.is_some_and(|rest| {
-        let rest = rest.trim_start();
-        rest.is_empty() || rest.starts_with(':')
-    })
+    after_traces(text.trim_start()).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
-/// Decodes the object of a line.
+/// What follows the key of an object whose first is `traces`.
+fn after_traces(object: &str) -> Option<&str> {
+    let key = object.strip_prefix('{')?.trim_start();
+    let rest = key.strip_prefix('"')?.strip_prefix(TRACES)?;
+    Some(rest.strip_prefix('"')?.trim_start())
+}
+
+/// Decodes the object of a line. Places are counted from its bracket.
 pub(crate) fn decode(
     object: Raw<'_>,
     builder: &mut ChunkBuilder,
 ) -> Result<TracerPayload, DecodeError> {
-    builder.reset(decoded_bytes_max(object.text().len()));
+    decode_within(object, builder, decoded_bytes_max(object.text().len()))
+}
+
+fn decode_within(
+    object: Raw<'_>,
+    builder: &mut ChunkBuilder,
+    limit_bytes: usize,
+) -> Result<TracerPayload, DecodeError> {
+    builder.reset(limit_bytes);
     let mut decoder = Decoder {
         line: object.text(),
         builder,
+        unknown: Vec::new(),
     };
     let mut payload = TracerPayload::default();
-    let chunks = object.get(TRACES).into_iter().flat_map(Raw::items);
-    for (index, chunk) in chunks.enumerate() {
-        payload.n_chunks += 1;
+    let traces = object.entries().filter(|(key, _)| key == TRACES);
+    for (_, chunks) in traces {
         decoder
-            .chunk(chunk, &mut payload)
-            .map_err(|error| error.in_element(index))?;
+            .chunks(chunks, &mut payload)
+            .map_err(|error| error.in_field(TRACES))?;
     }
-    let first = payload.chunks.first().and_then(|chunk| chunk.span(0));
-    let language = first.and_then(|span| span.meta_text("language"));
-    payload.tracer.language = language.map_or_else(Box::default, |text| text.to_lossy().into());
+    if payload.tracer.language.is_empty() {
+        let spans = payload.chunks.iter().flat_map(TraceChunk::spans);
+        let language = spans
+            .into_iter()
+            .find_map(|span| span.meta_text("language"));
+        payload.tracer.language = language
+            .map(|text| shortened(text.as_bytes()))
+            .unwrap_or_default();
+    }
     Ok(payload)
 }
 
 struct Decoder<'a, 'b> {
+    /// What places are counted in.
     line: &'a str,
     builder: &'b mut ChunkBuilder,
+    /// Fields of the current span that the model has no name for: name, and value as msgpack.
+    unknown: Vec<(StrId, StrId)>,
 }
 
-impl Decoder<'_, '_> {
-    fn chunk(&mut self, chunk: Raw<'_>, payload: &mut TracerPayload) -> Result<(), DecodeError> {
-        if chunk.kind() != Kind::Array {
-            return Err(self.wrong_type("an array of spans", chunk));
+impl<'a> Decoder<'a, '_> {
+    fn chunks(&mut self, chunks: Raw<'a>, payload: &mut TracerPayload) -> Result<(), DecodeError> {
+        self.require(chunks, Kind::Array, "an array of chunks")?;
+        for (index, chunk) in chunks.items().enumerate() {
+            payload.n_chunks += 1;
+            let decoded = if chunk.kind() == Kind::Object {
+                self.agentless_chunk(chunk, payload)
+            } else {
+                self.chunk(chunk, payload)
+            };
+            decoded.map_err(|error| error.in_element(index))?;
         }
+        Ok(())
+    }
+
+    /// `{"hostname", "env", "languageName", "languageVersion", "tracerVersion", "runtimeID", "spans"}`.
+    fn agentless_chunk(
+        &mut self,
+        chunk: Raw<'a>,
+        payload: &mut TracerPayload,
+    ) -> Result<(), DecodeError> {
+        for (key, value) in chunk.entries() {
+            let text = || {
+                let text = value.string().unwrap_or_default();
+                shortened(text.as_bytes())
+            };
+            match &*key {
+                SPANS => self
+                    .chunk(value, payload)
+                    .map_err(|error| error.in_field(SPANS))?,
+                "languageName" => payload.tracer.language = text(),
+                "languageVersion" => payload.tracer.language_version = text(),
+                "tracerVersion" => payload.tracer.tracer_version = text(),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn chunk(&mut self, chunk: Raw<'a>, payload: &mut TracerPayload) -> Result<(), DecodeError> {
+        if chunk.kind() == Kind::Null {
+            return Ok(());
+        }
+        self.require(chunk, Kind::Array, "an array of spans")?;
         for (index, span) in chunk.items().enumerate() {
             self.span(span).map_err(|error| error.in_element(index))?;
         }
@@ -77,31 +157,28 @@ impl Decoder<'_, '_> {
         checked.map_err(|problem| self.too_large(problem, chunk))
     }
 
-    fn span(&mut self, span: Raw<'_>) -> Result<(), DecodeError> {
-        if span.kind() != Kind::Object {
-            return Err(self.wrong_type("a span", span));
+    /// A span. A null instead of one is skipped, as in v0.4.
+    fn span(&mut self, span: Raw<'a>) -> Result<(), DecodeError> {
+        if span.kind() == Kind::Null {
+            return Ok(());
         }
+        self.require(span, Kind::Object, "a span")?;
         let begun = self.builder.begin_span();
         begun.map_err(|problem| self.too_large(problem, span))?;
-        let mut unknown = Vec::new();
         for (key, value) in span.entries() {
-            let field = Field::ALL.into_iter().find(|field| field.name() == key);
-            let attribute = attribute(&key);
-            let taken = match (field, attribute) {
-                (Some(field), _) => self
-                    .field(field, value)
-                    .map_err(|error| error.in_field(field.name())),
-                (None, Some(attribute)) => self
-                    .attribute(attribute, value)
-                    .map_err(|error| error.in_field(attribute.name())),
-                (None, None) => {
-                    unknown.push((key.into_owned(), value));
-                    Ok(())
-                }
-            };
-            taken?;
+            if let Some(field) = field(&key) {
+                self.field(field, value)
+                    .map_err(|error| error.in_field(field.name()))?;
+            } else if let Some(attribute) = attribute(&key) {
+                self.attribute(attribute, value)
+                    .map_err(|error| error.in_field(attribute.name()))?;
+            } else {
+                self.unknown_field(&key, value)
+                    .map_err(|error| error.in_key(key.as_bytes()))?;
+            }
         }
-        self.unknown(&unknown)
+        self.write_unknown();
+        Ok(())
     }
 
     fn field(&mut self, field: Field, value: Raw<'_>) -> Result<(), DecodeError> {
@@ -110,54 +187,44 @@ impl Decoder<'_, '_> {
             return Ok(());
         }
         if let Field::Service | Field::Name | Field::Resource | Field::Type = field {
-            let text = self.string(value)?;
+            self.require(value, Kind::Text, "a string")?;
+            let text = self.text(value)?;
             self.builder.set_text(field, text);
             return Ok(());
         }
         let bits = match field {
-            Field::TraceId | Field::SpanId | Field::ParentId => id(value),
-            Field::Error => error_flag(value),
-            _ => whole(value).map(i64::cast_unsigned),
+            Field::Start | Field::Duration => number::time(value),
+            Field::Error => number::error_flag(value),
+            _ => number::id(value),
         };
-        let expected = if field.is_id() {
-            "an id of 16 hex digits"
-        } else {
-            "a whole number"
-        };
-        let bits = bits.ok_or_else(|| self.wrong_type(expected, value))?;
+        let bits = bits.map_err(|problem| DecodeError::new(problem, self.offset(value)))?;
         self.builder.set_number(field, bits);
         Ok(())
     }
 
     fn attribute(&mut self, attribute: Attribute, value: Raw<'_>) -> Result<(), DecodeError> {
-        let expected = match attribute {
-            Attribute::Meta | Attribute::Metrics | Attribute::MetaStruct => Kind::Object,
-            _ => Kind::Array,
-        };
-        if value.kind() != expected && value.kind() != Kind::Null {
-            return Err(self.wrong_type("a map, or a list of links or events", value));
+        if value.kind() == Kind::Null {
+            self.builder.attribute(attribute).null();
+            return Ok(());
         }
-        if attribute == Attribute::Meta {
-            return self.meta(value);
+        if let Attribute::Meta | Attribute::Metrics | Attribute::MetaStruct = attribute {
+            self.require(value, Kind::Object, "an object")?;
+            return self.tags(attribute, value);
         }
+        self.require(value, Kind::Array, "an array of objects")?;
         self.builder.attribute(attribute);
         self.value(value, ATTRIBUTE_DEPTH_MAX)
     }
 
-    /// The string tags; nil stays nil.
-    fn meta(&mut self, value: Raw<'_>) -> Result<(), DecodeError> {
-        let mut writer = self.builder.attribute(Attribute::Meta);
-        if value.kind() == Kind::Null {
-            writer.null();
-            return Ok(());
-        }
-        let opened = writer.open_map();
+    /// A map of tags. Spans of one chunk have mostly the same, so the builder guesses.
+    fn tags(&mut self, attribute: Attribute, map: Raw<'_>) -> Result<(), DecodeError> {
+        let opened = self.builder.attribute(attribute).open_map();
         let mut previous = None;
-        for (name, tag) in value.entries() {
+        for (name, tag) in map.entries() {
             let key = self.builder.key(previous, name.as_bytes());
             let key = key.map_err(|problem| self.too_large(problem, tag))?;
             self.builder.writer().key(key);
-            self.meta_value(key, tag)
+            self.tag(key, tag)
                 .map_err(|error| error.in_key(name.as_bytes()))?;
             previous = Some(key);
         }
@@ -165,14 +232,10 @@ impl Decoder<'_, '_> {
         Ok(())
     }
 
-    fn meta_value(&mut self, key: StrId, tag: Raw<'_>) -> Result<(), DecodeError> {
-        if tag.kind() == Kind::Null {
-            self.builder.writer().null();
-            return Ok(());
-        }
-        let text = tag
-            .string()
-            .ok_or_else(|| self.wrong_type("a string", tag))?;
+    fn tag(&mut self, key: StrId, tag: Raw<'_>) -> Result<(), DecodeError> {
+        let Some(text) = tag.string() else {
+            return self.value(tag, ATTRIBUTE_DEPTH_MAX - 1);
+        };
         let text = self.builder.value_of(key, text.as_bytes());
         let text = text.map_err(|problem| self.too_large(problem, tag))?;
         self.builder.writer().text(text);
@@ -186,16 +249,10 @@ impl Decoder<'_, '_> {
             Kind::Bool => self.builder.writer().bool(value.text() == "true"),
             Kind::Number => self.number(value)?,
             Kind::Text => {
-                let text = self.string(value)?;
+                let text = self.text(value)?;
                 self.builder.writer().text(text);
             }
-            Kind::Array | Kind::Object if depth_left == 0 => {
-                let max = ATTRIBUTE_DEPTH_MAX;
-                return Err(DecodeError::new(
-                    Problem::TooDeep { max },
-                    self.offset(value),
-                ));
-            }
+            Kind::Array | Kind::Object if depth_left == 0 => return Err(self.too_deep(value)),
             Kind::Array => {
                 let opened = self.builder.writer().open_array();
                 for (index, item) in value.items().enumerate() {
@@ -218,57 +275,66 @@ impl Decoder<'_, '_> {
         Ok(())
     }
 
-    /// A number as wide as it is written: `1` is whole, `1.0` is not.
     fn number(&mut self, value: Raw<'_>) -> Result<(), DecodeError> {
-        let text = value.text();
         let mut writer = self.builder.writer();
-        if let Ok(int) = text.parse() {
-            writer.int(int);
-        } else if let Ok(uint) = text.parse() {
-            writer.uint(uint);
-        } else if let Ok(float) = text.parse() {
-            writer.float(float);
-        } else {
-            return Err(self.wrong_type("a number", value));
+        match Number::of(value.text()) {
+            Number::Int(int) => writer.int(int),
+            Number::Uint(uint) => writer.uint(uint),
+            Number::Float(float) => writer.float(float),
+            Number::Wide(digits) => {
+                let text = self.intern(digits, value)?;
+                self.builder.writer().text(text);
+            }
         }
         Ok(())
     }
 
-    /// Fields that the model has no name for, as the msgpack that v0.4 would hold.
-    fn unknown(&mut self, unknown: &[(String, Raw<'_>)]) -> Result<(), DecodeError> {
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let mut kept = Vec::with_capacity(unknown.len());
-        for (name, value) in unknown {
-            let mut bytes = Vec::new();
-            if encode(&mut bytes, *value, ATTRIBUTE_DEPTH_MAX).is_none() {
-                return Err(self.wrong_type("a value", *value));
-            }
-            let id = self.builder.raw(&bytes);
-            let id = id.map_err(|problem| self.too_large(problem, *value))?;
-            kept.push((self.intern(name, *value)?, id));
+    fn unknown_field(&mut self, name: &str, value: Raw<'_>) -> Result<(), DecodeError> {
+        let mut bytes = Vec::new();
+        unknown::encode(&mut bytes, value, ATTRIBUTE_DEPTH_MAX)
+            .ok_or_else(|| self.too_deep(value))?;
+        let id = self.builder.raw(&bytes);
+        let id = id.map_err(|problem| self.too_large(problem, value))?;
+        let name = self.intern(name, value)?;
+        self.unknown.push((name, id));
+        Ok(())
+    }
+
+    fn write_unknown(&mut self) {
+        if self.unknown.is_empty() {
+            return;
         }
         let mut writer = self.builder.attribute(Attribute::Unknown);
         let opened = writer.open_map();
-        for (name, value) in kept {
+        for (name, value) in self.unknown.drain(..) {
             writer.key(name);
             writer.bytes(value);
         }
         writer.close(opened);
-        Ok(())
     }
 
-    fn string(&mut self, value: Raw<'_>) -> Result<StrId, DecodeError> {
-        match value.string() {
-            Some(text) => self.intern(&text, value),
-            None => Err(self.wrong_type("a string", value)),
-        }
+    /// The text of a string; of anything else, the empty one.
+    fn text(&mut self, value: Raw<'_>) -> Result<StrId, DecodeError> {
+        let text = value.string().unwrap_or_default();
+        self.intern(&text, value)
     }
 
     fn intern(&mut self, text: &str, at: Raw<'_>) -> Result<StrId, DecodeError> {
         let id = self.builder.text(text.as_bytes());
         id.map_err(|problem| self.too_large(problem, at))
+    }
+
+    fn require(
+        &self,
+        value: Raw<'_>,
+        kind: Kind,
+        expected: &'static str,
+    ) -> Result<(), DecodeError> {
+        if value.kind() == kind {
+            return Ok(());
+        }
+        let problem = wrong_type(expected, value);
+        Err(DecodeError::new(problem, self.offset(value)))
     }
 
     fn offset(&self, value: Raw<'_>) -> usize {
@@ -282,98 +348,35 @@ impl Decoder<'_, '_> {
     }
 
     #[cold]
-    fn wrong_type(&self, expected: &'static str, found: Raw<'_>) -> DecodeError {
-        let problem = Problem::WrongType {
-            expected,
-            found: match found.kind() {
-                Kind::Null => "null",
-                Kind::Bool => "a boolean",
-                Kind::Number => "a number",
-                Kind::Text => "a string",
-                Kind::Array => "an array",
-                Kind::Object => "an object",
-            },
-        };
-        DecodeError::new(problem, self.offset(found))
+    fn too_deep(&self, at: Raw<'_>) -> DecodeError {
+        let max = ATTRIBUTE_DEPTH_MAX;
+        DecodeError::new(Problem::TooDeep { max }, self.offset(at))
     }
+}
+
+/// Another type than the format asks for.
+#[cold]
+fn wrong_type(expected: &'static str, found: Raw<'_>) -> Problem {
+    let found = match found.kind() {
+        Kind::Null => "null",
+        Kind::Bool => "a boolean",
+        Kind::Number if found.text().contains(['.', 'e', 'E', 'N', 'I']) => "a float",
+        Kind::Number => "an integer",
+        Kind::Text => "a string",
+        Kind::Array => "an array",
+        Kind::Object => "an object",
+    };
+    Problem::WrongType { expected, found }
+}
+
+fn field(name: &str) -> Option<Field> {
+    Field::ALL.into_iter().find(|field| field.name() == name)
 }
 
 fn attribute(name: &str) -> Option<Attribute> {
     Attribute::ALL
         .into_iter()
         .find(|attribute| *attribute != Attribute::Unknown && attribute.name() == name)
-}
-
-/// 16 hex digits, upper or lower case; a number where somebody prints one.
-fn id(value: Raw<'_>) -> Option<u64> {
-    match value.string() {
-        Some(hex) => {
-            let is_hex = hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-            let fits = (1..=16).contains(&hex.len());
-            if is_hex && fits {
-                u64::from_str_radix(&hex, 16).ok()
-            } else {
-                None
-            }
-        }
-        None => {
-            let number = value.number()?;
-            let unsigned = number.parse().ok();
-            unsigned.or_else(|| number.parse().ok().map(i64::cast_unsigned))
-        }
-    }
-}
-
-/// A whole number of 64 bits; a float without a fraction is one too.
-fn whole(value: Raw<'_>) -> Option<i64> {
-    let number = value.number()?;
-    let digits = number.strip_suffix(".0").unwrap_or(number);
-    let signed = digits.parse().ok();
-    signed.or_else(|| digits.parse().ok().map(u64::cast_signed))
-}
-
-fn error_flag(value: Raw<'_>) -> Option<u64> {
-    let flag = match (value.kind(), value.text()) {
-        (Kind::Bool, text) => i32::from(text == "true"),
-        _ => i32::try_from(whole(value)?).ok()?,
-    };
-    Some(i64::from(flag).cast_unsigned())
-}
-
-/// A value as msgpack; `None` where it nests too deep. Writing to memory cannot fail.
-fn encode(out: &mut Vec<u8>, value: Raw<'_>, depth_left: usize) -> Option<()> {
-    use rmp::encode as msgpack;
-    let length = |length: usize| u32::try_from(length).ok();
-    match value.kind() {
-        Kind::Null => msgpack::write_nil(out).ok()?,
-        Kind::Bool => msgpack::write_bool(out, value.text() == "true").ok()?,
-        Kind::Number => {
-            let text = value.text();
-            if let Ok(int) = text.parse() {
-                msgpack::write_sint(out, int).ok()?;
-            } else if let Ok(uint) = text.parse() {
-                msgpack::write_uint(out, uint).ok()?;
-            } else {
-                msgpack::write_f64(out, text.parse().ok()?).ok()?;
-            }
-        }
-        Kind::Text => msgpack::write_str(out, &value.string()?).ok()?,
-        Kind::Array | Kind::Object if depth_left == 0 => return None,
-        Kind::Array => {
-            msgpack::write_array_len(out, length(value.items().count())?).ok()?;
-            for item in value.items() {
-                encode(out, item, depth_left - 1)?;
-            }
-        }
-        Kind::Object => {
-            msgpack::write_map_len(out, length(value.entries().count())?).ok()?;
-            for (key, entry) in value.entries() {
-                msgpack::write_str(out, &key).ok()?;
-                encode(out, entry, depth_left - 1)?;
-            }
-        }
-    }
-    Some(())
 }
 
 #[cfg(test)]

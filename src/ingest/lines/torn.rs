@@ -88,9 +88,8 @@ impl Beginnings {
             return (Tried::Alone, Some(torn));
         }
         torn.text.push_str(fragment);
-        let fault = match Raw::first(&torn.text) {
-            Ok(_) => return (Tried::Whole(torn.text), None),
-            Err(fault) => fault,
+        let Err(fault) = Raw::first(&torn.text) else {
+            return (Tried::Whole(torn.text), None);
         };
         // Cut between two values it may go on; within a string, anything would.
         let goes_on = fault.is_end && fault.token == fault.at;

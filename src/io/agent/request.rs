@@ -94,7 +94,10 @@ async fn take(
 ) -> Outcome {
     let held = body::keep(body, &shared.limits, &shared.budget, pending).await?;
     let at = clock::wall();
-    let decoded = if held.bytes.len() > shared.limits.decode_inline_bytes_max {
+    let is_large = held.bytes.len() > shared.limits.decode_inline_bytes_max;
+    // How large a packed body is comes out when it is unpacked.
+    let is_packed = payload.head.contains_key(CONTENT_ENCODING);
+    let decoded = if is_large || is_packed {
         let bytes = held.bytes.clone();
         let decoding = tokio::task::spawn_blocking(move || payload.decode(&bytes, at));
         decoding

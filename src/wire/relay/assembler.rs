@@ -1,253 +1,115 @@
-//! Puts the messages of relays together, and knows which ones never came.
+//! From lines to messages, each exactly once, and to the ones that are lost, each exactly once.
 //!
 //! ```text
-//! of each relay    1 … highest    open: missing or unfinished    lost    all others came whole
+//! settled ▓▓▓▓▓▓▓▓▓░▓▓▓··▓▓▒▓▓▓   ▓ whole   ░ given up: counted, still taken if it comes
+//!                     ╰ gaps ╯      · missing   ▒ unfinished
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
-use std::io::Read as _;
+use std::collections::{BTreeMap, HashMap};
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use flate2::Crc;
-use flate2::read::ZlibDecoder;
-
-use super::RelayLine;
+use super::message::Unfinished;
+use super::sequence::Sequence;
+use super::{Loss, Message, Reason, RelayLine};
 use crate::trace::{RelaySource, UnixNanos};
 
-/// Relays that are remembered; of more, the one that spoke last is kept.
+/// Processes that are remembered; the one that has been silent for longest is forgotten.
 const SOURCES_MAX: usize = 256;
-/// Messages of one relay that may be open at a time.
-const OPEN_MAX: usize = 4_096;
-/// Messages that were called lost and are taken all the same if they come.
-const LOST_REMEMBERED_MAX: usize = 4_096;
-/// Bytes of parts that wait for the others, of all relays together.
-const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Bytes of a request, its body being at most 25 MiB.
-const REQUEST_BYTES_MAX: u64 = 25 * 1024 * 1024 + 64 * 1024;
-/// So many later messages say that one will not come any more …
-const LATER_MESSAGES: u32 = 32;
-/// … or so much time since it was first missed.
-const WAIT_NS: i64 = 5_000_000_000;
+/// Unfinished messages of one process, and of all.
+const UNFINISHED_PER_SOURCE_MAX: usize = 64;
+const UNFINISHED_MAX: usize = 512;
+/// Bytes of all unfinished messages: as base64 they are 64 MiB.
+const BYTES_HELD_MAX: usize = 48 * 1024 * 1024;
+/// So many whole messages after a missing one, or one so long ago, and it will not come any more.
+const LATER_MESSAGES: usize = 32;
+const LATER_NANOS: i64 = 5_000_000_000;
+/// A wider gap is no loss: a process that had begun before we listened, or a damaged number. What
+/// is in it is taken if it comes.
+const GAP_MAX: u64 = 1_024;
+/// Gaps of a process, before it is looked which of them are losses; and those that are remembered.
+const RANGES_MAX: usize = 1_024;
 
-/// A request that came whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Message {
-    pub(crate) source: RelaySource,
-    pub(crate) seq: u32,
-    /// The request as it was sent to the relay.
-    pub(crate) bytes: Vec<u8>,
-}
-
-/// A message that did not come, or not whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Loss {
-    pub(crate) source: RelaySource,
-    pub(crate) seq: u32,
-    pub(crate) reason: Reason,
-}
-
-/// Why a message is lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
-    /// None of its lines was read.
-    Missing,
-    /// Some of its lines were.
-    Parts { read: u32, of: u32 },
-    /// It came, and its checksum or compression is wrong.
-    Damaged,
-}
-
-impl fmt::Display for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            source,
-            seq,
-            reason,
-        } = self;
-        write!(f, "message {seq} of relay {:08x} is lost: ", source.0)?;
-        match reason {
-            Reason::Missing => f.write_str("none of its lines could be read"),
-            Reason::Parts { read, of } => write!(f, "{read} of its {of} lines could be read"),
-            Reason::Damaged => f.write_str("its checksum is wrong"),
-        }
-    }
-}
-
-/// A message that is not whole.
+/// Puts the lines of any number of relays together.
 #[derive(Debug)]
-struct Open {
-    /// When it was first missed, or its first part came.
-    since: UnixNanos,
-    parts: BTreeMap<u32, Box<str>>,
-    /// Number of parts and checksum, as its first line said.
-    head: Option<(u32, u32)>,
-    was_damaged: bool,
-}
-
-impl Open {
-    fn missing(since: UnixNanos) -> Self {
-        Self {
-            since,
-            parts: BTreeMap::new(),
-            head: None,
-            was_damaged: false,
-        }
-    }
-
-    fn reason(&self) -> Reason {
-        match self.head {
-            _ if self.was_damaged => Reason::Damaged,
-            Some((of, _)) if !self.parts.is_empty() => Reason::Parts {
-                read: u32::try_from(self.parts.len()).unwrap_or(u32::MAX),
-                of,
-            },
-            _ => Reason::Missing,
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        self.parts.values().map(|part| part.len()).sum()
-    }
-}
-
-/// What is known of one relay.
-#[derive(Debug, Default)]
-struct Source {
-    /// The highest message of which a line was read.
-    highest: u32,
-    open: BTreeMap<u32, Open>,
-    /// Messages that were called lost.
-    lost: BTreeSet<u32>,
-    /// Grows with every line of any relay.
-    last_line: u64,
-}
-
-impl Source {
-    /// Whether a message has been settled, so that another copy of it is none of our business.
-    fn is_settled(&self, seq: u32) -> bool {
-        let is_below = seq <= self.highest && !self.open.contains_key(&seq);
-        is_below && !self.lost.contains(&seq)
-    }
-
-    fn settle(&mut self, seq: u32) {
-        self.open.remove(&seq);
-        self.lost.remove(&seq);
-    }
-
-    fn lose(&mut self, seq: u32) -> Option<Reason> {
-        let reason = self.open.remove(&seq)?.reason();
-        if !self.lost.insert(seq) {
-            // Said before: a part of it came late.
-            return None;
-        }
-        if self.lost.len() > LOST_REMEMBERED_MAX {
-            self.lost.pop_first();
-        }
-        Some(reason)
-    }
-}
-
-/// Parts to messages, for all relays of one stream.
-#[derive(Debug, Default)]
 pub(crate) struct Assembler {
     sources: HashMap<RelaySource, Source>,
-    waiting_bytes: usize,
-    n_lines: u64,
-    /// Losses that are sure already.
+    /// Losses nobody has been told of.
     losses: Vec<Loss>,
+    /// Lines so far: what is oldest has the lowest.
+    tick: u64,
+    bytes_held: usize,
+    pub(super) bytes_held_max: usize,
+    n_unfinished: usize,
+}
+
+impl Default for Assembler {
+    fn default() -> Self {
+        Self {
+            sources: HashMap::new(),
+            losses: Vec::new(),
+            tick: 0,
+            bytes_held: 0,
+            bytes_held_max: BYTES_HELD_MAX,
+            n_unfinished: 0,
+        }
+    }
+}
+
+/// What is known of one process.
+#[derive(Debug, Default)]
+struct Source {
+    touched: u64,
+    /// The highest number seen.
+    highest: u64,
+    /// Whole, or given up.
+    settled: Sequence,
+    given_up: Sequence,
+    unfinished: BTreeMap<u64, Begun>,
+    /// When the newest became whole; kept while there are gaps.
+    whole_at: BTreeMap<u64, UnixNanos>,
+}
+
+/// A message that has begun.
+#[derive(Debug, Default)]
+struct Begun {
+    touched: u64,
+    at: UnixNanos,
+    message: Unfinished,
 }
 
 impl Assembler {
-    /// Takes a line. Returns the message that it completes.
+    /// Takes a line. A message is given out once: with the line that makes it whole.
     pub(crate) fn push(&mut self, line: RelayLine<'_>, at: UnixNanos) -> Option<Message> {
-        self.n_lines += 1;
-        self.make_room_for(line.source);
+        self.tick += 1;
+        let tick = self.tick;
+        if !self.sources.contains_key(&line.source) {
+            self.forget_silent();
+        }
         let source = self.sources.entry(line.source).or_default();
-        source.last_line = self.n_lines;
-        // A number far away is no number of ours: the line was damaged where no checksum sees it.
-        let ahead = line.seq.saturating_sub(source.highest);
-        if usize::try_from(ahead).is_ok_and(|ahead| ahead > OPEN_MAX) || source.is_settled(line.seq)
-        {
+        source.touched = tick;
+        if source.has_come(line.seq) {
             return None;
         }
-        for missed in source.highest + 1..line.seq {
-            source.open.insert(missed, Open::missing(at));
-        }
-        source.highest = source.highest.max(line.seq);
-        let open = source
-            .open
-            .entry(line.seq)
-            .or_insert_with(|| Open::missing(at));
-        let head = (line.parts, line.crc);
-        if open.head != Some(head) {
-            // The last line to say it wins; a damaged head is outvoted by the copies after it.
-            self.waiting_bytes = self.waiting_bytes.saturating_sub(open.bytes());
-            open.parts.clear();
-            open.head = Some(head);
-        }
-        if let std::collections::btree_map::Entry::Vacant(place) = open.parts.entry(line.part) {
-            self.waiting_bytes += line.data.len();
-            place.insert(line.data.into());
-        }
-        let message = self.complete(line);
-        self.bound();
-        message
-    }
-
-    /// What is lost for sure by now, each message once.
-    pub(crate) fn give_up(&mut self, at: UnixNanos) -> Vec<Loss> {
-        let Self {
-            sources,
-            losses,
-            waiting_bytes,
-            ..
-        } = self;
-        for (id, source) in sources {
-            while let Some((seq, open)) = source.open.first_key_value() {
-                let later = source.highest - seq;
-                let is_late = later > 0 && at.since(open.since) >= WAIT_NS;
-                if later < LATER_MESSAGES && !is_late {
-                    break;
-                }
-                let (seq, bytes) = (*seq, open.bytes());
-                *waiting_bytes = waiting_bytes.saturating_sub(bytes);
-                let reason = source.lose(seq);
-                losses.extend(reason.map(|reason| Loss {
-                    source: *id,
-                    seq,
-                    reason,
-                }));
-            }
-        }
-        std::mem::take(losses)
-    }
-
-    /// What is lost because nothing more can come.
-    pub(crate) fn finish(&mut self) -> Vec<Loss> {
-        let ids: Vec<RelaySource> = self.sources.keys().copied().collect();
-        for id in ids {
-            self.forget(id);
-        }
-        std::mem::take(&mut self.losses)
-    }
-
-    fn complete(&mut self, line: RelayLine<'_>) -> Option<Message> {
-        let source = self.sources.get_mut(&line.source)?;
-        let open = source.open.get_mut(&line.seq)?;
-        if usize::try_from(line.parts) != Ok(open.parts.len()) {
-            return None;
-        }
-        self.waiting_bytes = self.waiting_bytes.saturating_sub(open.bytes());
-        let parts = std::mem::take(&mut open.parts);
-        let Some(bytes) = inflate(&parts, line.crc) else {
-            // Another copy may come whole.
-            open.was_damaged = true;
+        source.reach(line.seq);
+        let begun = source.unfinished.entry(line.seq).or_insert_with(|| {
+            self.n_unfinished += 1;
+            Begun::default()
+        });
+        (begun.touched, begun.at) = (tick, at);
+        self.bytes_held -= begun.message.bytes_held();
+        let whole = begun.message.take(&line);
+        self.bytes_held += begun.message.bytes_held();
+        let Some(bytes) = whole else {
+            self.make_room(line.source);
             return None;
         };
-        source.settle(line.seq);
+        self.drop_unfinished(line.source, line.seq);
+        let n_ranges = self.sources.get_mut(&line.source).map(|source| {
+            source.complete(line.seq, at);
+            source.settled.n_ranges()
+        });
+        if n_ranges.is_some_and(|n_ranges| n_ranges > RANGES_MAX) {
+            self.collect(|source| source.overdue(at));
+        }
         Some(Message {
             source: line.source,
             seq: line.seq,
@@ -255,89 +117,226 @@ impl Assembler {
         })
     }
 
-    /// The relay that has been silent for longest gives up its place.
-    fn make_room_for(&mut self, id: RelaySource) {
-        if self.sources.len() < SOURCES_MAX || self.sources.contains_key(&id) {
-            return;
-        }
-        let oldest = self
+    /// The messages that will not come any more, as it is known by now.
+    pub(crate) fn give_up(&mut self, at: UnixNanos) -> Vec<Loss> {
+        self.collect(|source| source.overdue(at));
+        std::mem::take(&mut self.losses)
+    }
+
+    /// The messages that are missing now that nothing more comes.
+    pub(crate) fn finish(&mut self) -> Vec<Loss> {
+        self.collect(Source::outstanding);
+        std::mem::take(&mut self.losses)
+    }
+
+    fn collect(&mut self, wanting: impl Fn(&Source) -> Vec<Wanting>) {
+        let wanting: Vec<_> = self
             .sources
             .iter()
-            .min_by_key(|(_, source)| source.last_line);
-        if let Some(oldest) = oldest.map(|(id, _)| *id) {
-            self.forget(oldest);
+            .filter(|(_, source)| !source.is_complete())
+            .map(|(id, source)| (*id, wanting(source)))
+            .collect();
+        for (id, wanting) in wanting {
+            for one in wanting {
+                self.settle(id, one);
+            }
+            if let Some(source) = self.sources.get_mut(&id) {
+                source.tidy();
+            }
         }
     }
 
-    fn forget(&mut self, id: RelaySource) {
-        let Some(source) = self.sources.remove(&id) else {
+    /// Gives up on numbers of a source.
+    fn settle(&mut self, id: RelaySource, wanting: Wanting) {
+        let Wanting {
+            first,
+            last,
+            reason,
+        } = wanting;
+        self.drop_unfinished(id, first);
+        let (Some(source), Some(reason)) = (self.sources.get_mut(&id), reason) else {
             return;
         };
-        for (seq, open) in &source.open {
-            self.waiting_bytes = self.waiting_bytes.saturating_sub(open.bytes());
-            self.losses.push(Loss {
-                source: id,
-                seq: *seq,
-                reason: open.reason(),
-            });
+        source.settled.insert(first, last);
+        source.given_up.insert(first, last);
+        let losses = (first..=last).map(|seq| Loss {
+            source: id,
+            seq,
+            reason,
+        });
+        self.losses.extend(losses);
+    }
+
+    fn drop_unfinished(&mut self, id: RelaySource, seq: u64) {
+        let source = self.sources.get_mut(&id);
+        if let Some(begun) = source.and_then(|source| source.unfinished.remove(&seq)) {
+            self.n_unfinished -= 1;
+            self.bytes_held -= begun.message.bytes_held();
         }
     }
 
-    /// Keeps what waits within its limits: the oldest message of the relay that has most is given up.
-    fn bound(&mut self) {
-        while self.waiting_bytes > WAITING_BYTES_MAX {
-            let largest = self
+    /// Gives up on the oldest unfinished messages while there are too many, of the source that has
+    /// just begun one or of all.
+    fn make_room(&mut self, id: RelaySource) {
+        loop {
+            let here = self.sources.get(&id);
+            let is_full =
+                here.is_some_and(|source| source.unfinished.len() > UNFINISHED_PER_SOURCE_MAX);
+            let oldest = if is_full {
+                here.and_then(|source| Some((id, source.oldest()?)))
+            } else if self.n_unfinished > UNFINISHED_MAX || self.bytes_held > self.bytes_held_max {
+                let sources = self.sources.iter();
+                sources
+                    .filter_map(|(id, source)| Some((*id, source.oldest()?)))
+                    .min_by_key(|(_, (touched, _))| *touched)
+            } else {
+                None
+            };
+            let Some((id, (_, seq))) = oldest else {
+                return;
+            };
+            let is_settled = self
                 .sources
-                .iter()
-                .max_by_key(|(_, source)| source.open.values().map(Open::bytes).sum::<usize>());
-            let Some(id) = largest.map(|(id, _)| *id) else {
-                return;
+                .get(&id)
+                .is_some_and(|source| source.settled.contains(seq));
+            let wanting = Wanting {
+                first: seq,
+                last: seq,
+                reason: (!is_settled).then_some(Reason::NoRoom),
             };
-            let Some(source) = self.sources.get_mut(&id) else {
-                return;
-            };
-            let first = source.open.iter().find(|(_, open)| !open.parts.is_empty());
-            let Some((seq, bytes)) = first.map(|(seq, open)| (*seq, open.bytes())) else {
-                return;
-            };
-            self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
-            let reason = source.lose(seq);
-            self.losses.extend(reason.map(|reason| Loss {
-                source: id,
-                seq,
-                reason,
-            }));
+            self.settle(id, wanting);
         }
+    }
+
+    /// Makes room for a source.
+    fn forget_silent(&mut self) {
+        if self.sources.len() < SOURCES_MAX {
+            return;
+        }
+        let silent = self.sources.iter().min_by_key(|(_, source)| source.touched);
+        let Some((id, source)) = silent else {
+            return;
+        };
+        let (id, outstanding) = (*id, source.outstanding());
+        for wanting in outstanding {
+            self.settle(id, wanting);
+        }
+        self.sources.remove(&id);
     }
 }
 
-/// Base64 as the relay writes it, with or without padding.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
+/// Numbers that are not whole.
+#[derive(Clone, Copy, Debug)]
+struct Wanting {
+    first: u64,
+    last: u64,
+    /// Why they are lost; `None` if that was told before, and only what came late of it is dropped.
+    reason: Option<Reason>,
+}
 
-/// The request in the parts, if it is what the checksum says. What follows the compressed stream, as
-/// when somebody printed right behind the last part, is left out.
-fn inflate(parts: &BTreeMap<u32, Box<str>>, crc: u32) -> Option<Vec<u8>> {
-    let mut packed = Vec::new();
-    for data in parts.values() {
-        let whole = data.trim_end_matches('=');
-        // Four characters are three bytes; of a torn rest, what is whole is kept.
-        let fits = if whole.len() % 4 == 1 {
-            whole.len() - 1
-        } else {
-            whole.len()
-        };
-        packed.extend(BASE64.decode(whole.get(..fits)?).ok()?);
+impl Source {
+    /// Whether a message was given out.
+    fn has_come(&self, seq: u64) -> bool {
+        self.settled.contains(seq) && !self.given_up.contains(seq)
     }
-    let mut bytes = Vec::new();
-    let mut inflated = ZlibDecoder::new(packed.as_slice()).take(REQUEST_BYTES_MAX + 1);
-    inflated.read_to_end(&mut bytes).ok()?;
-    let mut sum = Crc::new();
-    sum.update(&bytes);
-    let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= REQUEST_BYTES_MAX);
-    (fits && sum.sum() == crc).then_some(bytes)
+
+    /// Whether nothing is missing or unfinished.
+    fn is_complete(&self) -> bool {
+        self.unfinished.is_empty() && self.settled.n_ranges() == 1
+    }
+
+    fn reach(&mut self, seq: u64) {
+        if self.highest == 0 {
+            self.settled.insert(0, 0);
+        }
+        if seq.saturating_sub(self.highest) > GAP_MAX {
+            self.settled.insert(self.highest + 1, seq - 1);
+            self.given_up.insert(self.highest + 1, seq - 1);
+        }
+        self.highest = self.highest.max(seq);
+    }
+
+    fn complete(&mut self, seq: u64, at: UnixNanos) {
+        self.settled.insert(seq, seq);
+        self.given_up.remove(seq);
+        self.whole_at.insert(seq, at);
+        self.tidy();
+    }
+
+    /// Forgets what no gap needs.
+    fn tidy(&mut self) {
+        if self.is_complete() {
+            self.whole_at.clear();
+        }
+        while self.whole_at.len() > LATER_MESSAGES * 2 {
+            self.whole_at.pop_first();
+        }
+        while self.given_up.n_ranges() > RANGES_MAX {
+            self.given_up.drop_lowest();
+        }
+    }
+
+    /// The unfinished message that has not grown for longest.
+    fn oldest(&self) -> Option<(u64, u64)> {
+        let begun = self.unfinished.iter();
+        begun.map(|(seq, begun)| (begun.touched, *seq)).min()
+    }
+
+    /// All that is missing or unfinished.
+    fn outstanding(&self) -> Vec<Wanting> {
+        let trailing = self.settled.last().map(|last| (last + 1, self.highest));
+        let gaps = self.settled.gaps().chain(trailing);
+        let mut wanting = Vec::new();
+        for (first, last) in gaps.filter(|(first, last)| first <= last) {
+            let mut next = first;
+            for (seq, begun) in self.unfinished.range(first..=last) {
+                wanting.extend(missing(next, seq.saturating_sub(1)));
+                wanting.push(Wanting {
+                    first: *seq,
+                    last: *seq,
+                    reason: Some(begun.message.reason()),
+                });
+                next = seq + 1;
+            }
+            wanting.extend(missing(next, last));
+        }
+        // What came late, and not whole, of what was counted before.
+        let late = self
+            .unfinished
+            .keys()
+            .filter(|seq| self.settled.contains(**seq));
+        wanting.extend(late.map(|seq| Wanting {
+            first: *seq,
+            last: *seq,
+            reason: None,
+        }));
+        wanting
+    }
+
+    /// What of it will not come any more: enough has become whole after it, and none of its own
+    /// lines came in the meantime.
+    fn overdue(&self, at: UnixNanos) -> Vec<Wanting> {
+        let mut wanting = self.outstanding();
+        wanting.retain(|one| {
+            let begun = self.unfinished.get(&one.first);
+            let is_quiet = begun.is_none_or(|begun| at.since(begun.at) >= LATER_NANOS);
+            is_quiet && (one.reason.is_none() || self.is_past(one.last, at))
+        });
+        wanting
+    }
+
+    /// Whether enough has become whole after a number, or long enough ago.
+    fn is_past(&self, seq: u64, at: UnixNanos) -> bool {
+        let later = || self.whole_at.range(seq.saturating_add(1)..);
+        later().nth(LATER_MESSAGES - 1).is_some()
+            || later().any(|(_, whole)| at.since(*whole) >= LATER_NANOS)
+    }
+}
+
+fn missing(first: u64, last: u64) -> Option<Wanting> {
+    (first <= last).then_some(Wanting {
+        first,
+        last,
+        reason: Some(Reason::Missing),
+    })
 }

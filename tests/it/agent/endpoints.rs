@@ -1,5 +1,7 @@
 //! Every path: what it answers and what the request log says of it.
 
+use std::io::Write as _;
+
 use modtrace_tui::ingest::{RequestClass, TraceFormat};
 use modtrace_tui::io::agent::{Action, ENDPOINTS, Endpoint, Methods, Token};
 use modtrace_tui::io::inbox::InboxLimits;
@@ -152,24 +154,87 @@ fn what_is_not_decodable_is_refused_with_the_reason_and_recorded() {
     assert_eq!(record.announced_chunks, 3);
 }
 
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(body: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn raw_deflate(body: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(body).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(body: &[u8]) -> Vec<u8> {
+    zstd::encode_all(body, 0).unwrap()
+}
+
 #[test]
 fn packed_bodies_are_unpacked_within_the_limit() {
     let mut server = Server::start();
     let mut client = server.connect();
     let mut ask = |coding: &str, path: &str, body: &[u8]| {
-        let headers = format!("Content-Encoding: {coding}\r\n");
+        let headers = format!("Content-Encoding: {coding}\r\nX-Datadog-Trace-Count: 2\r\n");
         let answer = client.ask_with("POST", path, &headers, body);
-        assert_eq!(server.record().status, answer.status);
-        answer.status
+        let record = server.record();
+        assert_eq!(record.status, answer.status, "{coding}");
+        assert_eq!(record.bytes, u64::try_from(body.len()).unwrap());
+        (answer.status, record.note.into_string())
     };
-    let traces = zstd::encode_all(NO_TRACES, 0).unwrap();
-    assert_eq!(ask("zstd", "/v0.4/traces", &traces), 200);
-    let lines = zstd::encode_all(&br#"[{"message":"a"},{"message":"b"}]"#[..], 0).unwrap();
-    assert_eq!(ask("zstd", "/api/v2/logs", &lines), 202);
-    assert_eq!(ask("gzip", "/api/v2/logs", b"\x1f\x8b"), 400);
-    assert_eq!(ask("br", "/v0.4/traces", NO_TRACES), 415);
-    let bomb = zstd::encode_all(&vec![b' '; 26 * 1024 * 1024][..], 0).unwrap();
-    assert_eq!(ask("zstd", "/api/v2/logs", &bomb), 413);
+    let spans = b"\x91\x91\x82\xa8trace_id\x01\xa7span_id\x02";
+    let lines = br#"[{"message":"a"},{"message":"b"}]"#;
+    let mut check = |coding: &str, pack: &dyn Fn(&[u8]) -> Vec<u8>| {
+        let (status, note) = ask(coding, "/v0.4/traces", &pack(spans));
+        assert_eq!((status, &*note), (200, "1 chunk, 1 span"), "{coding}");
+        let (status, note) = ask(coding, "/api/v2/logs", &pack(lines));
+        assert_eq!((status, &*note), (202, "2 lines"), "{coding}");
+        let bomb = pack(&vec![b' '; 25 * 1024 * 1024 + 1]);
+        let (status, note) = ask(coding, "/api/v2/logs", &bomb);
+        assert!(note.contains("larger than 26214400 bytes"), "{note}");
+        assert_eq!(status, 413, "{coding}");
+        let (status, note) = ask(coding, "/v0.4/traces", &pack(spans)[..3]);
+        assert!(note.contains("cannot be decompressed as"), "{note}");
+        assert_eq!(status, 400, "{coding}");
+    };
+    check("gzip", &gzip);
+    check("deflate", &zlib);
+    check("deflate", &raw_deflate);
+    check("zstd", &zstd);
+    check("gzip, zstd", &|body| zstd(&gzip(body)));
+    let (status, note) = ask("br", "/v0.4/traces", NO_TRACES);
+    assert!(note.contains("br is not known; send gzip"), "{note}");
+    assert_eq!(status, 415);
+}
+
+#[test]
+fn a_log_body_that_is_no_json_is_refused_with_its_place() {
+    let mut server = Server::start();
+    let mut client = server.connect();
+    let answer = client.ask("POST", "/api/v2/logs", br#"[{"message":"a"},{"#);
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("at byte 18"), "{}", answer.body);
+    assert!(server.record().is_refused_payload());
+    let plain = "Content-Type: text/plain\r\n";
+    let answer = client.ask_with(
+        "POST",
+        "/api/v2/logs",
+        plain,
+        b"[12:00:01] a\n[12:00:02] b\n",
+    );
+    assert_eq!((answer.status, &*server.record().note), (202, "2 lines"));
+    let answer = client.ask(
+        "POST",
+        "/api/v2/logs",
+        b"{\"message\":\"a\"}\n{\"message\":\"b\"}\n",
+    );
+    assert_eq!((answer.status, &*server.record().note), (202, "2 lines"));
 }
 
 #[test]
