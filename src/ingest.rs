@@ -2,12 +2,15 @@
 //! whoever has bytes (HTTP, a relay line, a file) calls [`receive`].
 
 mod lines;
+mod logs;
+mod relayed;
 
 pub use crate::wire::endpoint::{RequestClass, TraceFormat};
 pub use lines::{LineReader, Lines};
 
 use crate::logs::LogRecord;
 use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via};
+use crate::wire::encoding::{self, EncodingError};
 use crate::wire::header::TraceHeaders;
 use crate::wire::{DecodeError, v04, v05};
 
@@ -64,12 +67,7 @@ pub struct Request {
 impl Request {
     /// What it occupies in memory.
     pub fn heap_bytes(&self) -> usize {
-        let brought = match &self.brought {
-            Brought::Nothing | Brought::Hello(_) => 0,
-            Brought::Spans(received) => received.payload.heap_bytes(),
-            Brought::Logs(records) => records.iter().map(LogRecord::heap_bytes).sum(),
-        };
-        size_of::<Self>() + brought
+        size_of::<Self>() + self.brought.heap_bytes()
     }
 }
 
@@ -84,6 +82,34 @@ pub enum Brought {
     Logs(Vec<LogRecord>),
     /// A relay has begun to speak.
     Hello(Box<Hello>),
+}
+
+impl Brought {
+    /// What it occupies in memory beside its own size.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Nothing | Self::Hello(_) => 0,
+            Self::Spans(received) => received.payload.heap_bytes(),
+            Self::Logs(records) => records.iter().map(LogRecord::heap_bytes).sum(),
+        }
+    }
+
+    /// How much it is: `2 chunks, 9 spans`, `12 lines`.
+    pub fn summary(&self) -> String {
+        let count = |number: usize, noun: &str| match number {
+            1 => format!("1 {noun}"),
+            number => format!("{number} {noun}s"),
+        };
+        match self {
+            Self::Nothing | Self::Hello(_) => String::new(),
+            Self::Spans(received) => format!(
+                "{}, {}",
+                count(received.payload.n_chunks, "chunk"),
+                count(received.payload.n_spans(), "span")
+            ),
+            Self::Logs(records) => count(records.len(), "line"),
+        }
+    }
 }
 
 /// A line of the request log.
@@ -120,6 +146,9 @@ impl RequestRecord {
     }
 }
 
+/// Bytes of a body, as it is sent and unpacked.
+pub(crate) const BODY_BYTES_MAX: usize = 25 * 1024 * 1024;
+
 /// Spans on their way to the store.
 #[derive(Debug)]
 pub struct Received {
@@ -137,11 +166,20 @@ pub struct Received {
     pub relay: Option<RelaySource>,
 }
 
-/// A trace request, read to its end.
+/// What a body holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadKind {
+    /// Spans.
+    Traces(TraceFormat),
+    /// Log lines.
+    Logs,
+}
+
+/// The request of a payload, read to its end.
 #[derive(Debug)]
 pub struct RequestBody<'a> {
     /// What its endpoint takes.
-    pub format: TraceFormat,
+    pub kind: PayloadKind,
     /// `Content-Type`.
     pub content_type: Option<&'a str>,
     /// `Content-Encoding`.
@@ -175,6 +213,15 @@ impl Rejection {
     }
 }
 
+impl From<EncodingError> for Rejection {
+    fn from(error: EncodingError) -> Self {
+        Self {
+            status: error.status(),
+            reason: error.to_string(),
+        }
+    }
+}
+
 impl From<DecodeError> for Rejection {
     fn from(error: DecodeError) -> Self {
         Self {
@@ -184,12 +231,24 @@ impl From<DecodeError> for Rejection {
     }
 }
 
-/// Decodes the body of a trace request.
-pub fn receive(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Received, Rejection> {
-    check_encoding(body.content_encoding)?;
-    let mut payload = match Shape::of(body) {
-        Shape::V04 => v04::decode(body.bytes, builder)?,
-        Shape::V05 => v05::decode(body.bytes, builder)?,
+/// Decodes the body of a payload.
+pub fn bring(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Brought, Rejection> {
+    let bytes = encoding::unpack(body.bytes, body.content_encoding, BODY_BYTES_MAX)?;
+    match body.kind {
+        PayloadKind::Traces(format) => receive(format, body, &bytes, builder).map(Brought::Spans),
+        PayloadKind::Logs => logs::records(&bytes, body.at).map(Brought::Logs),
+    }
+}
+
+fn receive(
+    format: TraceFormat,
+    body: &RequestBody<'_>,
+    bytes: &[u8],
+    builder: &mut ChunkBuilder,
+) -> Result<Received, Rejection> {
+    let mut payload = match Shape::of(format, body.content_type, bytes) {
+        Shape::V04 => v04::decode(bytes, builder)?,
+        Shape::V05 => v05::decode(bytes, builder)?,
         Shape::V10 => {
             return Err(Rejection::not_built(
                 "trace payloads of v1.0 are not read yet. Set DD_TRACE_API_VERSION=v0.4 (Python) \
@@ -226,10 +285,10 @@ enum Shape {
 impl Shape {
     /// Clients send msgpack labelled as JSON and v0.4 to `/v1.0/traces`, so the content decides
     /// where it can. The bytes that begin a JSON text begin no msgpack array or map.
-    fn of(body: &RequestBody<'_>) -> Self {
-        let first = body.bytes.first().copied();
-        let says_json = body.content_type.is_some_and(is_json);
-        match (body.format, first) {
+    fn of(format: TraceFormat, content_type: Option<&str>, bytes: &[u8]) -> Self {
+        let first = bytes.first().copied();
+        let says_json = content_type.is_some_and(is_json);
+        match (format, first) {
             (TraceFormat::V05, _) => Self::V05,
             (_, Some(0x90..=0x9f | 0xdc | 0xdd | 0xc0)) => Self::V04,
             (TraceFormat::V10, Some(0x80..=0x8f | 0xde | 0xdf)) => Self::V10,
@@ -245,21 +304,6 @@ fn is_json(content_type: &str) -> bool {
     ["application/json", "text/json"]
         .iter()
         .any(|json| essence.eq_ignore_ascii_case(json))
-}
-
-fn check_encoding(content_encoding: Option<&str>) -> Result<(), Rejection> {
-    let coding = content_encoding.unwrap_or_default().trim();
-    if coding.is_empty() || coding.eq_ignore_ascii_case("identity") {
-        return Ok(());
-    }
-    let shown: String = coding
-        .chars()
-        .take(32)
-        .flat_map(char::escape_debug)
-        .collect();
-    Err(Rejection::not_built(format!(
-        "the content-encoding {shown} is not read yet. Send the payload uncompressed"
-    )))
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@
 //! - [`ingest`]: one request to spans, lines or a rejection with its reason; a stream of bytes to
 //!   records, spans and relayed requests.
 //! - [`logs`]: a line to a record: message, level, time, ids, fields; Modal's own status lines.
-//! - [`query`]: the filter language, one for traces, spans and lines.
+//! - [`query`]: the filter language, one for traces, spans and lines; reads it and matches.
 //! - [`env_lines`]: the lines to paste into an app, a shell, a compose file, so that its spans come
 //!   here.
 //! - `json`: JSON read as slices of its text, every digit and the order of keys kept.
@@ -51,7 +51,7 @@
 //! - [`io`]: `agent`, `inbox`, `terminal`, `clipboard`, `ndjson`, `files`, `log_file`, `demo`,
 //!   `clock`, `signals`: with [`run`] and [`cli`] the only modules that touch the world.
 //!
-//! Dependencies point one way: trace ◀ wire ◀ ingest ◀ store ◀ export ◀ tui ◀ run ◀ main.
+//! Dependencies point one way: trace ◀ wire ◀ ingest ◀ store ◀ query, export ◀ tui ◀ run ◀ main.
 //!
 //! # Invariants, held by `tests/it/tidy.rs`
 //!

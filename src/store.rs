@@ -137,13 +137,23 @@ impl Store {
 
     /// Takes log lines. Returns the traces they joined, each once.
     pub fn insert_logs(&mut self, records: Vec<LogRecord>, now: Now) -> Vec<TraceKey> {
+        let mut touched = Vec::new();
         for record in records {
             raise(&mut self.counters.logs_received, 1);
-            raise(&mut self.counters.logs_unjoined, 1);
-            self.logs.push(record, now);
+            self.revision += 1;
+            let trace = self.find(record.ids.trace).map(TraceEntry::key);
+            let key = self.logs.push(record, trace, now);
+            if let Some(entry) = trace.and_then(|key| self.entry_mut(key)) {
+                entry.add_log(key);
+                raise(&mut self.counters.logs_joined, 1);
+            } else {
+                raise(&mut self.counters.logs_unjoined, 1);
+            }
+            touched.extend(trace);
         }
         self.revision += 1;
-        Vec::new()
+        touched.dedup();
+        touched
     }
 
     /// A log line, unless it was evicted.

@@ -22,6 +22,6 @@ pub use payload::{TracerInfo, TracerPayload, Via};
 pub use sampling::{DecisionMaker, SamplingFacts, SamplingMechanism, SamplingPriority};
 pub use span::{Attribute, Field, Presence, Span, SpanEvent, SpanLink};
 pub use text::Text;
-pub(crate) use text::{is_invisible, is_obeyed};
+pub(crate) use text::{is_invisible, is_obeyed, printable};
 pub use time::{Now, UnixNanos};
 pub use value::{Entries, Items, Value, ValueWriter};

@@ -4,10 +4,13 @@
 //! Decoding is total. Any bytes give a payload or a [`DecodeError`]; nothing is allocated that the
 //! bytes do not back, and no recursion is deeper than a constant.
 
+pub(crate) mod encoding;
 pub(crate) mod endpoint;
 pub mod error;
 pub mod header;
+pub(crate) mod log_writer;
 mod msgpack;
+pub(crate) mod relay;
 pub mod v04;
 pub mod v05;
 mod value;

@@ -5,7 +5,7 @@ use crate::trace::TracerInfo;
 
 fn body(format: TraceFormat, bytes: &[u8]) -> RequestBody<'_> {
     RequestBody {
-        format,
+        kind: PayloadKind::Traces(format),
         content_type: Some("application/msgpack"),
         content_encoding: None,
         headers: TraceHeaders::default(),
@@ -23,14 +23,16 @@ const V05: &[u8] = &[
 
 #[track_caller]
 fn check(request: &RequestBody<'_>, expect: Result<usize, (u16, &str)>) {
-    let received = receive(request, &mut ChunkBuilder::default());
-    match (received, expect) {
-        (Ok(received), Ok(n_spans)) => assert_eq!(received.payload.n_spans(), n_spans),
+    let brought = bring(request, &mut ChunkBuilder::default());
+    match (brought, expect) {
+        (Ok(Brought::Spans(received)), Ok(n_spans)) => {
+            assert_eq!(received.payload.n_spans(), n_spans);
+        }
         (Err(rejection), Err((status, reason))) => {
             assert_eq!(rejection.status, status, "{rejection}");
             assert!(rejection.reason.contains(reason), "{rejection}");
         }
-        (received, expect) => panic!("{received:?} instead of {expect:?}"),
+        (brought, expect) => panic!("{brought:?} instead of {expect:?}"),
     }
 }
 
@@ -63,14 +65,26 @@ fn what_is_not_built_says_so_and_what_to_do() {
             Err((501, "in JSON")),
         );
     }
-    let gzip = RequestBody {
+}
+
+#[test]
+fn packed_bodies_are_unpacked() {
+    let packed = zstd::encode_all(V04, 0).unwrap();
+    let request = RequestBody {
+        content_encoding: Some("zstd"),
+        ..body(TraceFormat::V04, &packed)
+    };
+    check(&request, Ok(1));
+    let broken = RequestBody {
         content_encoding: Some("gzip"),
         ..body(TraceFormat::V04, V04)
     };
-    check(
-        &gzip,
-        Err((501, "gzip is not read yet. Send the payload uncompressed")),
-    );
+    check(&broken, Err((400, "no gzip")));
+    let unknown = RequestBody {
+        content_encoding: Some("br"),
+        ..body(TraceFormat::V04, V04)
+    };
+    check(&unknown, Err((415, "send gzip, deflate or zstd")));
 }
 
 #[test]
@@ -132,7 +146,9 @@ fn what_the_headers_say_comes_along() {
     };
     request.headers.client_dropped_p0_traces = 3;
     request.headers.client_dropped_p0_spans = 9;
-    let received = receive(&request, &mut ChunkBuilder::default()).unwrap();
+    let Ok(Brought::Spans(received)) = bring(&request, &mut ChunkBuilder::default()) else {
+        panic!("no spans came");
+    };
     assert_eq!(&*received.payload.tracer.language, "python");
     assert_eq!(
         (

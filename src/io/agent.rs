@@ -93,7 +93,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            body_bytes_max: 25 * 1024 * 1024,
+            body_bytes_max: crate::ingest::BODY_BYTES_MAX,
             body_bytes_in_flight_max: 64 * 1024 * 1024,
             body_room_wait_max: Duration::from_secs(1),
             body_read_max: Duration::from_secs(30),

@@ -17,6 +17,7 @@ use crate::config::{Story, Token};
 use crate::trace::UnixNanos;
 
 mod encode;
+mod lines;
 mod requests;
 mod sketch;
 mod story;
@@ -63,6 +64,7 @@ async fn play(target: &DemoTarget, story: Story, clock: fn() -> UnixNanos) {
         let chunks = script.due(clock());
         if !chunks.is_empty() {
             client.send(&chunks).await;
+            client.send_lines(&chunks).await;
         }
         match script.wait(clock()) {
             Some(wait) => tokio::time::sleep(wait.min(PAUSE_MAX)).await,
@@ -132,6 +134,15 @@ impl Client {
         );
     }
 
+    /// What the service printed meanwhile, as a log shipper sends it.
+    async fn send_lines(&mut self, chunks: &[Chunk]) {
+        let (body, n_lines) = lines::body(chunks);
+        if n_lines > 0 {
+            let logs = "/api/v2/logs";
+            self.request(Method::POST, logs, 0, body.into()).await;
+        }
+    }
+
     /// Whether it was taken.
     async fn request(&mut self, method: Method, path: &str, n_chunks: usize, body: Bytes) -> bool {
         let attempt =
@@ -162,7 +173,7 @@ impl Client {
             .uri(format!("{}{path}", self.prefix))
             .header("user-agent", "Tracer/1.0.0")
             .header("x-datadog-trace-count", n_chunks)
-            .header("content-type", "application/msgpack")
+            .header("content-type", content_type(path))
             .header("datadog-meta-lang", "python")
             .header("datadog-meta-lang-version", "3.11.7")
             .header("datadog-meta-lang-interpreter", "CPython")
@@ -199,6 +210,14 @@ impl Client {
             sender
         };
         Ok(self.connection.insert(connection))
+    }
+}
+
+fn content_type(path: &str) -> &'static str {
+    if path.ends_with("/logs") {
+        "application/json"
+    } else {
+        "application/msgpack"
     }
 }
 

@@ -1,11 +1,13 @@
 //! A log line, read: the line itself, and what it says.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Level, modal};
-use crate::json::Raw;
-use crate::trace::{SpanId, TraceId, UnixNanos};
+use super::structured::{self, Structured};
+use super::{Level, LogIds, Prefix, Remark, Segment, segments, strip, text, traceback};
+use crate::json::{Kind, Raw};
+use crate::trace::UnixNanos;
 
 /// Where a line was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,53 +90,6 @@ impl FromStr for JoinedBy {
     }
 }
 
-/// The ids a line names. One text can be two numbers: sixteen digits may be decimal or hex.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LogIds {
-    /// All 128 bits, or the low 64 with the high half 0; 0 when the line names no trace.
-    pub trace: TraceId,
-    /// What else the text of the trace id can mean, 0 if nothing.
-    pub trace_or: TraceId,
-    /// The span; 0 when the line names none.
-    pub span: SpanId,
-    /// What else the text of the span id can mean, 0 if nothing.
-    pub span_or: SpanId,
-}
-
-impl LogIds {
-    /// The readings of the trace id, the likelier first.
-    pub fn traces(self) -> impl Iterator<Item = TraceId> {
-        [self.trace, self.trace_or]
-            .into_iter()
-            .filter(|id| id.0 != 0)
-    }
-
-    /// The readings of the span id, the likelier first.
-    pub fn spans(self) -> impl Iterator<Item = SpanId> {
-        [self.span, self.span_or]
-            .into_iter()
-            .filter(|id| *id != SpanId::NONE)
-    }
-}
-
-/// What a line says that this program understands beside its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Remark {
-    /// Modal's client speaks of itself.
-    Modal(modal::Status),
-    /// A tracer could not reach its agent: `failed to send, dropping N traces to intake at …`.
-    Unsent {
-        /// How many traces it dropped, those it skipped to mention included.
-        traces: u64,
-        /// The address it tried.
-        url: Box<str>,
-        /// Why, in its words.
-        reason: Box<str>,
-    },
-    /// datadog-init speaks of itself; harmless.
-    DatadogInit,
-}
-
 /// A line and what it says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogRecord {
@@ -171,22 +126,113 @@ enum Part {
 impl LogRecord {
     /// Reads a line, or the part of one that is one record. `line` has no line end.
     pub fn parse(line: &str, source: LogSource, at: UnixNanos) -> Self {
-        Self {
+        let stripped = strip(line);
+        let prefix = Prefix::of(&stripped);
+        let body = stripped.get(prefix.length..).unwrap_or_default();
+        let pieces = segments(body);
+        let mut record = match pieces.as_slice() {
+            [Segment::Object(object)] | [Segment::Text(_), Segment::Object(object)] => {
+                Self::of_object(&stripped, *object, source, at)
+            }
+            _ => Self::of_text(line, body, source, at),
+        };
+        record.time = record.time.or(prefix.time);
+        if record.container.is_none() {
+            record.container = prefix.container.map(Into::into);
+        }
+        record
+    }
+
+    /// A line in which a JSON object stands.
+    pub(crate) fn of_object(line: &str, object: Raw<'_>, source: LogSource, at: UnixNanos) -> Self {
+        if let Some(inner) = docker_line(object) {
+            let mut record = Self::parse(inner.trim_end_matches('\n'), source, at);
+            let envelope = Structured::read(object);
+            record.time = record.time.or(envelope.time.map(|time| time.resolve(at)));
+            return record;
+        }
+        let structured = Structured::read(object);
+        let message = match structured.message {
+            Some(value) => Part::of_value(value, line),
+            None => Part::Whole,
+        };
+        let mut record = Self {
             at,
-            time: None,
+            time: structured.time.map(|time| time.resolve(at)),
             source,
-            level: None,
-            ids: LogIds::default(),
-            container: None,
+            level: structured.level,
+            ids: structured.ids,
+            container: structured.container.map(Into::into),
             remark: None,
             n_cut: 0,
+            object: place(object.text(), line),
+            message,
             line: line.into(),
-            message: Part::Whole,
+        };
+        record.remark = Remark::of(record.message()).map(Box::new);
+        record
+    }
+
+    /// A line of plain text; `body` is what is to be read of it.
+    pub(crate) fn of_text(line: &str, body: &str, source: LogSource, at: UnixNanos) -> Self {
+        // A progress bar writes over itself: the last state is what would be seen.
+        let mut states = body.split('\r').rev().map(str::trim_end);
+        let seen = states.find(|state| !state.is_empty()).unwrap_or(body);
+        let remark = Remark::of_client(seen).or_else(|| Remark::of(seen));
+        let message = match place(seen, line) {
+            Some((0, end)) if usize::try_from(end) == Ok(line.len()) => Part::Whole,
+            Some((start, end)) => Part::InLine(start, end),
+            None => Part::Own(seen.into()),
+        };
+        Self {
+            at,
+            time: text::time(seen).map(|time| time.resolve(at)),
+            source,
+            level: Level::in_text(seen),
+            ids: text::ids(seen),
+            container: None,
+            remark: remark.map(Box::new),
+            n_cut: 0,
+            line: line.into(),
+            message,
             object: None,
         }
     }
 
-    /// The line as it was received.
+    /// An item of Datadog's log intake. Whoever ships lines puts each into the member `message`; one
+    /// that is JSON in itself is the line, and the item around it says what the line does not.
+    pub fn parse_item(item: &str, at: UnixNanos) -> Self {
+        let source = LogSource::Http;
+        let Ok(item) = Raw::whole(item) else {
+            return Self::parse(item, source, at);
+        };
+        let envelope = Self::of_object(item.text(), item, source, at);
+        let inner = item.get("message").and_then(Raw::string);
+        let inner = inner.as_deref().map(str::trim);
+        let Some((inner, object)) = inner.and_then(|inner| Some((inner, whole_object(inner)?)))
+        else {
+            return envelope.with_ids_of_text();
+        };
+        let mut record = Self::of_object(inner, object, source, at);
+        record.time = record.time.or(envelope.time);
+        record.level = record.level.or(envelope.level);
+        record.container = record.container.or(envelope.container);
+        if record.ids == LogIds::default() {
+            record.ids = envelope.ids;
+        }
+        record
+    }
+
+    /// An item that names no ids may hold a line of text that does.
+    fn with_ids_of_text(mut self) -> Self {
+        if self.ids == LogIds::default() {
+            self.ids = text::ids(self.message());
+        }
+        self.level = self.level.or_else(|| Level::in_text(self.message()));
+        self
+    }
+
+    /// The line as it was received; without its escape sequences if it is structured.
     pub fn line(&self) -> &str {
         &self.line
     }
@@ -201,26 +247,66 @@ impl LogRecord {
         }
     }
 
+    /// Whether a JSON object stands in it.
+    pub fn is_structured(&self) -> bool {
+        self.object.is_some()
+    }
+
     /// Its JSON object, if it is a structured line.
     pub(crate) fn object(&self) -> Option<Raw<'_>> {
         let (start, end) = self.object?;
         Raw::whole(self.slice(start, end)?).ok()
     }
 
-    /// The members of a structured line that are not message, level, time or ids, in their order:
-    /// name and value as JSON.
-    pub(crate) fn fields(&self) -> impl Iterator<Item = (std::borrow::Cow<'_, str>, Raw<'_>)> {
-        self.object().into_iter().flat_map(Raw::entries)
+    /// The members of a structured line that are not message, level, time or Datadog's ids, in their
+    /// order: name and value as JSON. An exception is among them.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (Cow<'_, str>, Raw<'_>)> {
+        let read = self
+            .object()
+            .map(|object| (object, Structured::read(object)));
+        read.into_iter().flat_map(|(object, structured)| {
+            object
+                .entries()
+                .filter(move |(key, _)| !structured::is_understood(key, &structured))
+        })
     }
 
     /// The exception a line carries: text, possibly of many lines.
     pub fn exception(&self) -> Option<String> {
-        None
+        let object = self.object()?;
+        let own = object
+            .entries()
+            .filter(|(key, _)| traceback::is_key(key))
+            .find_map(|(_, value)| traceback::text(value));
+        let nested = || {
+            let record = object
+                .get("record")
+                .and_then(|record| record.get("exception"));
+            let error = || {
+                object
+                    .get("error")
+                    .filter(|error| error.kind() == Kind::Object)
+            };
+            traceback::text(record.or_else(error)?)
+        };
+        own.or_else(nested)
+    }
+
+    /// Whether a member carries an exception, which [`LogRecord::exception`] gives as text.
+    pub(crate) fn is_exception(key: &str) -> bool {
+        traceback::is_key(key)
     }
 
     /// What it occupies in memory, allocator overhead included.
     pub fn heap_bytes(&self) -> usize {
-        size_of::<Self>() + self.line.len() + 16
+        let boxed = |length: usize| if length == 0 { 0 } else { length + 16 };
+        let message = match &self.message {
+            Part::Own(text) => text.len(),
+            Part::Whole | Part::InLine(..) => 0,
+        };
+        let container = self.container.as_ref().map_or(0, |id| id.len());
+        let remark = self.remark.as_ref().map_or(0, |_| 128);
+        size_of::<Self>() + boxed(self.line.len()) + boxed(message) + boxed(container) + remark
     }
 
     fn slice(&self, start: u32, end: u32) -> Option<&str> {
@@ -228,3 +314,50 @@ impl LogRecord {
         self.line.get(start..usize::try_from(end).ok()?)
     }
 }
+
+impl Part {
+    /// The text of a JSON value, where it stands if it stands there as it reads.
+    fn of_value(value: Raw<'_>, line: &str) -> Self {
+        let inner = match value.string() {
+            None => value.text(),
+            Some(Cow::Borrowed(inner)) => inner,
+            Some(Cow::Owned(text)) => return Self::Own(text.into()),
+        };
+        place(inner, line).map_or_else(
+            || Self::Own(inner.into()),
+            |(start, end)| Self::InLine(start, end),
+        )
+    }
+}
+
+/// Where a part of a line stands in it; `None` if it is a part of another text.
+fn place(part: &str, line: &str) -> Option<(u32, u32)> {
+    let start = part.as_ptr().addr().checked_sub(line.as_ptr().addr())?;
+    let end = start.checked_add(part.len())?;
+    let is_within = line
+        .get(start..end)
+        .is_some_and(|found| std::ptr::eq(found, part));
+    if !is_within {
+        return None;
+    }
+    Some((start.try_into().ok()?, end.try_into().ok()?))
+}
+
+fn whole_object(text: &str) -> Option<Raw<'_>> {
+    let value = Raw::whole(text).ok()?;
+    (value.kind() == Kind::Object).then_some(value)
+}
+
+/// The line in a line of Docker's `json-file` logs.
+fn docker_line(object: Raw<'_>) -> Option<String> {
+    let mut entries = object.entries();
+    let (first, log) = entries.next()?;
+    let is_docker = first == "log" && object.get("stream").is_some();
+    if !is_docker {
+        return None;
+    }
+    log.string().map(Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests;

@@ -210,6 +210,10 @@ impl TraceEntry {
         &self.logs
     }
 
+    pub(super) fn add_log(&mut self, key: LogKey) {
+        self.logs.push(key);
+    }
+
     /// What the client decided about sampling. Tracers write it on the local root and on the first
     /// span of a chunk; few spans are asked, so that a row costs the same for any trace, and none
     /// is asked by where chunks begin, which an export does not hold.

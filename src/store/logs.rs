@@ -91,15 +91,19 @@ pub(super) struct Logs {
 }
 
 impl Logs {
-    pub(super) fn push(&mut self, record: LogRecord, now: Now) {
+    pub(super) fn push(&mut self, record: LogRecord, trace: Option<TraceKey>, now: Now) -> LogKey {
         let key = self.next_key;
         self.next_key = LogKey(key.0 + 1);
         self.entries.push_back(LogEntry {
             key,
             record,
-            joined: None,
+            joined: trace.map(|trace| Joined {
+                trace,
+                by: JoinedBy::TraceId,
+            }),
             first_seen: now,
         });
+        key
     }
 
     pub(super) fn get(&self, key: LogKey) -> Option<&LogEntry> {
@@ -124,5 +128,18 @@ impl Logs {
 
     pub(super) fn hello(&mut self, hello: Hello) {
         self.hellos.push(hello);
+    }
+}
+
+#[cfg(test)]
+impl super::Store {
+    /// What Modal's client has said, for tests that do not let it speak.
+    pub(crate) fn modal_mut(&mut self) -> &mut ModalApp {
+        &mut self.logs.modal
+    }
+
+    /// The counters, for tests that need no more than a number.
+    pub(crate) fn counters_mut(&mut self) -> &mut super::Counters {
+        &mut self.counters
     }
 }

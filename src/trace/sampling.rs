@@ -1,5 +1,7 @@
 //! What the client decided about sampling: facts read from the payload, never our model.
 
+mod words;
+
 use std::fmt;
 
 use super::{Span, Text, Value, tag};

@@ -43,6 +43,25 @@ pub(crate) fn is_invisible(char: char) -> bool {
     matches!(char, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Text of a stranger as it may be shown: bounded, and nothing in it that moves a cursor or turns
+/// the direction of writing.
+pub(crate) fn printable(text: &str, bytes_max: usize) -> Box<str> {
+    let mut shown = String::with_capacity(text.len().min(bytes_max));
+    for character in text.chars() {
+        let hidden = is_obeyed(character) || is_invisible(character);
+        let character = if hidden {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            character
+        };
+        if shown.len() + character.len_utf8() > bytes_max {
+            break;
+        }
+        shown.push(character);
+    }
+    shown.into()
+}
+
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.to_lossy())
@@ -70,5 +89,16 @@ impl PartialEq<&str> for Text<'_> {
 impl<'a> From<&'a str> for Text<'a> {
     fn from(text: &'a str) -> Self {
         Self(text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_cut_between_characters() {
+        assert_eq!(&*printable("aéé", 4), "aé");
+        assert_eq!(&*printable("\u{202e}x", 16), "\u{fffd}x");
     }
 }

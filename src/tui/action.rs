@@ -47,12 +47,32 @@ pub enum Action {
     ExportAllDatadog,
     /// Show or hide the details of the selected span.
     Detail,
+    /// Show the traces.
+    ShowTraces,
+    /// Show the log lines.
+    ShowLogs,
+    /// Show the log lines of another scope: of the span, of the trace, of every container.
+    Scope,
+    /// Go to the next log line on the time axis.
+    NextLine,
+    /// Go from a log line to its span.
+    ToSpan,
+    /// Select the span of a log line, and stay.
+    ToTime,
+    /// Move long lines to the right, to see their beginning.
+    ScrollLeft,
+    /// Move long lines to the left, to see their end.
+    ScrollRight,
     /// Show the keys.
     Help,
     /// Give the keys to the next pane.
     NextPane,
     /// Give the keys to the previous pane.
     PreviousPane,
+    /// Show how programs are connected and what they asked for, or go back.
+    Connect,
+    /// Start the program again that has ended.
+    Restart,
     /// Draw everything again.
     Redraw,
     /// Go to the background.

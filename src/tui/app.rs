@@ -2,10 +2,13 @@
 //! [`App::view`] paints how it stands. Neither waits, reads a clock or touches the world.
 
 mod act;
+mod child;
 mod draw;
 mod input;
+mod logs;
 mod notice;
 mod rate;
+mod seen;
 
 use ratatui::layout::Rect;
 use tui_input::Input;
@@ -14,15 +17,23 @@ use super::keymap::{Keymap, Section};
 use super::layout::{Layout, Pane, View};
 use super::message::{Effects, Message};
 use super::screen::Flow;
+use super::screen::connect::ConnectPane;
+use super::screen::log_detail::LogDetail;
+use super::screen::logs::LogList;
 use super::screen::span::SpanPane;
+use super::screen::trace_logs::TraceLogs;
 use super::screen::traces::TraceList;
 use super::screen::waterfall::WaterfallPane;
 use super::theme::{Color, Glyphs, Theme};
-use crate::ingest::{Inbound, RequestRecord};
+use crate::ingest::{ChildEvent, Inbound, RequestRecord};
 use crate::store::{Store, TraceKey};
 use crate::trace::Now;
+pub(crate) use child::{Child, Run, ended};
 use notice::Notices;
 use rate::Rate;
+#[cfg(test)]
+pub(crate) use seen::UnsentSeen;
+pub(crate) use seen::{RouteSeen, Seen};
 
 /// How the screen looks and what it says of the rest of the program.
 #[derive(Clone, Debug, Default)]
@@ -75,6 +86,8 @@ enum Overlay {
     Filter(Pane, Box<Input>),
     /// The details of the selected span, where they have no pane.
     Span,
+    /// A whole log line.
+    Line,
 }
 
 /// The state of the screen, and the store.
@@ -87,10 +100,21 @@ pub struct App {
     view: View,
     focus: Pane,
     overlay: Option<Overlay>,
+    child: Child,
+    seen: Seen,
+    connect: ConnectPane,
+    /// Where the Connect screen was opened from.
+    connect_from: Option<View>,
     list: TraceList,
     waterfall: WaterfallPane,
     span: SpanPane,
-    waterfall_filter: String,
+    /// The log lines of the trace in the waterfall.
+    trace_logs: TraceLogs,
+    /// All log lines.
+    logs: LogList,
+    line: LogDetail,
+    /// The view that a trace on the whole screen was opened from.
+    opened_from: View,
     /// Since when the view stands still, and how many traces came since.
     paused: Option<(Now, u64)>,
     /// The newest trace that has been counted as new.
@@ -120,18 +144,27 @@ impl App {
             .traces()
             .next_back()
             .map(crate::store::TraceEntry::key);
+        let child = options.listening.child.as_ref();
+        let child = child.map(|child| Child::starting(&child.command));
         Self {
             theme: Theme::new(options.glyphs, options.color),
+            list: TraceList::of(options.listening.child.as_ref()),
+            child: child.unwrap_or_default(),
+            seen: Seen::default(),
+            connect: ConnectPane::default(),
+            connect_from: None,
             store,
             options,
             keymap: Keymap::built_in(),
             view,
             focus: Pane::List,
             overlay: None,
-            list: TraceList::default(),
             waterfall: WaterfallPane::default(),
             span: SpanPane::default(),
-            waterfall_filter: String::new(),
+            trace_logs: TraceLogs::default(),
+            logs: LogList::default(),
+            line: LogDetail::default(),
+            opened_from: View::Traces,
             now: Now::default(),
             paused: None,
             newest,
@@ -150,9 +183,9 @@ impl App {
         self.now = now;
         match message {
             Message::Input(event) => return self.input(&event, now),
-            Message::Inbound(inbound) => self.inbound(inbound, now),
+            Message::Inbound(inbound) => return self.inbound(inbound, now),
             Message::Notice(text) => self.notice(text, now),
-            Message::Stop => return vec![super::message::Effect::Quit],
+            Message::Stop => return self.quit(now),
             Message::Frame => self.tick(now),
         }
         Vec::new()
@@ -162,7 +195,11 @@ impl App {
     pub fn is_dirty(&self) -> bool {
         // A waterfall catches up when it is drawn: out of sight, frames would follow without end.
         let is_drawn = self.flow() == Flow::Live && !self.layout.waterfall.is_empty();
-        self.is_dirty || self.list.is_searching() || (is_drawn && self.waterfall.is_behind())
+        let is_searching = match self.view {
+            View::Logs => self.logs.is_searching(),
+            _ => self.list.is_searching(),
+        };
+        self.is_dirty || is_searching || (is_drawn && self.waterfall.is_behind())
     }
 
     /// What was captured.
@@ -187,16 +224,18 @@ impl App {
         match (&self.overlay, self.view, self.focus) {
             (Some(Overlay::Export), ..) => Section::Export,
             (Some(Overlay::Filter(..)), ..) => Section::Filter,
-            (Some(Overlay::Span), ..) | (_, View::Traces | View::Trace, Pane::Span) => {
-                Section::Span
-            }
+            (Some(Overlay::Line), ..) => Section::Line,
+            (Some(Overlay::Span), ..) => Section::Span,
             (_, View::Connect, _) if self.store.n_traces() > 0 => Section::Connected,
             (_, View::Connect, _) if !self.options.listening.opened_files.is_empty() => {
                 Section::Files
             }
             (_, View::Connect, _) => Section::Connect,
+            (_, View::Logs, _) | (_, _, Pane::AllLogs) => Section::Logs,
             (_, _, Pane::List) => Section::List,
             (_, _, Pane::Waterfall) => Section::Waterfall,
+            (_, _, Pane::Span) => Section::Span,
+            (_, _, Pane::Logs) => Section::TraceLogs,
         }
     }
 
@@ -205,23 +244,25 @@ impl App {
         self.is_dirty = true;
     }
 
-    fn inbound(&mut self, inbound: Inbound, now: Now) {
+    fn inbound(&mut self, inbound: Inbound, now: Now) -> Effects {
         self.is_dirty = true;
+        self.seen.take(&inbound, now);
         match inbound {
             Inbound::Request(request) => {
-                if request.record.is_refused_payload() {
-                    self.notices.add(refusal(&request.record), now);
-                }
+                self.note_refused(&request.record, now);
                 let before = self.store.counters().spans_received;
                 let touched = self.store.take_request(*request, now);
                 self.touched(&touched, before, now);
             }
             Inbound::Lines(lines) => {
+                for request in &lines.requests {
+                    self.note_refused(&request.record, now);
+                }
                 let before = self.store.counters().spans_received;
                 let touched = self.store.take_lines(*lines, now);
                 self.touched(&touched, before, now);
             }
-            Inbound::Child(_) => {}
+            Inbound::Child(event) => return self.child_event(event, now),
             Inbound::Overflow(overflow) => {
                 let payloads = super::text::count(overflow.payloads, "payload");
                 self.notices
@@ -230,6 +271,22 @@ impl App {
             }
             Inbound::Notice(text) => self.notices.add(text, now),
         }
+        Vec::new()
+    }
+
+    fn note_refused(&mut self, record: &RequestRecord, now: Now) {
+        if record.is_refused_payload() {
+            self.notices.add(refusal(record), now);
+        }
+    }
+
+    fn child_event(&mut self, event: ChildEvent, now: Now) -> Effects {
+        let effect = self.child.take(event, now);
+        if matches!(event, ChildEvent::Ended { .. }) && !self.child.is_leaving() {
+            self.notices.extend(self.child.obituary(), now);
+        }
+        self.keymap.offer_restart(self.child.can_restart());
+        effect.into_iter().collect()
     }
 
     /// Traces came or changed; `n_before` is how many spans had come before.
@@ -251,8 +308,9 @@ impl App {
     /// Time has passed: ages move once a second, notices fade.
     fn tick(&mut self, now: Now) {
         let faded = self.notices.fade(now);
-        let ages_moved = self.rate.advance(now) && self.flow() == Flow::Live;
-        self.is_dirty |= faded || ages_moved;
+        let is_told = self.flow() == Flow::Live || self.child.is_leaving();
+        let second_passed = self.rate.advance(now) && is_told;
+        self.is_dirty |= faded || second_passed;
     }
 }
 

@@ -24,8 +24,16 @@ pub(crate) enum Section {
     List,
     Waterfall,
     Span,
+    /// The log lines of a trace.
+    TraceLogs,
+    /// All log lines.
+    Logs,
+    /// A whole log line.
+    Line,
     Export,
     Filter,
+    /// Beside any pane, once the program that we started has ended.
+    Ended,
 }
 
 impl Section {
@@ -38,8 +46,12 @@ impl Section {
             Self::List => "Traces",
             Self::Waterfall => "Waterfall",
             Self::Span => "Span",
+            Self::TraceLogs => "Logs of a trace",
+            Self::Logs => "Logs",
+            Self::Line => "Log line",
             Self::Export => "Export",
             Self::Filter => "Filter",
+            Self::Ended => "Ended",
         }
     }
 }
@@ -87,6 +99,8 @@ pub(crate) struct Hint {
 pub(crate) struct Keymap {
     rows: HashMap<Section, Vec<Row>>,
     actions: HashMap<(Section, KeyCode, KeyModifiers), Action>,
+    /// Whether the keys of [`Section::Ended`] mean something.
+    offers_restart: bool,
 }
 
 impl Keymap {
@@ -111,7 +125,16 @@ impl Keymap {
                 }
             }
         }
-        Ok(Self { rows, actions })
+        Ok(Self {
+            rows,
+            actions,
+            offers_restart: false,
+        })
+    }
+
+    /// Says whether there is a program that could be started again.
+    pub(crate) fn offer_restart(&mut self, offers_restart: bool) {
+        self.offers_restart = offers_restart;
     }
 
     /// What a key means in a pane.
@@ -126,13 +149,17 @@ impl Keymap {
             // What means nothing here is written.
             return own.copied();
         }
+        let ended = (Section::Ended, event.code, modifiers);
+        let ended = self.actions.get(&ended).filter(|_| self.offers_restart);
         let everywhere = (Section::Everywhere, event.code, modifiers);
-        own.or_else(|| self.actions.get(&everywhere)).copied()
+        own.or(ended)
+            .or_else(|| self.actions.get(&everywhere))
+            .copied()
     }
 
     /// The footer of a pane: its own keys, then those that work everywhere.
     pub(crate) fn footer(&self, section: Section) -> Vec<Hint> {
-        let rows = self.rows_of(section).chain(self.everywhere(section));
+        let rows = self.rows(section);
         let named = rows.filter_map(|row| {
             let words = row.footer.as_ref()?;
             Some((row.keys.get(..1)?, words))
@@ -142,7 +169,7 @@ impl Keymap {
 
     /// A column of a pane's help: its own keys, then those that work everywhere.
     pub(crate) fn help(&self, section: Section, group: Group) -> Vec<Hint> {
-        let rows = self.rows_of(section).chain(self.everywhere(section));
+        let rows = self.rows(section);
         let rows = rows.filter(|row| row.group == group);
         merge(rows.map(|row| (row.keys.as_slice(), &row.help)))
     }
@@ -151,9 +178,14 @@ impl Keymap {
         self.rows.get(&section).into_iter().flatten()
     }
 
-    fn everywhere(&self, section: Section) -> impl Iterator<Item = &Row> {
-        let rows = self.rows_of(Section::Everywhere);
-        rows.filter(move |_| !matches!(section, Section::Export | Section::Filter))
+    /// What may be pressed in a pane: what is offered for the moment, its own keys, and those that
+    /// work everywhere.
+    fn rows(&self, section: Section) -> impl Iterator<Item = &Row> {
+        let is_alone = matches!(section, Section::Export | Section::Filter);
+        let ended = (self.offers_restart && !is_alone).then_some(Section::Ended);
+        let everywhere = (!is_alone).then_some(Section::Everywhere);
+        let sections = [ended, Some(section), everywhere].into_iter().flatten();
+        sections.flat_map(|section| self.rows_of(section))
     }
 }
 
@@ -234,9 +266,19 @@ fn action(name: &str) -> Option<Action> {
         "export_all" => Action::ExportAll,
         "export_all_datadog" => Action::ExportAllDatadog,
         "detail" => Action::Detail,
+        "show_traces" => Action::ShowTraces,
+        "show_logs" => Action::ShowLogs,
+        "scope" => Action::Scope,
+        "next_line" => Action::NextLine,
+        "to_span" => Action::ToSpan,
+        "to_time" => Action::ToTime,
+        "scroll_left" => Action::ScrollLeft,
+        "scroll_right" => Action::ScrollRight,
         "help" => Action::Help,
         "next_pane" => Action::NextPane,
         "previous_pane" => Action::PreviousPane,
+        "connect" => Action::Connect,
+        "restart" => Action::Restart,
         "redraw" => Action::Redraw,
         "suspend" => Action::Suspend,
         "quit" => Action::Quit,

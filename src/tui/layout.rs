@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! width  < 110   the details of a span are an overlay        width < 40 or height < 8   one line
-//! height < 20    only the pane with the keys                 width < 60                 likewise
+//! height < 20    only the pane with the keys, no tabs        width < 60                 likewise
+//! height < 30    one log line of the trace                   no log lines               no pane
 //! ```
 
 use ratatui::layout::{Constraint, Layout as Split, Rect};
@@ -17,6 +18,8 @@ pub(crate) enum View {
     Traces,
     /// One trace.
     Trace,
+    /// All log lines.
+    Logs,
 }
 
 /// A part of the screen that can have the keys.
@@ -26,7 +29,27 @@ pub(crate) enum Pane {
     List,
     Waterfall,
     Span,
+    /// The log lines of the trace.
+    Logs,
+    /// All log lines.
+    AllLogs,
 }
+
+impl Pane {
+    const ALL: [Self; 5] = [
+        Self::List,
+        Self::Waterfall,
+        Self::Span,
+        Self::Logs,
+        Self::AllLogs,
+    ];
+}
+
+/// The frame of a pane and its rows, as high as the log lines of a trace are at most in a low
+/// terminal; they grow with the terminal.
+const LOGS_HEIGHT: u16 = 7;
+/// Log lines leave so much to the waterfall.
+const WATERFALL_HEIGHT_MIN: u16 = 8;
 
 /// What decides about the layout beside the size.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +58,8 @@ pub(crate) struct Wanted {
     pub(crate) focus: Pane,
     /// Rows of the trace, folded or not: the details get what it leaves.
     pub(crate) waterfall_rows: u16,
+    /// Log lines of the trace; without any there is no pane for them.
+    pub(crate) log_rows: u16,
     /// Lines for what was lost.
     pub(crate) loss_lines: u16,
     /// Lines above the footer.
@@ -48,6 +73,8 @@ pub(crate) struct Layout {
     pub(crate) one_line: Rect,
     pub(crate) header: Rect,
     pub(crate) losses: Rect,
+    /// The views.
+    pub(crate) tabs: Rect,
     /// Which trace is shown, when it has the screen to itself.
     pub(crate) trace_line: Rect,
     /// Everything between header and footer.
@@ -55,6 +82,8 @@ pub(crate) struct Layout {
     pub(crate) list: Rect,
     pub(crate) waterfall: Rect,
     pub(crate) span: Rect,
+    pub(crate) logs: Rect,
+    pub(crate) all_logs: Rect,
     pub(crate) notice: Rect,
     pub(crate) footer: Rect,
 }
@@ -70,19 +99,22 @@ impl Layout {
                 ..Self::default()
             };
         }
-        let trace_lines = u16::from(wanted.view == View::Trace);
-        let [header, losses, trace_line, body, notice, footer] = Split::vertical([
+        let is_trace = wanted.view == View::Trace;
+        let has_tabs = area.height >= 20 && !is_trace;
+        let [header, losses, tabs, trace_line, body, notice, footer] = Split::vertical([
             Constraint::Length(1),
             Constraint::Length(wanted.loss_lines),
-            Constraint::Length(trace_lines),
+            Constraint::Length(u16::from(has_tabs)),
+            Constraint::Length(u16::from(is_trace)),
             Constraint::Min(1),
             Constraint::Length(wanted.notice_lines),
             Constraint::Length(1),
         ])
-        .areas::<6>(area);
+        .areas::<7>(area);
         let layout = Self {
             header,
             losses,
+            tabs,
             trace_line,
             body,
             notice,
@@ -91,26 +123,43 @@ impl Layout {
         };
         match wanted.view {
             View::Connect => layout,
-            _ if area.width < 60 || area.height < 20 => layout.one_pane(wanted.focus),
-            View::Traces => layout.list_above(area),
-            View::Trace => layout.span_below(area, wanted.waterfall_rows),
+            View::Logs => Self {
+                all_logs: body,
+                ..layout
+            },
+            _ if area.width < 60 || area.height < 20 => layout.one_pane(wanted),
+            View::Traces => layout.list_above(area, wanted.log_rows),
+            View::Trace => layout.span_below(area, wanted),
         }
     }
 
-    fn one_pane(mut self, focus: Pane) -> Self {
-        match focus {
+    fn one_pane(mut self, wanted: Wanted) -> Self {
+        match wanted.focus {
             Pane::List => self.list = self.body,
-            Pane::Waterfall => self.waterfall = self.body,
             Pane::Span => self.span = self.body,
+            Pane::Logs if wanted.log_rows > 0 => self.logs = self.body,
+            Pane::Waterfall | Pane::Logs | Pane::AllLogs => self.waterfall = self.body,
         }
         self
     }
 
-    fn list_above(mut self, area: Rect) -> Self {
+    fn list_above(mut self, area: Rect, log_rows: u16) -> Self {
         let list_height = (self.body.height * 9 / 20).max(8);
-        let [list, below] = Split::vertical([Constraint::Length(list_height), Constraint::Min(1)])
-            .areas::<2>(self.body);
-        self.list = list;
+        let room = self.body.height.saturating_sub(list_height);
+        let room = room.saturating_sub(WATERFALL_HEIGHT_MIN);
+        let logs_height = match framed_logs_height(area, self.body, log_rows) {
+            height if height <= room => height,
+            // A frame without a row says nothing.
+            _ if room < 3 => 0,
+            _ => room,
+        };
+        let [list, below, logs] = Split::vertical([
+            Constraint::Length(list_height),
+            Constraint::Min(1),
+            Constraint::Length(logs_height),
+        ])
+        .areas::<3>(self.body);
+        (self.list, self.logs) = (list, logs);
         if area.width < 110 {
             self.waterfall = below;
             return self;
@@ -121,19 +170,36 @@ impl Layout {
         self
     }
 
-    fn span_below(mut self, area: Rect, waterfall_rows: u16) -> Self {
+    fn span_below(mut self, area: Rect, wanted: Wanted) -> Self {
         let span_height_min = match area.height {
             30.. => self.body.height * 2 / 5,
             _ => 6,
         };
-        // Its frame and its ruler.
-        let waterfall_height = waterfall_rows.saturating_add(3).max(8);
+        // Its frame, its ruler, and its letters of log lines.
+        let around = 3 + u16::from(wanted.log_rows > 0);
+        let waterfall_height = wanted.waterfall_rows.saturating_add(around);
+        let waterfall_height = waterfall_height.max(WATERFALL_HEIGHT_MIN);
         let left = self.body.height.saturating_sub(waterfall_height);
         let span_height = span_height_min.max(left);
-        let [waterfall, span] =
+        let [waterfall, below] =
             Split::vertical([Constraint::Min(1), Constraint::Length(span_height)])
                 .areas::<2>(self.body);
-        (self.waterfall, self.span) = (waterfall, span);
+        self.waterfall = waterfall;
+        if area.width >= 110 && wanted.log_rows > 0 {
+            let beside = Split::horizontal([Constraint::Fill(1), Constraint::Fill(1)]);
+            let [span, logs] = beside.areas::<2>(below);
+            (self.span, self.logs) = (span, logs);
+            return self;
+        }
+        let logs_height = match (wanted.log_rows, area.height) {
+            (0, _) => 0,
+            (_, 30..) => framed_logs_height(area, self.body, wanted.log_rows),
+            // No room for a frame: one line below the span's.
+            _ => 1,
+        };
+        let [span, logs] = Split::vertical([Constraint::Min(1), Constraint::Length(logs_height)])
+            .areas::<2>(below);
+        (self.span, self.logs) = (span, logs);
         self
     }
 
@@ -143,15 +209,28 @@ impl Layout {
             Pane::List => self.list,
             Pane::Waterfall => self.waterfall,
             Pane::Span => self.span,
+            Pane::Logs => self.logs,
+            Pane::AllLogs => self.all_logs,
         }
     }
 
     /// The pane at a cell.
     pub(crate) fn pane_at(&self, column: u16, row: u16) -> Option<Pane> {
-        let panes = [Pane::List, Pane::Waterfall, Pane::Span];
-        panes
+        Pane::ALL
             .into_iter()
             .find(|pane| self.of(*pane).contains((column, row).into()))
+    }
+}
+
+/// How high a framed pane for so many log lines is.
+fn framed_logs_height(area: Rect, body: Rect, log_rows: u16) -> u16 {
+    let height_max = match area.height {
+        30.. => LOGS_HEIGHT.max(body.height / 5),
+        _ => 3,
+    };
+    match log_rows {
+        0 => 0,
+        _ => log_rows.saturating_add(2).min(height_max),
     }
 }
 
@@ -160,14 +239,14 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(width: u16, height: u16, view: View, shown: &[Pane]) {
+    fn check(width: u16, height: u16, (view, log_rows): (View, u16), shown: &[Pane]) {
         let wanted = Wanted {
             view,
+            log_rows,
             ..Wanted::default()
         };
         let layout = Layout::new(Rect::new(0, 0, width, height), wanted);
-        let panes = [Pane::List, Pane::Waterfall, Pane::Span];
-        let visible: Vec<Pane> = panes
+        let visible: Vec<Pane> = Pane::ALL
             .into_iter()
             .filter(|pane| !layout.of(*pane).is_empty())
             .collect();
@@ -176,12 +255,39 @@ mod tests {
 
     #[test]
     fn panes_go_as_the_terminal_shrinks() {
-        use Pane::{List, Span, Waterfall};
-        check(120, 36, View::Traces, &[List, Waterfall, Span]);
-        check(80, 24, View::Traces, &[List, Waterfall]);
-        check(80, 24, View::Trace, &[Waterfall, Span]);
-        check(60, 15, View::Traces, &[List]);
-        check(30, 5, View::Traces, &[]);
-        check(1, 1, View::Trace, &[]);
+        use Pane::{AllLogs, List, Span, Waterfall};
+        check(120, 36, (View::Traces, 0), &[List, Waterfall, Span]);
+        check(80, 24, (View::Traces, 0), &[List, Waterfall]);
+        check(80, 24, (View::Trace, 0), &[Waterfall, Span]);
+        check(60, 15, (View::Traces, 0), &[List]);
+        check(60, 15, (View::Logs, 9), &[AllLogs]);
+        check(30, 5, (View::Traces, 0), &[]);
+        check(1, 1, (View::Trace, 0), &[]);
+    }
+
+    #[test]
+    fn log_lines_have_a_pane_as_long_as_there_are_some() {
+        use Pane::{List, Logs, Span, Waterfall};
+        check(120, 36, (View::Traces, 1), &[List, Waterfall, Span, Logs]);
+        check(80, 24, (View::Traces, 9), &[List, Waterfall, Logs]);
+        check(80, 20, (View::Traces, 9), &[List, Waterfall]);
+        check(120, 36, (View::Trace, 9), &[Waterfall, Span, Logs]);
+        check(80, 24, (View::Trace, 9), &[Waterfall, Span, Logs]);
+    }
+
+    #[test]
+    fn log_lines_take_no_more_than_they_need_and_leave_the_waterfall_its_room() {
+        for height in 20..80 {
+            for (log_rows, width) in [(1, 80), (1, 120), (3, 120), (500, 80), (500, 120)] {
+                let wanted = Wanted {
+                    view: View::Traces,
+                    log_rows,
+                    ..Wanted::default()
+                };
+                let layout = Layout::new(Rect::new(0, 0, width, height), wanted);
+                assert!(layout.logs.height <= log_rows + 2);
+                assert!(layout.waterfall.height >= WATERFALL_HEIGHT_MIN || layout.logs.is_empty());
+            }
+        }
     }
 }

@@ -2,17 +2,23 @@
 //! the store and paints the visible ones; it never changes the store.
 
 pub(crate) mod connect;
+mod detail;
 pub(crate) mod filter;
 pub(crate) mod footer;
 pub(crate) mod header;
 pub(crate) mod help;
+pub(crate) mod log_detail;
+pub(crate) mod log_row;
+pub(crate) mod logs;
 pub(crate) mod span;
+pub(crate) mod tabs;
+pub(crate) mod trace_logs;
 pub(crate) mod traces;
 pub(crate) mod waterfall;
 
 use super::message::Effect;
 use super::theme::Theme;
-use crate::store::Store;
+use crate::store::{LogKey, Store};
 use crate::trace::Now;
 
 /// What every pane may look at while it draws.
@@ -60,4 +66,12 @@ pub(crate) enum Place {
     Trace,
     /// The details of the selected span.
     Span,
+    /// A whole log line.
+    Line(LogKey),
+    /// The span of a log line in its trace, with the keys.
+    SpanOf(LogKey),
+    /// The same while the keys stay where they are.
+    TimeOf(LogKey),
+    /// A log line whose letter was clicked on.
+    Letter(LogKey),
 }

@@ -1,7 +1,11 @@
 //! Frames and keys: what the screen shows for what came in.
 
+mod child;
+mod connect;
 mod fixture;
 mod keys;
 mod laws;
+mod logs;
+mod reload;
 mod snapshots;
 mod terminal;

@@ -102,6 +102,17 @@ pub(crate) fn cut(text: &str, n_cells: usize, glyphs: Glyphs) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
+/// What follows so many cells of a text.
+pub(crate) fn skip(text: &str, n_cells: usize) -> &str {
+    let mut used = 0;
+    let kept = text.char_indices().find(|(_, char)| {
+        let is_past = used >= n_cells;
+        used += char.width().unwrap_or(0);
+        is_past
+    });
+    kept.and_then(|(place, _)| text.get(place..)).unwrap_or("")
+}
+
 /// A text in lines of at most so many cells, broken at spaces where there are any; the last line
 /// that is allowed is cut.
 pub(crate) fn wrap(text: &str, n_cells: usize, n_lines: usize, glyphs: Glyphs) -> Vec<String> {
@@ -291,6 +302,19 @@ mod tests {
             assert_eq!(cut(text, n_cells, Glyphs::Unicode), expected);
             assert_eq!(width(&left(text, n_cells, Glyphs::Unicode)), n_cells);
             assert_eq!(width(&right(text, n_cells, Glyphs::Unicode)), n_cells);
+        }
+    }
+
+    #[test]
+    fn what_follows_some_cells_is_the_rest() {
+        let cases = [
+            ("abc", 0, "abc"),
+            ("abc", 2, "c"),
+            ("abc", 9, ""),
+            ("東京", 1, "京"),
+        ];
+        for (text, n_cells, expected) in cases {
+            assert_eq!(skip(text, n_cells), expected);
         }
     }
 

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use ratatui::style::{Color as AnsiColor, Modifier, Style};
 use ratatui::symbols::border;
 
+use crate::logs::Level;
 use crate::trace::Text;
 
 pub use crate::config::{Color, Glyphs};
@@ -72,12 +73,16 @@ pub struct Theme {
     pub(crate) key: Style,
     /// The part of a text that matches the filter.
     pub(crate) matched: Style,
+    /// What is wrong with a filter.
+    pub(crate) fault: Style,
     /// The word `LIVE`.
     pub(crate) live: Style,
     /// The word `PAUSED`.
     pub(crate) paused: Style,
     /// The line above the footer.
     pub(crate) notice: Style,
+    /// A log line that only informs.
+    info: Style,
 }
 
 /// The colours of bars; red is kept for errors.
@@ -116,9 +121,21 @@ impl Theme {
             ok: colored(AnsiColor::Green),
             key: plain.add_modifier(Modifier::BOLD),
             matched: plain.add_modifier(Modifier::UNDERLINED),
+            fault: colored(AnsiColor::Red).add_modifier(Modifier::UNDERLINED),
             live: colored(AnsiColor::Green).add_modifier(Modifier::BOLD),
             paused: reversed,
             notice: colored(AnsiColor::Yellow).add_modifier(Modifier::BOLD),
+            info: colored(AnsiColor::Green),
+        }
+    }
+
+    /// The level of a log line, which is a word or a letter too.
+    pub(crate) fn level(&self, level: Option<Level>) -> Style {
+        match level {
+            None | Some(Level::Trace | Level::Debug) => self.dim,
+            Some(Level::Info) => self.info,
+            Some(Level::Warn) => self.warning,
+            Some(Level::Error | Level::Critical) => self.error,
         }
     }
 

@@ -81,6 +81,8 @@ pub enum Action {
     Info,
     /// Decodes spans and answers with the sampling rates.
     Traces(TraceFormat),
+    /// Reads log lines and answers 202.
+    Logs,
     /// Answers `{}`, which keeps the client silent. An empty body would count as a failure.
     Acknowledge {
         /// 200 or 202.
@@ -187,7 +189,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::refused("/v1/input", AGENTLESS_REFUSED),
     Endpoint::new("/v0.6/stats", Methods::Write, RequestClass::Stats,
         Action::Acknowledge { status: 200, note: NO_STATS }).listed(),
-    Endpoint::accepted("/api/v2/logs", RequestClass::Logs, NOT_SHOWN),
+    Endpoint::new("/api/v2/logs", Methods::Write, RequestClass::Logs, Action::Logs),
     Endpoint::accepted("/telemetry/proxy/", RequestClass::Other, "").listed(),
     // Whoever answers this can change the sampling of the app: nothing but `{}`, ever.
     Endpoint::silent("/v0.7/config", "no remote configuration").listed(),

@@ -20,11 +20,14 @@ mod cli;
 mod clients;
 #[cfg(unix)]
 mod headless;
+mod lines;
 #[cfg(unix)]
 mod open;
 #[cfg(unix)]
 mod pty;
 mod replay;
+#[cfg(unix)]
+mod serve;
 #[cfg(unix)]
 mod support;
 #[cfg(unix)]

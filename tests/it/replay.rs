@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use modtrace_tui::ingest::{Received, RequestBody, TraceFormat, receive};
+use modtrace_tui::ingest::{Brought, PayloadKind, Received, RequestBody, TraceFormat, bring};
 use modtrace_tui::trace::{ChunkBuilder, Field, Presence, Span, TraceChunk, UnixNanos, Value, Via};
 use modtrace_tui::wire::header::TraceHeaders;
 use serde_json::Value as Json;
@@ -50,7 +50,7 @@ fn replay(name: &str, builder: &mut ChunkBuilder) -> (Received, TraceHeaders) {
     };
     let headers = TraceHeaders::read(|name| header(name).map(str::as_bytes));
     let body = RequestBody {
-        format,
+        kind: PayloadKind::Traces(format),
         content_type: header("content-type"),
         content_encoding: header("content-encoding"),
         headers: headers.clone(),
@@ -58,7 +58,9 @@ fn replay(name: &str, builder: &mut ChunkBuilder) -> (Received, TraceHeaders) {
         at: UnixNanos(0),
         via: Via::Http,
     };
-    let received = receive(&body, builder).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let Ok(Brought::Spans(received)) = bring(&body, builder) else {
+        panic!("{name} brings no spans");
+    };
     (received, headers)
 }
 

@@ -57,6 +57,30 @@ impl Headless {
         // First, since what follows `--` in `args` is for another program.
         command.args(["--headless", "--listen", "127.0.0.1:0", "--export"]);
         command.arg(scratch.path("all.json")).args(args);
+        Self::launch(scratch, command)
+    }
+
+    /// Starts `run` with a program that has these variables beside its own.
+    #[track_caller]
+    pub(crate) fn run(
+        scratch: Scratch,
+        args: &[&str],
+        variables: &[(String, String)],
+        program: &[String],
+    ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_modtrace-tui"));
+        command.args(["run", "--headless", "--listen", "127.0.0.1:0", "--export"]);
+        command.arg(scratch.path("all.json")).args(args);
+        command.arg("--").args(program);
+        for name in ["DD_", "MODAL_", "AWS_LAMBDA"] {
+            clear_environment(&mut command, name);
+        }
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        Self::launch(scratch, command)
+    }
+
+    #[track_caller]
+    fn launch(scratch: Scratch, mut command: Command) -> Self {
         command
             .env("XDG_CONFIG_HOME", scratch.path(""))
             .env("XDG_STATE_HOME", scratch.path(""));
@@ -93,6 +117,25 @@ impl Headless {
     /// The address it listens on, as an application would be told.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Reads on until so many traces with this root have been told of.
+    #[track_caller]
+    pub(crate) fn wait_for_traces(&mut self, root: &str, n_traces: usize) {
+        let is_one = |line: &String| {
+            let event = parse(line);
+            event["event"] == "trace" && event["root"] == root
+        };
+        let mut n_told = self.stdout.iter().filter(|line| is_one(line)).count();
+        while n_told < n_traces {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    n_told += usize::from(is_one(&line));
+                    self.stdout.push(line);
+                }
+                Err(_) => panic!("{n_told} of {n_traces} came: {:#?}", self.stdout),
+            }
+        }
     }
 
     /// Its process.

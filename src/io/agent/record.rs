@@ -4,7 +4,7 @@
 use crate::ingest::{Brought, Inbound, Overflow, Request, RequestClass, RequestRecord};
 use crate::io::clock;
 use crate::io::inbox::Inbox;
-use crate::trace::{UnixNanos, Via, is_invisible, is_obeyed};
+use crate::trace::{UnixNanos, Via, printable};
 use crate::wire::header::TraceHeaders;
 
 use super::route::Route;
@@ -128,33 +128,3 @@ pub(super) fn unreadable(via: Via, status: u16, reason: &str) -> RequestRecord {
 const NOTE_BYTES_MAX: usize = 1024;
 const METHOD_BYTES_MAX: usize = 16;
 const CLIENT_BYTES_MAX: usize = 128;
-
-/// Text of a stranger as it may be shown: bounded, and nothing in it that moves a cursor or turns
-/// the direction of writing.
-pub(super) fn printable(text: &str, bytes_max: usize) -> Box<str> {
-    let mut shown = String::with_capacity(text.len().min(bytes_max));
-    for character in text.chars() {
-        let hidden = is_obeyed(character) || is_invisible(character);
-        let character = if hidden {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            character
-        };
-        if shown.len() + character.len_utf8() > bytes_max {
-            break;
-        }
-        shown.push(character);
-    }
-    shown.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_cut_between_characters() {
-        assert_eq!(&*printable("aéé", 4), "aé");
-        assert_eq!(&*printable("\u{202e}x", 16), "\u{fffd}x");
-    }
-}

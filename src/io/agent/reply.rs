@@ -1,14 +1,12 @@
 //! What is answered, and what the request log says of it. Every answer that says yes has a body: a
 //! tracer takes an empty one for a failure.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use crate::ingest::{Received, Rejection};
+use crate::ingest::{Brought, Rejection};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -49,8 +47,12 @@ impl Reply {
         }
     }
 
-    pub(super) fn accepted(received: &Received, rates: Bytes) -> Self {
-        Self::json(200, rates, summary(received))
+    /// The answer to a payload that was taken: the rates for spans, nothing for lines.
+    pub(super) fn accepted(brought: &Brought, rates: Bytes) -> Self {
+        match brought {
+            Brought::Logs(_) => Self::json(202, Bytes::from_static(b"{}"), brought.summary()),
+            _ => Self::json(200, rates, brought.summary()),
+        }
     }
 
     pub(super) fn busy() -> Self {
@@ -96,20 +98,4 @@ impl From<Rejection> for Reply {
     fn from(rejection: Rejection) -> Self {
         Self::refusal(rejection.status, rejection.reason)
     }
-}
-
-/// `2 chunks, 9 spans`.
-fn summary(received: &Received) -> String {
-    let mut summary = String::new();
-    let counts = [
-        (received.payload.n_chunks, "chunk"),
-        (received.payload.n_spans(), "span"),
-    ];
-    for (count, noun) in counts {
-        let separator = if summary.is_empty() { "" } else { ", " };
-        let plural = if count == 1 { "" } else { "s" };
-        // Writing to a string cannot fail.
-        let _written = write!(summary, "{separator}{count} {noun}{plural}");
-    }
-    summary
 }

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue};
 use hyper::{Request, Response};
 
-use crate::ingest::{self, Brought, Inbound, Received, Rejection, RequestBody, TraceFormat};
+use crate::ingest::{self, Brought, Inbound, PayloadKind, Rejection, RequestBody};
 use crate::io::clock;
 use crate::trace::{ChunkBuilder, UnixNanos, Via};
 use crate::wire::header::TraceHeaders;
@@ -43,9 +43,9 @@ pub(super) async fn answer(
     let waits_for_us = parts.headers.contains_key(EXPECT);
 
     let outcome = match route.target {
-        Target::Traces(format) => {
+        Target::Payload(kind) => {
             let payload = Payload {
-                format,
+                kind,
                 via,
                 headers,
                 head: parts.headers,
@@ -58,21 +58,21 @@ pub(super) async fn answer(
         }
         Target::Reply(reply) => refuse_or(reply, &shared, &mut body, &mut pending).await,
     };
-    let (reply, received) = match outcome {
+    let (reply, brought) = match outcome {
         Ok(taken) => taken,
         Err(problem) => {
             if problem != Problem::Broken && !waits_for_us {
                 body::linger(body, &shared.limits);
             }
-            (problem.reply(&shared.limits), None)
+            (problem.reply(&shared.limits), Brought::Nothing)
         }
     };
-    deliver(&shared, pending, reply, received)
+    deliver(&shared, pending, reply, brought)
         .await
         .into_response()
 }
 
-type Outcome = Result<(Reply, Option<Received>), Problem>;
+type Outcome = Result<(Reply, Brought), Problem>;
 
 /// Reads a body nobody looks at, and answers with what was decided before.
 async fn refuse_or(
@@ -82,10 +82,10 @@ async fn refuse_or(
     pending: &mut Pending,
 ) -> Outcome {
     body::discard(body, &shared.limits, pending).await?;
-    Ok((reply, None))
+    Ok((reply, Brought::Nothing))
 }
 
-/// Reads and decodes spans.
+/// Reads and decodes spans or log lines.
 async fn take(
     shared: &Shared,
     payload: Payload,
@@ -104,30 +104,22 @@ async fn take(
         payload.decode(&held.bytes, at)
     };
     Ok(match decoded {
-        Ok(received) => {
+        Ok(brought) => {
             let rates = shared.rates.borrow().clone();
-            (Reply::accepted(&received, rates), Some(received))
+            (Reply::accepted(&brought, rates), brought)
         }
-        Err(rejection) => (Reply::from(rejection), None),
+        Err(rejection) => (Reply::from(rejection), Brought::Nothing),
     })
 }
 
-/// Hands the record and the spans over; what there is no room for is refused.
-async fn deliver(
-    shared: &Shared,
-    pending: Pending,
-    reply: Reply,
-    received: Option<Received>,
-) -> Reply {
-    let decoded_bytes = received
-        .as_ref()
-        .map_or(0, |received| received.payload.heap_bytes());
+/// Hands the record and what came with it over; what there is no room for is refused.
+async fn deliver(shared: &Shared, pending: Pending, reply: Reply, brought: Brought) -> Reply {
+    let decoded_bytes = brought.heap_bytes();
     let Ok(slot) = shared.inbox.reserve(decoded_bytes).await else {
-        // What brings no spans is answered as decided: it only misses its line in the log.
-        let reply = if received.is_some() {
-            Reply::busy()
-        } else {
-            reply
+        // What brings nothing is answered as decided: it only misses its line in the log.
+        let reply = match brought {
+            Brought::Nothing => reply,
+            _ => Reply::busy(),
         };
         pending.overflow(reply.status);
         return reply;
@@ -135,16 +127,16 @@ async fn deliver(
     if let Some(record) = pending.finish(reply.status, &reply.note) {
         slot.send(Inbound::Request(Box::new(ingest::Request {
             record,
-            brought: received.map_or(Brought::Nothing, Brought::Spans),
+            brought,
         })));
     }
     reply
 }
 
-/// What is known of spans before their bytes.
+/// What is known of a payload before its bytes.
 #[derive(Debug)]
 struct Payload {
-    format: TraceFormat,
+    kind: PayloadKind,
     via: Via,
     headers: TraceHeaders,
     head: HeaderMap,
@@ -157,14 +149,14 @@ thread_local! {
 }
 
 impl Payload {
-    fn decode(self, bytes: &[u8], at: UnixNanos) -> Result<Received, Rejection> {
+    fn decode(self, bytes: &[u8], at: UnixNanos) -> Result<Brought, Rejection> {
         let text = |name| {
             self.head
                 .get(name)
                 .and_then(|value: &HeaderValue| value.to_str().ok())
         };
         let body = RequestBody {
-            format: self.format,
+            kind: self.kind,
             content_type: text(CONTENT_TYPE),
             content_encoding: text(CONTENT_ENCODING),
             headers: self.headers.clone(),
@@ -172,7 +164,7 @@ impl Payload {
             at,
             via: self.via,
         };
-        BUILDER.with_borrow_mut(|builder| ingest::receive(&body, builder))
+        BUILDER.with_borrow_mut(|builder| ingest::bring(&body, builder))
     }
 }
 

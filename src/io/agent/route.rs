@@ -1,11 +1,11 @@
 //! From method and path to what is to be done. Pure; the token ends here.
 
-use crate::ingest::{RequestClass, TraceFormat};
+use crate::ingest::{PayloadKind, RequestClass};
 use crate::wire::endpoint::{self, Action, Endpoint};
 
-use super::record::printable;
 use super::reply::Reply;
 use super::token::Token;
+use crate::trace::printable;
 
 /// What is known of a request before its body.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(super) struct Route {
 #[derive(Debug)]
 pub(super) enum Target {
     /// It is decoded.
-    Traces(TraceFormat),
+    Payload(PayloadKind),
     /// `/info` is answered.
     Info,
     /// It is read, thrown away, and answered with this.
@@ -110,7 +110,8 @@ fn refusal(endpoint: &Endpoint, asked: &Asked<'_>) -> Option<(RequestClass, Repl
 fn target(endpoint: &Endpoint) -> Target {
     match endpoint.action {
         Action::Info => Target::Info,
-        Action::Traces(format) => Target::Traces(format),
+        Action::Traces(format) => Target::Payload(PayloadKind::Traces(format)),
+        Action::Logs => Target::Payload(PayloadKind::Logs),
         Action::Acknowledge { status, note } => {
             Target::Reply(Reply::json(status, bytes::Bytes::from_static(b"{}"), note))
         }
@@ -161,7 +162,7 @@ mod tests {
     fn check(asked: (&str, &str), token: Option<&str>, expected: (&str, RequestClass, u16)) {
         let route = route(asked.0, asked.1, token);
         let status = match route.target {
-            Target::Traces(_) | Target::Info => 200,
+            Target::Payload(_) | Target::Info => 200,
             Target::Reply(reply) => reply.status,
         };
         assert_eq!((&*route.path, route.class, status), expected, "{asked:?}");

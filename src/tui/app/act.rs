@@ -1,16 +1,21 @@
 //! What actions do: some to the screen as a whole, the others to the pane with the keys.
 
 use super::{App, Overlay};
+use crate::query::Query;
 use crate::trace::Now;
 use crate::tui::action::Action;
 use crate::tui::layout::{Pane, View};
 use crate::tui::message::{Effect, Effects, ExportFormat, ExportScope};
-use crate::tui::screen::{Outcome, Place, connect};
+use crate::tui::screen::{Outcome, Place};
+
+/// The panes in the order in which they have the keys.
+const PANES: [Pane; 4] = [Pane::List, Pane::Waterfall, Pane::Span, Pane::Logs];
 
 impl App {
     pub(super) fn perform(&mut self, action: Action, now: Now) -> Effects {
         match action {
-            Action::Quit => return vec![Effect::Quit],
+            Action::Quit => return self.quit(now),
+            Action::Restart => return self.restart(),
             Action::Redraw => return vec![Effect::Redraw],
             Action::Suspend => return vec![Effect::Suspend],
             Action::ExportJson => return self.export_trace(ExportFormat::Json),
@@ -21,9 +26,12 @@ impl App {
             }
             Action::Pause => self.pause(now),
             Action::Back => self.back(),
+            Action::ShowTraces => self.show_traces(),
+            Action::ShowLogs => self.show_logs(),
             _ => match self.overlay {
                 Some(Overlay::Help(scroll)) => self.act_on_help(action, scroll),
                 Some(Overlay::Span) => return self.act_on_details(action),
+                Some(Overlay::Line) => return self.act_on_line(action),
                 Some(Overlay::Filter(pane, _)) => return self.give(pane, action),
                 Some(Overlay::Export) => {}
                 None => return self.act_on_panes(action),
@@ -35,12 +43,19 @@ impl App {
     fn act_on_panes(&mut self, action: Action) -> Effects {
         match action {
             Action::Help => self.overlay = Some(Overlay::Help(0)),
+            Action::Connect => self.open_connect(),
             _ if self.view == View::Connect => return self.act_on_connect(action),
             Action::Export => self.open_export(),
             Action::Filter => self.open_filter(),
             Action::Detail => self.open_details(),
-            Action::NextPane => self.focus_next(&[Pane::List, Pane::Waterfall, Pane::Span]),
-            Action::PreviousPane => self.focus_next(&[Pane::Span, Pane::Waterfall, Pane::List]),
+            Action::NextPane => self.focus_next(&PANES),
+            Action::PreviousPane => {
+                let mut backwards = PANES;
+                backwards.reverse();
+                self.focus_next(&backwards);
+            }
+            Action::Scope => self.next_scope(),
+            Action::NextLine => self.next_line(),
             _ => return self.give(self.focus, action),
         }
         Vec::new()
@@ -48,14 +63,47 @@ impl App {
 
     fn act_on_connect(&mut self, action: Action) -> Effects {
         match action {
-            Action::Open if self.store.n_traces() > 0 => self.view = View::Traces,
-            Action::Copy => {
-                let line = connect::line_to_set(&self.options.listening);
-                return line.map(Effect::Copy).into_iter().collect();
+            Action::Open if self.store.n_traces() > 0 => {
+                self.view = View::Traces;
+                self.connect_from = None;
             }
-            _ => {}
+            Action::Copy => return vec![Effect::Copy(self.connect_facts().fix())],
+            _ => self.connect.update(action, self.store.requests().len()),
         }
         Vec::new()
+    }
+
+    /// Shows how things are connected; the same key leads back.
+    fn open_connect(&mut self) {
+        if self.view == View::Connect {
+            self.leave_connect();
+        } else {
+            self.connect_from = Some(self.view);
+            self.view = View::Connect;
+        }
+    }
+
+    fn leave_connect(&mut self) {
+        let is_filled = self.store.n_traces() > 0;
+        let from = self.connect_from.take();
+        if let Some(view) = from.or(is_filled.then_some(View::Traces)) {
+            self.view = view;
+        }
+    }
+
+    /// The user wants to leave: what lies on top goes, so that the next key is not taken for a letter
+    /// of a filter, and what we wait for is seen.
+    pub(super) fn quit(&mut self, now: Now) -> Effects {
+        self.overlay = None;
+        self.is_dirty = true;
+        let n_lines = self.store.counters().logs_received;
+        vec![self.child.quit(n_lines, now)]
+    }
+
+    fn restart(&mut self) -> Effects {
+        let effect = self.child.restart();
+        self.keymap.offer_restart(self.child.can_restart());
+        effect.into_iter().collect()
     }
 
     fn act_on_help(&mut self, action: Action, scroll: u16) {
@@ -99,7 +147,14 @@ impl App {
             Pane::List => self.list.update(action, &self.store),
             Pane::Waterfall => self.waterfall.update(action, &self.store),
             Pane::Span => self.span.update(action, &self.store),
+            Pane::Logs => self.trace_logs.update(action, &self.store),
+            Pane::AllLogs => self.logs.update(action, &self.store),
         };
+        self.follow(outcome, action)
+    }
+
+    /// Does what a pane asks for.
+    pub(super) fn follow(&mut self, outcome: Outcome, action: Action) -> Effects {
         match outcome {
             Outcome::Ignored if action == Action::CopyJson => {
                 return self
@@ -112,10 +167,15 @@ impl App {
             Outcome::Ignored => self.say_nothing_found(action),
             Outcome::Handled => {}
             Outcome::Open(Place::Trace) => {
+                self.opened_from = View::Traces;
                 self.view = View::Trace;
                 self.focus = Pane::Waterfall;
             }
             Outcome::Open(Place::Span) => self.open_details(),
+            Outcome::Open(Place::Line(key)) => self.open_line(key),
+            Outcome::Open(Place::SpanOf(key)) => self.go_to_line(key, Pane::Waterfall),
+            Outcome::Open(Place::TimeOf(key)) => self.go_to_line(key, self.focus),
+            Outcome::Open(Place::Letter(key)) => self.choose_line(key),
             Outcome::Do(effect) => return vec![effect],
         }
         self.show_selected();
@@ -135,18 +195,17 @@ impl App {
     fn back(&mut self) {
         let has_filter = match self.focus {
             Pane::List => !self.list.filter().is_empty(),
-            Pane::Waterfall => !self.waterfall_filter.is_empty(),
-            Pane::Span => false,
+            Pane::Waterfall => !self.waterfall.filter().is_empty(),
+            Pane::AllLogs => !self.logs.filter().is_empty(),
+            Pane::Span | Pane::Logs => false,
         };
         match self.view {
             _ if self.overlay.is_some() => self.overlay = None,
-            View::Connect => {}
-            _ if has_filter => self.set_filter(self.focus, ""),
-            View::Trace if self.focus == Pane::Span => self.focus = Pane::Waterfall,
-            View::Trace => {
-                self.view = View::Traces;
-                self.focus = Pane::List;
-            }
+            View::Connect => self.leave_connect(),
+            _ if has_filter => self.set_filter(self.focus, Query::default()),
+            View::Trace if self.focus != Pane::Waterfall => self.focus = Pane::Waterfall,
+            View::Trace if self.opened_from == View::Logs => self.show_logs(),
+            View::Trace | View::Logs => self.show_traces(),
             View::Traces => self.focus = Pane::List,
         }
     }
@@ -169,9 +228,13 @@ impl App {
 
     /// Gives the keys to the next pane in a circle. Where only one fits, the span's is left out.
     fn focus_next(&mut self, order: &[Pane]) {
-        let is_single = self.layout.list.is_empty() || self.layout.waterfall.is_empty();
+        let shown = [self.layout.list, self.layout.waterfall, self.layout.logs];
+        let is_single = shown.iter().filter(|area| !area.is_empty()).count() == 1;
         let can_show = |pane: &Pane| match (self.view, pane) {
-            (View::Trace, Pane::List) | (View::Connect, _) => false,
+            (View::Trace, Pane::List) | (View::Connect | View::Logs, _) => false,
+            (_, Pane::Logs) => {
+                is_single && self.trace_logs.n_of_trace() > 0 || !self.layout.logs.is_empty()
+            }
             (_, Pane::Span) => !self.layout.span.is_empty(),
             (View::Traces, Pane::Waterfall) => is_single || !self.layout.waterfall.is_empty(),
             _ => true,

@@ -3,16 +3,17 @@
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use tui_input::Input;
 
 use super::{App, Overlay};
+use crate::query;
 use crate::trace::Now;
 use crate::tui::action::Action;
 use crate::tui::layout::{Layout, Pane, View, Wanted};
+use crate::tui::screen::connect::Facts;
+use crate::tui::screen::filter::FilterLine;
 use crate::tui::screen::header::HeaderFacts;
 use crate::tui::screen::traces::Follow;
-use crate::tui::screen::{Flow, Focus, ViewContext, connect, footer, header, help};
+use crate::tui::screen::{Flow, Focus, ViewContext, footer, header, help, tabs};
 use crate::tui::text;
 use crate::tui::widget::{clear, put, put_right};
 
@@ -24,21 +25,26 @@ impl App {
     pub fn view(&mut self, frame: &mut Frame<'_>, now: Now) {
         self.refresh();
         self.screen = frame.area();
-        let losses = header::losses(&self.store);
-        let notice = self.notice_lines();
+        let losses = header::losses(&self.store, self.screen.width);
         let is_writing = matches!(self.overlay, Some(Overlay::Filter(..)));
+        let notice = self.notice_lines(is_writing, now);
         let wanted = Wanted {
             view: self.view,
             focus: self.focus,
             waterfall_rows: text::cells(self.waterfall.n_rows()),
-            loss_lines: u16::from(losses.is_some()),
-            notice_lines: text::cells(notice.len()).max(u16::from(is_writing)),
+            log_rows: text::cells(self.trace_logs.n_of_trace()),
+            loss_lines: text::cells(losses.len()),
+            notice_lines: text::cells(notice.len()),
         };
         self.layout = Layout::new(self.screen, wanted);
         self.keep_focus_visible();
         let buffer = frame.buffer_mut();
         if !self.layout.one_line.is_empty() {
-            let line = header::one_line(&self.store);
+            let line = if self.child.is_leaving() {
+                "ending the program; q again ends it at once".to_owned()
+            } else {
+                header::one_line(&self.store)
+            };
             put(buffer, self.layout.one_line, 0, &line, self.theme.text);
             self.is_dirty = false;
             return;
@@ -51,8 +57,12 @@ impl App {
             flow: self.flow(),
         };
         header::draw(&self.header_facts(), &context, self.layout.header, buffer);
-        if let Some(losses) = losses {
-            put(buffer, self.layout.losses, 1, &losses, self.theme.warning);
+        if !self.layout.tabs.is_empty() {
+            let facts = tabs::facts(self.view, &self.store);
+            tabs::draw(self.view, &facts, &context, self.layout.tabs, buffer);
+        }
+        for (losses, line) in losses.iter().zip(self.layout.losses.rows()) {
+            put(buffer, line, 1, losses, self.theme.warning);
         }
         for (notice, line) in notice.iter().zip(self.layout.notice.rows()) {
             put(buffer, line, 1, notice, self.theme.notice);
@@ -71,23 +81,40 @@ impl App {
         }
         self.focus = match self.view {
             View::Trace => Pane::Waterfall,
-            _ => Pane::List,
+            View::Logs => Pane::AllLogs,
+            View::Connect | View::Traces => Pane::List,
         };
     }
 
-    /// The newest notice in as many lines as it needs and a terminal of this height can spare.
-    fn notice_lines(&self) -> Vec<String> {
-        let Some(notice) = self.notices.line() else {
-            return Vec::new();
-        };
+    /// What we wait for before we leave, else the newest notice, in as many lines as it needs and a
+    /// terminal of this height can spare. A filter that is written has the first line.
+    fn notice_lines(&self, is_writing: bool, now: Now) -> Vec<String> {
         let n_lines = if self.screen.height < 20 {
             NOTICE_LINES_MAX - 1
         } else {
             NOTICE_LINES_MAX
         };
-        let notice = text::visible(notice.into(), self.theme.glyphs);
         let room = usize::from(self.screen.width.saturating_sub(2));
-        text::wrap(&notice, room, n_lines, self.theme.glyphs)
+        let wrap = |text: String, n_lines| {
+            let text = text::visible(text.into(), self.theme.glyphs);
+            text::wrap(&text, room, n_lines, self.theme.glyphs)
+        };
+        let n_lines_read = self.store.counters().logs_received;
+        let key = if is_writing { "^c" } else { "q" };
+        let waiting = self.child.waiting(n_lines_read, now, key);
+        match (waiting, is_writing) {
+            (Some(waiting), false) => wrap(waiting, NOTICE_LINES_MAX),
+            (Some(waiting), true) => {
+                let waiting = wrap(waiting, NOTICE_LINES_MAX);
+                std::iter::once(String::new()).chain(waiting).collect()
+            }
+            (None, true) => vec![String::new()],
+            (None, false) => self
+                .notices
+                .line()
+                .map(|notice| wrap(notice, n_lines))
+                .unwrap_or_default(),
+        }
     }
 
     /// Takes over what came since the last frame; while the view is paused, only what the filter
@@ -99,7 +126,7 @@ impl App {
                 self.view = View::Traces;
             }
             let is_at_rest = self.overlay.is_none() && self.focus == Pane::List;
-            let follow = if is_at_rest && self.view != View::Trace {
+            let follow = if is_at_rest && self.view != View::Trace || self.view == View::Logs {
                 Follow::Newest
             } else {
                 Follow::Nothing
@@ -107,10 +134,15 @@ impl App {
             self.list.refresh(&self.store, follow);
             self.show_selected();
             self.waterfall.refresh(&self.store);
+            if self.view == View::Logs {
+                self.logs.refresh(&self.store, self.now.uptime_ns);
+            }
         } else {
             self.list.refresh_paused(&self.store);
+            self.logs.refresh_paused(&self.store);
             self.show_selected();
         }
+        self.refresh_trace_logs();
         let mut held: Vec<_> = self.list.visible().collect();
         held.extend(self.waterfall.key());
         self.store.hold(held);
@@ -119,7 +151,7 @@ impl App {
     /// The waterfall shows the selected trace, the details its selected span. A trace that has the
     /// screen to itself stays there.
     pub(super) fn show_selected(&mut self) {
-        if self.view != View::Trace {
+        if !matches!(self.view, View::Trace | View::Logs) {
             let selected = self.list.selected();
             if selected != self.waterfall.key() {
                 self.waterfall.show(selected);
@@ -148,8 +180,19 @@ impl App {
             flow: self.flow(),
         };
         if self.view == View::Connect {
-            let listening = &self.options.listening;
-            connect::draw(listening, &context, self.layout.body, buffer);
+            let (child, seen) = (&self.child, &self.seen);
+            let facts = Facts::new(&self.options.listening, (child, seen), &self.store, now);
+            self.connect
+                .draw(&facts, &context, self.layout.body, buffer);
+            return;
+        }
+        if self.view == View::Logs {
+            let focus = match &self.overlay {
+                None | Some(Overlay::Filter(..)) => Focus::Focused,
+                Some(_) => Focus::Unfocused,
+            };
+            let area = self.layout.all_logs;
+            self.logs.draw(&context, area, buffer, focus);
             return;
         }
         let focus = |pane| match (&self.overlay, self.focus == pane) {
@@ -180,6 +223,10 @@ impl App {
             self.span
                 .draw(&context, areas.span, buffer, focus(Pane::Span));
         }
+        if !areas.logs.is_empty() {
+            let focus = focus(Pane::Logs);
+            self.trace_logs.draw(&context, areas.logs, buffer, focus);
+        }
     }
 
     fn draw_overlay(&mut self, buffer: &mut Buffer, now: Now) {
@@ -202,15 +249,32 @@ impl App {
                 clear(buffer, body);
                 self.span.draw(&context, body, buffer, Focus::Focused);
             }
+            Some(Overlay::Line) => {
+                clear(buffer, body);
+                self.line.draw(&context, body, buffer);
+            }
             Some(Overlay::Filter(pane, input)) => {
                 let n_matches = self.list.n_matches();
+                let n_lines = self.logs.n_matches();
                 let found = match pane {
                     Pane::List => format!("{n_matches} of {}", self.store.n_traces()),
+                    Pane::AllLogs => format!("{n_lines} of {}", self.store.n_logs()),
                     _ => String::new(),
                 };
-                draw_filter(input, &found, &context, (self.layout.notice, buffer));
+                let row = self.layout.notice.rows().next().unwrap_or_default();
+                let line = FilterLine {
+                    input,
+                    example: example(*pane),
+                    found: &found,
+                };
+                line.draw(&context, row, buffer);
             }
         }
+    }
+
+    pub(super) fn connect_facts(&self) -> Facts<'_> {
+        let life = (&self.child, &self.seen);
+        Facts::new(&self.options.listening, life, &self.store, self.now)
     }
 
     fn header_facts(&self) -> HeaderFacts {
@@ -225,36 +289,18 @@ impl App {
         HeaderFacts {
             source,
             is_file: n_files > 0,
+            child: self.child.brief(),
             rates: self.rate.seconds(),
             n_waiting: self.paused.map_or(0, |(_, n_waiting)| n_waiting),
         }
     }
 }
 
-/// The line the filter is written in, with a cursor.
-fn draw_filter(
-    input: &Input,
-    found: &str,
-    context: &ViewContext<'_>,
-    (line, buffer): (Rect, &mut Buffer),
-) {
-    let theme = context.theme;
-    clear(buffer, line);
-    let room = usize::from(line.width).saturating_sub(text::width(found) + 6);
-    let hidden = input.visual_scroll(room);
-    let shown: String = input.value().chars().skip(hidden).collect();
-    let shown = text::visible(shown.into(), theme.glyphs);
-    let shown = text::cut(&shown, room, theme.glyphs);
-    put(buffer, line, 1, "/", theme.key);
-    let end = put(buffer, line, 3, &shown, theme.text);
-    if shown.is_empty() {
-        let example = "text in names, tags and ids";
-        put(buffer, line, end + 2, example, theme.dim);
+/// How a filter of a pane can look.
+fn example(pane: Pane) -> &'static str {
+    match pane {
+        Pane::List => query::EXAMPLE_TRACES,
+        Pane::Waterfall | Pane::Span => query::EXAMPLE_SPANS,
+        Pane::Logs | Pane::AllLogs => query::EXAMPLE_LOGS,
     }
-    let cursor = text::cells(input.visual_cursor().saturating_sub(hidden));
-    let cursor = line.x.saturating_add(3).saturating_add(cursor);
-    if let Some(cell) = buffer.cell_mut((cursor.min(line.right().saturating_sub(1)), line.y)) {
-        cell.set_style(theme.selected);
-    }
-    put_right(buffer, line, found, theme.dim);
 }

@@ -6,6 +6,7 @@ use ratatui::crossterm::event::{
 use tui_input::{Input, InputRequest};
 
 use super::{App, Overlay};
+use crate::query::Query;
 use crate::trace::Now;
 use crate::tui::action::Action;
 use crate::tui::layout::{Pane, View};
@@ -54,7 +55,8 @@ impl App {
 
     fn paste(&mut self, text: &str) {
         // A paste begins the filter where there is one to write.
-        if self.overlay.is_none() && self.view != View::Connect && self.focus != Pane::Span {
+        let has_filter = !matches!(self.focus, Pane::Span | Pane::Logs);
+        if self.overlay.is_none() && self.view != View::Connect && has_filter {
             self.open_filter();
         }
         let chars = text.trim().chars();
@@ -73,23 +75,25 @@ impl App {
             }
         }
         let (pane, filter) = (*pane, input.value().to_owned());
-        self.set_filter(pane, &filter);
+        self.set_filter(pane, Query::new(&filter));
     }
 
     pub(super) fn open_filter(&mut self) {
-        let (pane, text) = match self.focus {
-            Pane::List => (Pane::List, self.list.filter().text().to_owned()),
-            _ => (Pane::Waterfall, self.waterfall_filter.clone()),
+        let (pane, filter) = match self.focus {
+            Pane::List => (Pane::List, self.list.filter()),
+            Pane::AllLogs => (Pane::AllLogs, self.logs.filter()),
+            _ => (Pane::Waterfall, self.waterfall.filter()),
         };
+        let text = filter.text().to_owned();
         self.overlay = Some(Overlay::Filter(pane, Box::new(Input::new(text))));
     }
 
-    pub(super) fn set_filter(&mut self, pane: Pane, filter: &str) {
-        if pane == Pane::List {
-            self.list.set_filter(filter);
-        } else {
-            filter.clone_into(&mut self.waterfall_filter);
-            self.waterfall.set_filter(filter);
+    /// Takes over what of a filter is right: one that is half written leaves what was found before.
+    pub(super) fn set_filter(&mut self, pane: Pane, filter: Query) {
+        match pane {
+            Pane::List => self.list.set_filter(filter.sound()),
+            Pane::AllLogs => self.logs.set_filter(filter.sound()),
+            _ => self.waterfall.set_filter(filter.sound()),
         }
     }
 
@@ -106,7 +110,7 @@ impl App {
         };
         if matches!(
             self.overlay,
-            Some(Overlay::Help(_) | Overlay::Export | Overlay::Span)
+            Some(Overlay::Help(_) | Overlay::Export | Overlay::Span | Overlay::Line)
         ) {
             return self.perform(action, now);
         }

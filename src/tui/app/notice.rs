@@ -21,6 +21,13 @@ impl Notices {
         self.notices.push((text, now.uptime_ns));
     }
 
+    /// Adds a sentence, if there is one.
+    pub(super) fn extend(&mut self, text: Option<String>, now: Now) {
+        if let Some(text) = text {
+            self.add(text, now);
+        }
+    }
+
     /// Forgets the old ones. Returns whether there were any.
     pub(super) fn fade(&mut self, now: Now) -> bool {
         let n_notices = self.notices.len();

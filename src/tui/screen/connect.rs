@@ -1,194 +1,344 @@
-//! What is shown until the first span comes: where we listen, the line to set, and every request
-//! that reached us, so that "connected but nothing shown" cannot be.
+//! How programs are connected: which hop is silent and what mends it, a checklist that fills itself,
+//! the lines to paste, and every request that reached us, so that "connected but nothing shown"
+//! cannot be. What it says is decided in `verdict` and `rows`; here it is only put on the screen.
+//!
+//! ```text
+//! heading     how long we wait, or what came
+//! verdict     the silent hop and what to do             the last to go where room is short
+//! checklist   port, child, tracer, relay, logs
+//! to paste    for the way that fits the program         copied by `y`
+//! ─────────
+//! requests    newest last                               moved through by the usual keys
+//! ```
+
+mod paste;
+mod requests;
+mod rows;
+mod verdict;
+
+use std::collections::BTreeSet;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 
 use super::{Focus, ViewContext};
-use crate::ingest::RequestRecord;
-use crate::tui::app::Listening;
+use crate::store::{Counters, ModalApp, Store};
+use crate::trace::Now;
+use crate::tui::app::{Child, Listening, Run, Seen};
 use crate::tui::text;
+use crate::tui::theme::Theme;
 use crate::tui::widget::{Border, draw_border, put};
+pub(crate) use requests::ConnectPane;
+use rows::Row;
+use verdict::{Fix, Mark, Verdict, verdict};
 
-/// The frame of the requests and two of them.
-const REQUESTS_HEIGHT_MIN: u16 = 4;
-/// How the line about the port begins.
-const PORT: &str = "ok   port";
+/// So many requests are always seen.
+const REQUESTS_MIN: usize = 2;
+/// The weight of what is to be done: nearly that of what is the case.
+const ADVICE: u8 = 2;
+/// Cells before the words of a hop: its mark and its name.
+const WORDS_AT: u16 = 13;
+/// Cells between blocks to paste.
+const PASTE_GAP: usize = 3;
 
-/// The line that points a tracer at us.
-pub(crate) fn line_to_set(listening: &Listening) -> Option<String> {
-    let url = listening.app_url.as_ref().or(listening.url.as_ref())?;
-    let url = url.trim_end_matches('/');
-    // With the slash at the end ddtrace keeps the prefix for every kind of request.
-    let token = if listening.token_set { "/TOKEN/" } else { "" };
-    Some(format!("export DD_TRACE_AGENT_URL={url}{token}"))
+/// Everything the screen is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) listening: &'a Listening,
+    pub(crate) child: &'a Child,
+    pub(crate) seen: &'a Seen,
+    pub(crate) counters: &'a Counters,
+    pub(crate) modal: &'a ModalApp,
+    /// Why the newest refused payload was refused.
+    pub(crate) refused: Option<&'a str>,
+    pub(crate) n_traces: usize,
+    pub(crate) now: Now,
 }
 
-pub(crate) fn draw(
-    listening: &Listening,
-    context: &ViewContext<'_>,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
-    let glyphs = context.theme.glyphs;
-    let mut lines: Vec<(String, Style)> = lines(listening, context)
-        .into_iter()
-        .map(|(line, style)| (text::visible(line.into(), glyphs).into_owned(), style))
-        .collect();
-    if text::cells(lines.len() + 2) > area.height.saturating_sub(REQUESTS_HEIGHT_MIN) {
-        // The line to set must stay; it names the port too.
-        let has_line = line_to_set(listening).is_some();
-        lines.retain(|(line, _)| !(line.is_empty() || has_line && line.starts_with(PORT)));
+impl<'a> Facts<'a> {
+    pub(crate) fn new(
+        listening: &'a Listening,
+        (child, seen): (&'a Child, &'a Seen),
+        store: &'a Store,
+        now: Now,
+    ) -> Self {
+        let refused = store.requests().rev().find(|it| it.is_refused_payload());
+        Self {
+            listening,
+            child,
+            seen,
+            counters: store.counters(),
+            modal: store.modal(),
+            refused: refused.map(|record| &*record.note),
+            n_traces: store.n_traces(),
+            now,
+        }
     }
-    let wanted = text::cells(lines.len()).saturating_add(2);
-    let [above, below] = Layout::vertical([
-        Constraint::Max(wanted),
-        Constraint::Min(REQUESTS_HEIGHT_MIN),
-    ])
-    .areas::<2>(area);
-    let border = Border {
-        title: if listening.opened_files.is_empty() {
-            "Connect"
-        } else {
-            "Files"
-        },
-        focus: Focus::Focused,
-        ..Border::default()
-    };
-    let inner = draw_border(buffer, above, &border, context.theme);
-    for ((line, style), row) in lines.iter().zip(inner.rows()) {
-        let room = usize::from(inner.width.saturating_sub(2));
-        put(buffer, row, 1, &text::cut(line, room, glyphs), *style);
+
+    /// The text that mends what the verdict names.
+    pub(crate) fn fix(&self) -> String {
+        match verdict(self).fix {
+            Fix::Repeat => paste::REPEAT.to_owned(),
+            Fix::Route if self.child.is_modal() => paste::modal_app().join("\n"),
+            Fix::Route => paste::line_to_set(self.listening).unwrap_or_default(),
+        }
     }
-    if listening.opened_files.is_empty() {
-        draw_requests(context, below, buffer);
+
+    fn is_file(&self) -> bool {
+        !self.listening.opened_files.is_empty()
+    }
+
+    fn heading(&self) -> String {
+        let n_spans = self.counters.spans_shown;
+        match (n_spans, self.child.run()) {
+            _ if self.is_file() => format!("Read {}.", text::count(n_spans, "span")),
+            _ if self.child.is_leaving() => "Leaving when the program has ended.".to_owned(),
+            (0, Run::Ended { .. }) => "No span came.".to_owned(),
+            (0, _) => {
+                let uptime = text::uptime(self.now.uptime_ns);
+                format!("Waiting for the first span.   {uptime}")
+            }
+            _ => {
+                let n_traces = u64::try_from(self.n_traces).unwrap_or(u64::MAX);
+                let traces = text::count(n_traces, "trace");
+                let spans = text::count(n_spans, "span");
+                format!("{traces} came, {spans}.   enter shows them")
+            }
+        }
     }
 }
 
-fn lines(listening: &Listening, context: &ViewContext<'_>) -> Vec<(String, Style)> {
-    let theme = context.theme;
-    let uptime = text::uptime(context.now.uptime_ns);
-    let n_spans = context.store.counters().spans_shown;
-    let mut lines = Vec::new();
-    let heading = match n_spans {
-        _ if !listening.opened_files.is_empty() => {
-            format!("Read {}.", text::count(n_spans, "span"))
+/// Lines of the upper frame that stay or go together.
+#[derive(Clone, Debug, Default)]
+struct Block {
+    /// What stays where room is short: the smallest weights.
+    weight: u8,
+    lines: Vec<Line>,
+}
+
+/// Texts, and the columns they begin at.
+type Line = Vec<(u16, String, Style)>;
+
+impl Block {
+    fn blank(weight: u8) -> Self {
+        let lines = vec![Vec::new()];
+        Self { weight, lines }
+    }
+
+    fn line(weight: u8, text: impl Into<String>, style: Style) -> Self {
+        let lines = vec![vec![(0, text.into(), style)]];
+        Self { weight, lines }
+    }
+}
+
+impl ConnectPane {
+    pub(crate) fn draw(
+        &mut self,
+        facts: &Facts<'_>,
+        context: &ViewContext<'_>,
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
+        let glyphs = context.theme.glyphs;
+        let room = area.width.saturating_sub(4);
+        let n_requests = context.store.requests().len();
+        let requests_height = text::cells(n_requests.clamp(1, REQUESTS_MIN)) + 2;
+        let height = area.height.saturating_sub(requests_height + 2);
+        let lines = fitting(blocks(facts, context.theme, room), usize::from(height));
+        let wanted = text::cells(lines.len()).saturating_add(2);
+        let [above, below] =
+            Layout::vertical([Constraint::Max(wanted), Constraint::Min(requests_height)])
+                .areas::<2>(area);
+        let border = Border {
+            title: if facts.is_file() { "Files" } else { "Connect" },
+            focus: Focus::Focused,
+            ..Border::default()
+        };
+        let inner = draw_border(buffer, above, &border, context.theme);
+        for (line, row) in lines.iter().zip(inner.rows()) {
+            for (column, text, style) in line {
+                let left = usize::from(room.saturating_sub(*column));
+                let text = text::cut(text, left, glyphs);
+                put(buffer, row, column + 1, &text, *style);
+            }
         }
-        0 => format!("Waiting for the first span.   {uptime}"),
-        _ => {
-            let n_traces = text::count(n_of(context.store.n_traces()), "trace");
-            format!(
-                "{n_traces} came, {}.   enter shows them",
-                text::count(n_spans, "span")
-            )
+        if !facts.is_file() {
+            self.draw_requests(context, below, buffer);
         }
-    };
-    lines.push((heading, theme.title_focused));
-    lines.push((String::new(), theme.text));
-    for file in &listening.opened_files {
-        lines.push((format!("ok   file    {file}"), theme.ok));
     }
-    if let Some(url) = &listening.url {
-        lines.push((format!("{PORT}    listening on {url}"), theme.ok));
-    }
-    if let Some(path) = &listening.uds {
-        lines.push((format!("ok   socket  unix://{path}"), theme.ok));
-    }
-    if listening.url.is_none() && listening.uds.is_none() {
-        lines.push((
-            "     No port is bound: files are shown as they were read.".into(),
-            theme.dim,
-        ));
-        return lines;
-    }
-    lines.push(tracer_line(context));
-    if let Some(line) = line_to_set(listening) {
-        lines.push((String::new(), theme.text));
-        lines.push((
-            "Set this where your program starts, then call it:".into(),
-            theme.text,
-        ));
-        lines.push((format!("  {line}"), theme.key));
-        if listening.token_set {
-            lines.push(("  with your token in place of TOKEN".into(), theme.dim));
+}
+
+/// Leaves out the heaviest until the rest fits. Of what matters most at least the beginning is seen.
+fn fitting(mut blocks: Vec<Block>, height: usize) -> Vec<Line> {
+    let weights: BTreeSet<u8> = blocks.iter().map(|block| block.weight).collect();
+    let mut left = height;
+    for weight in weights {
+        for block in blocks.iter_mut().filter(|block| block.weight == weight) {
+            let n_lines = block.lines.len();
+            if weight <= ADVICE {
+                block.lines.truncate(left);
+            } else if n_lines > left {
+                block.lines.clear();
+            }
+            left -= block.lines.len();
         }
-        lines.push((
-            "In a container, localhost is the container and not this machine.".into(),
-            theme.dim,
-        ));
+    }
+    let mut lines: Vec<Line> = blocks.into_iter().flat_map(|block| block.lines).collect();
+    while lines.last().is_some_and(Line::is_empty) {
+        lines.pop();
     }
     lines
 }
 
-/// Who has called so far, and how often which endpoint.
-fn tracer_line(context: &ViewContext<'_>) -> (String, Style) {
-    let by_endpoint = &context.store.counters().requests_by_endpoint;
-    if by_endpoint.is_empty() {
-        let words = "..   tracer  no request yet";
-        return (words.to_owned(), context.theme.dim);
+fn blocks(facts: &Facts<'_>, theme: &Theme, width: u16) -> Vec<Block> {
+    let mut blocks = vec![
+        Block::line(0, facts.heading(), theme.title_focused),
+        Block::blank(12),
+    ];
+    let verdict = (!facts.is_file()).then(|| verdict(facts));
+    if let Some(verdict) = &verdict {
+        blocks.extend(verdict_blocks(verdict, theme, width));
+        blocks.push(Block::blank(11));
     }
-    let counts: Vec<String> = by_endpoint
-        .iter()
-        .map(|(endpoint, number)| format!("{endpoint} {number}"))
-        .collect();
-    let (word, style) = if context.store.counters().payloads_refused > 0 {
-        ("FAIL", context.theme.error)
-    } else {
-        ("ok  ", context.theme.ok)
-    };
-    (format!("{word} tracer  {}", counts.join("   ")), style)
+    for row in rows::rows(facts) {
+        blocks.push(row_block(&row, theme, width));
+    }
+    if let Some(verdict) = &verdict {
+        blocks.extend(paste_blocks(facts, verdict, theme, width));
+    }
+    blocks
 }
 
-fn draw_requests(context: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
-    let n_requests = context.store.requests().len();
-    let n_seen = context.store.counters().requests_by_endpoint.values();
-    let n_seen: u64 = n_seen.sum();
-    let room = usize::from(area.height.saturating_sub(2));
-    let note = match n_of(n_requests.min(room)) {
-        n_shown if n_shown < n_seen => format!("the last {n_shown} of {n_seen}, newest last"),
-        _ => "newest last".to_owned(),
-    };
-    let border = Border {
-        title: "Every request that reached us",
-        note: &note,
-        ..Border::default()
-    };
-    let inner = draw_border(buffer, area, &border, context.theme);
-    let glyphs = context.theme.glyphs;
-    if n_requests == 0 {
-        let words = "none yet: whatever calls us is listed here, with our answer";
-        let words = text::cut(words, usize::from(inner.width.saturating_sub(2)), glyphs);
-        put(buffer, inner, 1, &words, context.theme.dim);
+fn mark(mark: Mark, theme: &Theme) -> (&'static str, Style) {
+    match mark {
+        Mark::Ok => ("ok", theme.ok),
+        Mark::Waiting => ("..", theme.dim),
+        Mark::Warn => ("warn", theme.warning),
+        Mark::Fail => ("FAIL", theme.error),
     }
-    let skipped = n_requests.saturating_sub(usize::from(inner.height));
-    let newest = context.store.requests().skip(skipped);
-    for (request, row) in newest.zip(inner.rows()) {
-        let style = match request.status {
-            200..300 => context.theme.text,
-            _ => context.theme.error,
+}
+
+/// What is the case in bold, what to do below it.
+fn verdict_blocks(verdict: &Verdict, theme: &Theme, width: u16) -> [Block; 2] {
+    let (_, style) = mark(verdict.mark, theme);
+    let said = match verdict.mark {
+        Mark::Ok | Mark::Waiting => theme.title_focused,
+        Mark::Warn | Mark::Fail => style,
+    };
+    let mut sentence = words(&verdict.sentence, 3, said, (theme, width));
+    name_hop(&mut sentence, verdict.mark, "route", theme);
+    let advice = words(&verdict.advice, 4, theme.text, (theme, width));
+    [(0, sentence), (ADVICE, advice)].map(|(weight, lines)| Block { weight, lines })
+}
+
+fn row_block(row: &Row, theme: &Theme, width: u16) -> Block {
+    let style = match row.mark {
+        Some(Mark::Fail) => theme.error,
+        Some(Mark::Warn) => theme.warning,
+        Some(Mark::Ok) => theme.text,
+        Some(Mark::Waiting) | None => theme.dim,
+    };
+    let mut lines = words(&row.words, 2, style, (theme, width));
+    if let Some(mark) = row.mark {
+        name_hop(&mut lines, mark, row.label, theme);
+    }
+    Block {
+        weight: row.weight,
+        lines,
+    }
+}
+
+/// Words in as many lines as they need and may have, right of the names.
+fn words(text: &str, n_lines: usize, style: Style, (theme, width): (&Theme, u16)) -> Vec<Line> {
+    let text = text::visible(text.into(), theme.glyphs);
+    let room = usize::from(width.saturating_sub(WORDS_AT));
+    let lines = text::wrap(&text, room, n_lines, theme.glyphs);
+    lines
+        .into_iter()
+        .map(|line| vec![(WORDS_AT, line, style)])
+        .collect()
+}
+
+/// How a hop stands and what it is called, left of its words.
+fn name_hop(lines: &mut [Line], hop: Mark, label: &str, theme: &Theme) {
+    let (word, style) = mark(hop, theme);
+    if let Some(first) = lines.first_mut() {
+        first.push((0, word.to_owned(), style));
+        first.push((5, label.to_owned(), theme.dim));
+    }
+}
+
+/// The lines to paste, as long as spans do not come as they should: of a program that can reach us
+/// the one to set, for Modal those for the app and those to type; before anything runs both.
+fn paste_blocks(facts: &Facts<'_>, verdict: &Verdict, theme: &Theme, width: u16) -> Vec<Block> {
+    if verdict.mark == Mark::Ok || facts.child.is_leaving() {
+        return Vec::new();
+    }
+    let mut blocks = vec![Block::blank(10)];
+    if verdict.fix == Fix::Repeat {
+        let line = format!("  {}", paste::REPEAT);
+        blocks.push(Block::line(3, "In app.py:", theme.text));
+        blocks.push(Block::line(1, line, theme.key));
+        return blocks;
+    }
+    let line_to_set = paste::line_to_set(facts.listening);
+    if let Some(line) = line_to_set.filter(|_| !facts.child.is_modal()) {
+        let words = match facts.child.run() {
+            Run::Absent => "Set this where your program starts, then call it:",
+            _ => "What points a tracer here; `run` sets it for the program, unless it was set:",
         };
-        let line = request_line(request, usize::from(inner.width), context);
-        put(buffer, row, 1, &line, style);
+        blocks.push(Block::line(3, words, theme.text));
+        blocks.push(Block::line(1, format!("  {line}"), theme.key));
+        if facts.listening.token_set {
+            let words = "  with your token in place of TOKEN";
+            blocks.push(Block::line(ADVICE, words, theme.dim));
+        }
+        let words = "In a container, localhost is the container and not this machine.";
+        blocks.push(Block::line(6, words, theme.dim));
     }
+    if facts.child.is_modal() || facts.child.run() == Run::Absent {
+        if blocks.len() > 1 {
+            blocks.push(Block::blank(10));
+        }
+        let weight = match verdict.mark {
+            Mark::Fail | Mark::Warn if facts.child.is_modal() => 5,
+            _ => 8,
+        };
+        let lines = modal_lines(theme, width);
+        blocks.push(Block { weight, lines });
+    }
+    blocks
 }
 
-fn request_line(request: &RequestRecord, width: usize, context: &ViewContext<'_>) -> String {
-    let glyphs = context.theme.glyphs;
-    let shown = |text: &str| text::visible(text.to_owned().into(), glyphs).into_owned();
-    let path_cells = if width >= 90 { 24 } else { 14 };
-    let line = format!(
-        "{}  {} {} {}  {}   {}",
-        text::time_of_day(request.at),
-        text::left(&shown(&request.method), 4, glyphs),
-        text::left(&shown(&request.path), path_cells, glyphs),
-        request.status,
-        shown(&request.note),
-        shown(&request.client),
+/// Side by side where there is room, else one below the other.
+fn modal_lines(theme: &Theme, width: u16) -> Vec<Line> {
+    let block = |title: &str, lines: Vec<String>| {
+        let title = (title.to_owned(), theme.text);
+        let lines = lines
+            .into_iter()
+            .map(|line| (format!("  {line}"), theme.key));
+        std::iter::once(title).chain(lines).collect::<Vec<_>>()
+    };
+    let app = block(
+        "On Modal, in app.py: spans over stdout, no tunnel",
+        paste::modal_app(),
     );
-    text::cut(line.trim_end(), width.saturating_sub(2), glyphs).into_owned()
-}
-
-fn n_of(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
+    let commands = block("Then", paste::modal_commands());
+    let widest = |block: &[(String, Style)]| {
+        let widths = block.iter().map(|(text, _)| text::width(text));
+        widths.max().unwrap_or(0)
+    };
+    let beside = widest(&app) + PASTE_GAP;
+    let is_beside = beside + widest(&commands) <= usize::from(width);
+    let line = |(text, style): (String, Style)| vec![(0, text, style)];
+    let mut lines: Vec<Line> = app.into_iter().map(line).collect();
+    if is_beside {
+        for (line, (text, style)) in lines.iter_mut().zip(commands) {
+            line.push((text::cells(beside), text, style));
+        }
+    } else {
+        lines.extend(commands.into_iter().map(line));
+    }
+    lines
 }

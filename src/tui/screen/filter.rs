@@ -1,196 +1,101 @@
-//! The filter: a text that is looked for, upper and lower case alike, in names, types,
-//! tags and ids, and of a trace in what was decided about its sampling.
+//! The line in which a filter is written: the text with a cursor, what is wrong with it underlined
+//! and told, an example while nothing is written, and how much is found.
 //!
-//! Ids are found in every form they are shown in somewhere: a trace id as 32 hex digits, as the
-//! decimal number of all 128 bits or of the low 64, a span id in hex and in decimal.
+//! ```text
+//!  / svc:api dur>5                          not a time: 250us 500ms 2s 1m   3 of 62
+//!            -----
+//! ```
 
-use super::traces::sampling;
-use crate::store::TraceEntry;
-use crate::trace::{Span, Text, Value};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use tui_input::Input;
 
-/// Shorter texts are not looked for in ids: `500` would find one trace in ten.
-const ID_DIGITS_MIN: usize = 6;
-/// How deep tags are looked through.
-const DEPTH_MAX: usize = 8;
+use super::ViewContext;
+use crate::query::{Fault, Query};
+use crate::tui::text;
+use crate::tui::widget::{clear, put, put_right};
 
-/// What is looked for. The empty filter matches everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Filter {
-    text: String,
-    folded: String,
-    id: Option<IdForm>,
+/// Cells before the text.
+const MARGIN: u16 = 3;
+
+/// What stands in the line.
+pub(crate) struct FilterLine<'a> {
+    pub(crate) input: &'a Input,
+    /// What could be written.
+    pub(crate) example: &'a str,
+    /// How much the last filter that was right finds.
+    pub(crate) found: &'a str,
 }
 
-/// What an id has to look like to be compared with the text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum IdForm {
-    Hex,
-    /// All digits: may be either.
-    DecimalOrHex,
-}
-
-impl Filter {
-    pub(crate) fn new(text: &str) -> Self {
-        let folded = text.trim().to_lowercase();
-        let is_long = folded.len() >= ID_DIGITS_MIN;
-        let id = match () {
-            () if is_long && folded.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Some(IdForm::DecimalOrHex)
-            }
-            () if is_long && folded.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-                Some(IdForm::Hex)
-            }
-            () => None,
+impl FilterLine<'_> {
+    pub(crate) fn draw(&self, context: &ViewContext<'_>, line: Rect, buffer: &mut Buffer) {
+        let (theme, glyphs) = (context.theme, context.theme.glyphs);
+        clear(buffer, line);
+        let fault = Query::new(self.input.value()).fault();
+        let words = fault.map_or("", |fault| fault.words);
+        let half = usize::from(line.width / 2);
+        // What is wrong is told before how much is found.
+        let found = match fault {
+            Some(_) if text::width(words) + text::width(self.found) + 3 > half => "",
+            _ => self.found,
         };
-        Self {
-            text: text.to_owned(),
-            folded,
-            id,
-        }
-    }
-
-    /// As the user wrote it.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.folded.is_empty()
-    }
-
-    /// Whether all that this filter matches is matched by another: then only its matches need be
-    /// looked at again.
-    pub(crate) fn narrows(&self, other: &Self) -> bool {
-        let same_ids = self.id.is_none() || other.id.is_some();
-        same_ids && self.folded.contains(&other.folded)
-    }
-
-    /// Whether any span of a trace matches, its id, or what the list says of its sampling.
-    pub(crate) fn matches_trace(&self, trace: &TraceEntry) -> bool {
-        self.is_empty()
-            || self.matches_trace_id(trace)
-            || sampling::words(&trace.sampling()).contains(&self.folded)
-            || trace.spans().any(|(_, span)| self.matches_span(span))
-    }
-
-    fn matches_trace_id(&self, trace: &TraceEntry) -> bool {
-        let id = trace.trace_id();
-        match self.id {
-            None => false,
-            Some(form) => {
-                id.to_string().contains(&self.folded)
-                    || form == IdForm::DecimalOrHex
-                        && (id.0.to_string().contains(&self.folded)
-                            || id.low().to_string().contains(&self.folded))
-            }
-        }
-    }
-
-    /// Whether a span matches by its names, its tags or its own id.
-    pub(crate) fn matches_span(&self, span: Span<'_>) -> bool {
-        let names = [
-            span.resource(),
-            span.name(),
-            span.service(),
-            span.span_type(),
-        ];
-        names.into_iter().any(|name| self.matches_text(name))
-            || self.matches_span_id(span)
-            || span
-                .attributes()
-                .any(|(_, value)| self.matches_value(value, DEPTH_MAX))
-    }
-
-    fn matches_span_id(&self, span: Span<'_>) -> bool {
-        let id = span.span_id().0;
-        match self.id {
-            None => false,
-            Some(form) => {
-                format!("{id:016x}").contains(&self.folded)
-                    || form == IdForm::DecimalOrHex && id.to_string().contains(&self.folded)
-            }
-        }
-    }
-
-    fn matches_value(&self, value: Value<'_>, depth_left: usize) -> bool {
-        match value {
-            Value::Text(text) => self.matches_text(text),
-            Value::Null | Value::Bytes(_) => false,
-            Value::Bool(bool) => self.matches_shown(&bool),
-            Value::Int(int) => self.matches_shown(&int),
-            Value::Uint(uint) => self.matches_shown(&uint),
-            Value::Float(float) => self.matches_shown(&float),
-            Value::Array(_) | Value::Map(_) if depth_left == 0 => false,
-            Value::Array(mut items) => items.any(|item| self.matches_value(item, depth_left - 1)),
-            Value::Map(mut entries) => {
-                entries.any(|(_, value)| self.matches_value(value, depth_left - 1))
-            }
-        }
-    }
-
-    /// Numbers are looked through only for what can stand in a number.
-    fn matches_shown(&self, shown: &impl ToString) -> bool {
-        let may_be_number = self
-            .folded
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'a'..=b'z'));
-        may_be_number && shown.to_string().contains(&self.folded)
-    }
-
-    fn matches_text(&self, text: Text<'_>) -> bool {
-        if self.folded.is_ascii() {
-            contains_ignoring_case(text.as_bytes(), self.folded.as_bytes())
+        let words = text::cut(words, half, glyphs);
+        let gap = if fault.is_some() && !found.is_empty() {
+            "   "
         } else {
-            text.to_lossy().to_lowercase().contains(&self.folded)
+            ""
+        };
+        let note = text::width(&words) + gap.len() + text::width(found);
+        let room = usize::from(line.width).saturating_sub(note + 6);
+        let hidden = self.input.visual_scroll(room);
+        let shown = self.visible(hidden, usize::MAX, context);
+        let shown = text::cut(&shown, room, glyphs);
+        put(buffer, line, 1, "/", theme.key);
+        let end = put(buffer, line, MARGIN, &shown, theme.text);
+        if shown.is_empty() {
+            let example = text::cut(self.example, room.saturating_sub(2), glyphs);
+            put(buffer, line, end + 2, &example, theme.dim);
         }
-    }
-}
-
-/// Whether `text` contains `part`, which is lower-case ASCII.
-fn contains_ignoring_case(text: &[u8], part: &[u8]) -> bool {
-    let Some((first, rest)) = part.split_first() else {
-        return true;
-    };
-    let upper = first.to_ascii_uppercase();
-    let mut from = text;
-    while let Some(place) = from.iter().position(|byte| byte == first || *byte == upper) {
-        let after = from.get(place + 1..).unwrap_or_default();
-        match after.get(..rest.len()) {
-            None => return false,
-            Some(same) if same.eq_ignore_ascii_case(rest) => return true,
-            Some(_) => from = after,
+        let text_line = Rect {
+            x: line.x.saturating_add(MARGIN),
+            width: text::cells(room).min(line.width.saturating_sub(MARGIN)),
+            ..line
+        };
+        if let Some(fault) = fault {
+            let place = self.place(fault, hidden, context, text_line);
+            buffer.set_style(place, theme.fault);
         }
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn case_does_not_matter() {
-        let cases = [
-            ("POST /v1/generate", "post", true),
-            ("POST /v1/generate", "generate", true),
-            ("POST /v1/generate", "generates", false),
-            ("aab", "ab", true),
-            ("", "a", false),
-            ("CudaOOM", "daoo", true),
-        ];
-        for (text, part, expected) in cases {
-            let found = contains_ignoring_case(text.as_bytes(), part.as_bytes());
-            assert_eq!(found, expected, "{part} in {text}");
+        let cursor = text::cells(self.input.visual_cursor().saturating_sub(hidden));
+        let cursor = text_line.x.saturating_add(cursor);
+        if let Some(cell) = buffer.cell_mut((cursor.min(line.right().saturating_sub(1)), line.y)) {
+            cell.set_style(theme.selected);
         }
-        assert!(Filter::new("ÜBER").matches_text(Text::from("über")));
+        put_right(buffer, line, found, theme.dim);
+        let beside = text::cells(text::width(found) + gap.len());
+        let words_line = Rect {
+            width: line.width.saturating_sub(beside),
+            ..line
+        };
+        put_right(buffer, words_line, &words, theme.warning);
     }
 
-    #[test]
-    fn a_longer_text_narrows_unless_it_begins_to_mean_ids() {
-        let narrows = |new: &str, old: &str| Filter::new(new).narrows(&Filter::new(old));
-        assert!(narrows("generate", "gen"));
-        assert!(!narrows("gen", "generate"));
-        assert!(!narrows("123456", "12345"));
-        assert!(narrows("1234567", "123456"));
+    /// What is seen of the text up to a byte, the first characters hidden.
+    fn visible(&self, hidden: usize, end: usize, context: &ViewContext<'_>) -> String {
+        let chars = self.input.value().char_indices();
+        let seen = chars.take_while(|(place, _)| *place < end).skip(hidden);
+        let seen: String = seen.map(|(_, char)| char).collect();
+        text::visible(seen.into(), context.theme.glyphs).into_owned()
+    }
+
+    /// The cells of what is wrong, as far as they are seen.
+    fn place(&self, fault: Fault, hidden: usize, context: &ViewContext<'_>, line: Rect) -> Rect {
+        let cells_to = |end| text::cells(text::width(&self.visible(hidden, end, context)));
+        let (start, end) = (cells_to(fault.start), cells_to(fault.end));
+        let place = Rect {
+            x: line.x.saturating_add(start),
+            width: end.saturating_sub(start),
+            ..line
+        };
+        place.intersection(line)
     }
 }

@@ -5,8 +5,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Flow, ViewContext};
-use crate::store::{Store, TraceEntry};
+use crate::store::{ModalApp, ModalState, Store, TraceEntry};
 use crate::tui::text;
+use crate::tui::theme::Glyphs;
 use crate::tui::widget::{put, put_right, sparkline};
 
 /// What the header cannot read from the store.
@@ -16,6 +17,8 @@ pub(crate) struct HeaderFacts {
     pub(crate) source: String,
     /// Nothing more can come.
     pub(crate) is_file: bool,
+    /// `child ended 1`; empty while it runs.
+    pub(crate) child: String,
     /// Spans in each of the last seconds, the current one last.
     pub(crate) rates: Vec<u64>,
     /// Traces that came since the view was paused.
@@ -47,7 +50,12 @@ pub(crate) fn draw(
         if end + 2 > usize::from(right) {
             break;
         }
-        column = put(buffer, line, column + 2, &part, theme.text);
+        let style = if part == facts.child {
+            theme.warning
+        } else {
+            theme.text
+        };
+        column = put(buffer, line, column + 2, &part, style);
     }
 }
 
@@ -60,13 +68,16 @@ fn parts(facts: &HeaderFacts, context: &ViewContext<'_>) -> Vec<String> {
     let spans = text::count(counters.spans_shown, "span");
     let mut parts = vec![
         text::visible(facts.source.as_str().into(), context.theme.glyphs).into_owned(),
+        facts.child.clone(),
         format!("{traces} {spans}"),
+        modal(store.modal()),
         memory(store),
     ];
     let live = [
         format!("up {}", text::uptime(context.now.uptime_ns)),
         format!("{rate} span/s"),
         sparkline(&facts.rates, context.theme.glyphs),
+        modal_id(store.modal(), context.theme.glyphs),
     ];
     if !facts.is_file {
         parts.extend(live);
@@ -86,8 +97,54 @@ fn memory(store: &Store) -> String {
     format!("{}.{}/{} {name}", tenths / 10, tenths % 10, budget / unit)
 }
 
-/// What was refused, evicted, sent twice or never sent; `None` as long as nothing was.
-pub(crate) fn losses(store: &Store) -> Option<String> {
+/// `serving`, `reload 2`, `reloading`: how far the Modal app is, and in which generation.
+fn modal(app: &ModalApp) -> String {
+    let n_reloads = app.reloads.len();
+    let state = match app.state {
+        ModalState::Unseen => return String::new(),
+        ModalState::Building if n_reloads > 0 => "reloading",
+        ModalState::Building => "building",
+        ModalState::Serving => "serving",
+        ModalState::Disconnecting => "disconnecting",
+        ModalState::Stopped => "app stopped",
+    };
+    match n_reloads {
+        0 => state.to_owned(),
+        _ => format!("{state}, reload {n_reloads}"),
+    }
+}
+
+/// `ap-1J8xKq..`; the whole of it stands on the Connect screen.
+fn modal_id(app: &ModalApp, glyphs: Glyphs) -> String {
+    let id = app.id.as_deref().unwrap_or_default();
+    let id = text::visible(id.into(), glyphs);
+    text::cut(&id, 10, glyphs).into_owned()
+}
+
+/// No more lines than this tell of losses.
+const LOSS_LINES_MAX: usize = 3;
+
+/// What was refused, evicted, sent twice or never sent, in lines of a width: nothing as long as
+/// nothing was.
+pub(crate) fn losses(store: &Store, width: u16) -> Vec<String> {
+    const GAP: &str = "   ";
+    let room = usize::from(width.saturating_sub(2));
+    let mut lines: Vec<String> = Vec::new();
+    for part in losses_of(store) {
+        let is_full = lines.len() >= LOSS_LINES_MAX;
+        match lines.last_mut() {
+            Some(line) if is_full || text::width(line) + GAP.len() + text::width(&part) <= room => {
+                line.push_str(GAP);
+                line.push_str(&part);
+            }
+            _ => lines.push(part),
+        }
+    }
+    lines
+}
+
+/// Each kind of loss in words.
+fn losses_of(store: &Store) -> Vec<String> {
     let counters = store.counters();
     let of = |number, noun, of_number, of_noun| {
         let whole = text::count(number, noun);
@@ -136,12 +193,11 @@ pub(crate) fn losses(store: &Store) -> Option<String> {
             text::count(counters.relay_lost, "relay message"),
         ),
     ];
-    let parts: Vec<String> = numbers
+    numbers
         .iter()
         .filter(|(_, number, _)| *number > 0)
         .map(|(what, _, words)| format!("{what} {words}"))
-        .collect();
-    (!parts.is_empty()).then(|| parts.join("   "))
+        .collect()
 }
 
 /// All there is room for on a tiny screen: `modtrace-tui 62 traces, 1 err`.

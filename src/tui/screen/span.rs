@@ -1,27 +1,18 @@
 //! The details of one span as a tree: every field and tag, nested JSON opened, the stack whole.
-//! These trees are small and bounded, so a widget that flattens all of one for each frame does.
 
 mod details;
-mod items;
-mod json;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
-use ratatui::text::Line;
-use ratatui::widgets::{Block, StatefulWidget, Widget};
-use tui_tree_widget::{Tree, TreeItem, TreeState};
+use ratatui::layout::Rect;
 
+use super::detail::{Detail, DetailTree, Room, numbered};
 use super::{Flow, Focus, Outcome, ViewContext};
 use crate::store::{SpanIndex, Store, TraceKey};
-use crate::tui::action::{Action, Motion};
-use crate::tui::message::Effect;
+use crate::tui::action::Action;
 use crate::tui::text;
-use details::{Detail, Room, details};
-use items::{ItemBuilder, Path, numbered, places};
+use details::details;
 
 /// A pane of so many lines shows a stack at once, however long it is; a smaller one if all fits.
 const STACK_LINES_MIN: u16 = 16;
@@ -31,12 +22,7 @@ const STACK_LINES_MIN: u16 = 16;
 pub(crate) struct SpanPane {
     shown: Option<(TraceKey, SpanIndex)>,
     built: Option<Built>,
-    items: Vec<TreeItem<'static, Box<str>>>,
-    /// What is copied at each place.
-    values: HashMap<Path, String>,
-    title: String,
-    state: TreeState<Box<str>>,
-    page_rows: u16,
+    tree: DetailTree,
 }
 
 /// What the items were built from.
@@ -52,65 +38,20 @@ impl SpanPane {
     /// Shows another span. The same span again changes nothing.
     pub(crate) fn show(&mut self, key: TraceKey, span: SpanIndex) {
         if self.shown != Some((key, span)) {
-            *self = Self {
-                shown: Some((key, span)),
-                page_rows: self.page_rows,
-                ..Self::default()
-            };
+            self.shown = Some((key, span));
+            self.built = None;
+            self.tree.reset();
         }
     }
 
     /// The selected value as it is copied: whole, with all its lines.
+    #[cfg(test)]
     pub(crate) fn copy_value(&self) -> Option<String> {
-        let mut path = self.state.selected();
-        loop {
-            if let Some(value) = self.values.get(path) {
-                return Some(value.clone());
-            }
-            // A line of a longer text: that text.
-            path = path.split_last()?.1;
-        }
+        self.tree.copy_value()
     }
 
     pub(crate) fn update(&mut self, action: Action, _store: &Store) -> Outcome {
-        match action {
-            Action::Move(motion) => self.move_by(motion),
-            Action::Open => {
-                self.state.toggle_selected();
-            }
-            Action::Fold => {
-                self.state.key_left();
-            }
-            Action::Unfold => {
-                self.state.key_right();
-            }
-            Action::FoldAll => {
-                self.state.close_all();
-            }
-            Action::UnfoldAll => {
-                let places = places(&self.items);
-                for place in places {
-                    self.state.open(place);
-                }
-            }
-            Action::Scroll(n_rows) if n_rows < 0 => {
-                self.state.scroll_up(usize::from(n_rows.unsigned_abs()));
-            }
-            Action::Scroll(n_rows) => {
-                self.state.scroll_down(usize::from(n_rows.unsigned_abs()));
-            }
-            Action::Click { column, row } => {
-                if !self.state.click_at(Position::new(column, row)) {
-                    return Outcome::Ignored;
-                }
-            }
-            Action::Copy => {
-                let value = self.copy_value();
-                return value.map_or(Outcome::Ignored, |value| Outcome::Do(Effect::Copy(value)));
-            }
-            _ => return Outcome::Ignored,
-        }
-        Outcome::Handled
+        self.tree.update(action)
     }
 
     pub(crate) fn draw(
@@ -121,60 +62,24 @@ impl SpanPane {
         focus: Focus,
     ) {
         let area = area.intersection(buffer.area);
-        let theme = context.theme;
-        let (border, title, selected) = match focus {
-            Focus::Focused => (theme.border_focused, theme.title_focused, theme.selected),
-            Focus::Unfocused => (theme.border, theme.title, theme.selected_unfocused),
-        };
-        let block = Block::bordered()
-            .border_set(theme.glyphs.border())
-            .border_style(border);
-        let inner = block.inner(area);
-        self.build(context, inner);
-        let room = usize::from(area.width.saturating_sub(4));
-        let words = format!(" {} ", text::cut(&self.title, room, theme.glyphs));
-        block
-            .title_top(Line::styled(words, title))
-            .render(area, buffer);
-        self.page_rows = inner.height;
-        let Ok(tree) = Tree::new(&self.items) else {
-            return;
-        };
-        let (closed, open) = theme.glyphs.pick(("▸ ", "▾ "), ("+ ", "v "));
-        let tree = tree
-            .highlight_style(selected)
-            .highlight_symbol(">")
-            .node_closed_symbol(closed)
-            .node_open_symbol(open)
-            .node_no_children_symbol("  ");
-        // The widget indents without looking for the edge of its area: it gets a sheet of its own.
-        let mut sheet = Buffer::empty(inner);
-        StatefulWidget::render(tree, inner, &mut sheet, &mut self.state);
-        for position in inner.positions() {
-            if let (Some(to), Some(from)) = (buffer.cell_mut(position), sheet.cell(position)) {
-                *to = from.clone();
-            }
-        }
+        self.build(context, area);
+        self.tree.draw(context.theme, area, buffer, focus);
     }
 
     /// Builds the items again if the span, its trace or the room for them changed.
-    fn build(&mut self, context: &ViewContext<'_>, inner: Rect) {
+    fn build(&mut self, context: &ViewContext<'_>, area: Rect) {
         let Some((key, index)) = self.shown else {
-            "Span".clone_into(&mut self.title);
+            "Span".clone_into(&mut self.tree.title);
             return;
         };
         let trace = context.store.trace(key);
         let (Some(trace), Some(span)) = (trace, trace.and_then(|trace| trace.span(index))) else {
-            "Span  evicted".clone_into(&mut self.title);
-            self.items.clear();
+            "Span  evicted".clone_into(&mut self.tree.title);
+            self.tree.clear();
             self.built = None;
             return;
         };
-        let room = Room {
-            // Without the marks of selection and folds.
-            width: usize::from(inner.width.saturating_sub(3)),
-            glyphs: context.theme.glyphs,
-        };
+        let (inner, room) = DetailTree::room(area, context.theme);
         let wanted = Built {
             key,
             span: index,
@@ -195,13 +100,11 @@ impl SpanPane {
         let mark = if span.is_error() { "  err" } else { "" };
         let n_spans = trace.n_spans();
         let number = u64::from(index.0) + 1;
-        self.title = format!("Span {number}/{n_spans}  {name}{mark}");
+        self.tree.title = format!("Span {number}/{n_spans}  {name}{mark}");
         let details = details(trace, span, room);
         let is_first = self.built.is_none();
         self.built = Some(wanted);
-        self.values.clear();
-        let mut builder = ItemBuilder::new(context.theme, room.width, &mut self.values);
-        self.items = builder.items(&details);
+        self.tree.set(&details, room, context.theme);
         if is_first {
             self.open_first(&details, inner.height);
         }
@@ -213,7 +116,7 @@ impl SpanPane {
         let labels = numbered(details);
         for (detail, label) in details.iter().zip(&labels) {
             if detail.is_open {
-                self.state.open(vec![label.clone()]);
+                self.tree.state.open(vec![label.clone()]);
             }
         }
         let stack = details.iter().position(|detail| detail.label == "stack");
@@ -221,18 +124,10 @@ impl SpanPane {
         let selected = labels.get(stack.unwrap_or(0)).cloned();
         if let Some(selected) = selected {
             if stack.is_some_and(|place| shows_stack(details, place, height)) {
-                self.state.open(vec![selected.clone()]);
+                self.tree.state.open(vec![selected.clone()]);
             }
-            self.state.select(vec![selected]);
+            self.tree.state.select(vec![selected]);
         }
-    }
-
-    fn move_by(&mut self, motion: Motion) {
-        let page_rows = usize::from(self.page_rows);
-        self.state.select_relative(|row| {
-            // The widget knows how many rows there are, and stops at the last.
-            row.map_or(0, |row| motion.from_row(row, usize::MAX, page_rows))
-        });
     }
 }
 

@@ -3,28 +3,35 @@
 //!
 //! ```text
 //! keys    oldest … newest, those that match the filter     row r of the list = keys[len - 1 - r]
+//! rules   between the traces before and after a reload     a line of their own, and no row
 //! top     the trace in the first visible row               stays while new ones come above it
 //! ```
 
 mod draw;
 mod matches;
 mod row;
-pub(super) mod sampling;
+mod rules;
 mod services;
 
 use std::collections::{HashMap, VecDeque};
 
 use ratatui::layout::Rect;
 
-use super::filter::Filter;
 use super::{Outcome, Place};
+use crate::query::Query;
 use crate::store::{Store, TraceEntry, TraceKey};
+use crate::trace::Now;
 use crate::tui::action::{Action, Motion};
+use crate::tui::app::ChildCommand;
 use crate::tui::message::Effect;
 use matches::Matches;
 use row::TraceRow;
 pub(crate) use row::{badges, title};
+use rules::{Line, Rules};
 use services::Services;
+
+/// Reloads before so many others leave no rule.
+const RULES_MAX: usize = 100;
 
 /// Whether the selection goes with the newest trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +60,12 @@ pub(crate) struct TraceList {
     drawn: HashMap<TraceKey, TraceRow>,
     /// Which services they named.
     services: Services,
+    /// Where the app was reloaded.
+    rules: Rules,
+    /// How many reloads there had been when the list was live last.
+    n_reloads: usize,
+    /// The file that is reloaded.
+    app_file: String,
 }
 
 impl Default for TraceList {
@@ -67,11 +80,32 @@ impl Default for TraceList {
             rows_area: Rect::default(),
             drawn: HashMap::new(),
             services: Services::default(),
+            rules: Rules::default(),
+            n_reloads: 0,
+            app_file: String::new(),
         }
     }
 }
 
 impl TraceList {
+    /// The list of what a program sends.
+    pub(crate) fn of(child: Option<&ChildCommand>) -> Self {
+        let command = child.map_or("", |child| &child.command);
+        // `app.py`, `app.py::main`.
+        let file = |word: &&str| {
+            let path = word.split("::").next().unwrap_or("");
+            path.rsplit_once('.').is_some_and(|(_, end)| end == "py")
+        };
+        Self {
+            app_file: command
+                .split_whitespace()
+                .find(file)
+                .unwrap_or("")
+                .to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// Says which traces came or grew. Cheap; they are looked at in [`TraceList::refresh`].
     pub(crate) fn touch(&mut self, touched: &[TraceKey]) {
         self.matches.touch(touched);
@@ -93,13 +127,34 @@ impl TraceList {
             self.top = self.newest_seen;
         }
         self.select_what_is_left();
+        self.n_reloads = store.modal().reloads.len();
+        self.place_rules(store);
     }
 
     /// Takes over what a filter leaves of a paused list: nothing that came since.
     pub(crate) fn refresh_paused(&mut self, store: &Store) {
         if self.matches.refresh_paused(store) {
             self.select_what_is_left();
+            self.place_rules(store);
         }
+    }
+
+    /// Where the traces after a reload end and those before it begin.
+    fn place_rules(&mut self, store: &Store) {
+        let n_rows = self.n_rows();
+        let reloads = store.modal().reloads.iter().take(self.n_reloads).rev();
+        let reloads = reloads.take(RULES_MAX);
+        let places = reloads.map(|(at, now)| (n_rows - self.n_before(*now, store), *at));
+        let places = places.take_while(|(above_row, _)| *above_row < n_rows);
+        self.rules = Rules::new(places);
+    }
+
+    /// How many of the listed traces came before a moment.
+    fn n_before(&self, moment: Now, store: &Store) -> usize {
+        self.keys().partition_point(|key| {
+            let entry = store.trace(*key);
+            entry.is_none_or(|entry| entry.first_seen().uptime_ns < moment.uptime_ns)
+        })
     }
 
     fn select_what_is_left(&mut self) {
@@ -121,14 +176,14 @@ impl TraceList {
         self.matches.is_searching()
     }
 
-    pub(crate) fn filter(&self) -> &Filter {
+    pub(crate) fn filter(&self) -> &Query {
         self.matches.filter()
     }
 
     /// Shows what matches; the selection stays, if it does.
-    pub(crate) fn set_filter(&mut self, text: &str) {
+    pub(crate) fn set_filter(&mut self, filter: Query) {
         self.is_on_top = false;
-        self.matches.set_filter(Filter::new(text));
+        self.matches.set_filter(filter);
     }
 
     /// How many traces match the filter.
@@ -143,9 +198,23 @@ impl TraceList {
 
     /// The traces in the visible rows.
     pub(crate) fn visible(&self) -> impl Iterator<Item = TraceKey> {
-        let n_rows = usize::from(self.rows_area.height);
-        let first = self.first_row();
-        (first..first.saturating_add(n_rows)).map_while(|row| self.key_at(row))
+        self.lines().into_iter().filter_map(|line| match line {
+            Line::Row(row) => self.key_at(row),
+            Line::Rule(_) => None,
+        })
+    }
+
+    /// What stands on the lines of the page.
+    fn lines(&self) -> Vec<Line> {
+        let first = self.rules.first_line(self.first_row());
+        let lines = first..first.saturating_add(usize::from(self.rows_area.height));
+        let lines = lines.map(|line| self.rules.on_line(line));
+        let is_there = |line: &Line| matches!(line, Line::Rule(_)) || self.row_is_there(line);
+        lines.take_while(is_there).collect()
+    }
+
+    fn row_is_there(&self, line: &Line) -> bool {
+        matches!(line, Line::Row(row) if *row < self.n_rows())
     }
 
     /// How many traces came that the user has not been shown.
@@ -216,14 +285,26 @@ impl TraceList {
 
     fn select_row(&mut self, row: usize) {
         self.selected = self.key_at(row);
-        let page = usize::from(self.rows_area.height).max(1);
         let first = self.first_row();
         if row < first {
             self.show_from(row);
-        } else if row >= first.saturating_add(page) {
-            self.show_from(row + 1 - page);
+        } else if row >= self.end_of_page(first) {
+            self.show_from(self.rules.first_row_showing(row, self.page()));
         } else if row == 0 {
             self.show_from(0);
+        }
+    }
+
+    fn page(&self) -> usize {
+        usize::from(self.rows_area.height).max(1)
+    }
+
+    /// The first row that is no longer on a page which begins with another.
+    fn end_of_page(&self, first: usize) -> usize {
+        let line = self.rules.first_line(first).saturating_add(self.page());
+        match self.rules.on_line(line) {
+            Line::Row(row) => row,
+            Line::Rule(rule) => rule.above_row,
         }
     }
 
@@ -235,15 +316,14 @@ impl TraceList {
     }
 
     fn move_by(&mut self, motion: Motion) {
-        let page = usize::from(self.rows_area.height).max(1);
         let row = self.selected.map_or(0, |key| self.row_near(key));
-        self.select_row(motion.from_row(row, self.n_rows(), page));
+        self.select_row(motion.from_row(row, self.n_rows(), self.page()));
     }
 
     /// Moves the rows; the selection goes along only as far as it must to stay visible.
     fn scroll(&mut self, rows: i16) {
-        let page = usize::from(self.rows_area.height).max(1);
-        let last_first = self.n_rows().saturating_sub(page);
+        let last = self.n_rows().saturating_sub(1);
+        let last_first = self.rules.first_row_showing(last, self.page());
         let by = usize::from(rows.unsigned_abs());
         let first = self.first_row();
         let first = if rows < 0 {
@@ -253,17 +333,18 @@ impl TraceList {
         };
         self.show_from(first);
         let row = self.selected.map_or(0, |key| self.row_near(key));
-        let row = row.clamp(first, first.saturating_add(page - 1));
-        self.selected = self.key_at(row.min(self.n_rows().saturating_sub(1)));
+        let end = self.end_of_page(first).max(first + 1);
+        let row = row.clamp(first, end - 1);
+        self.selected = self.key_at(row.min(last));
     }
 
     fn click(&mut self, column: u16, row: u16) -> Outcome {
         if !self.rows_area.contains((column, row).into()) {
             return Outcome::Ignored;
         }
-        let clicked = self.first_row() + usize::from(row - self.rows_area.y);
-        if clicked < self.n_rows() {
-            self.select_row(clicked);
+        let line = usize::from(row - self.rows_area.y);
+        if let Some(Line::Row(clicked)) = self.lines().get(line) {
+            self.select_row(*clicked);
             self.note_position();
         }
         Outcome::Handled

@@ -11,7 +11,7 @@
 //! ```
 
 mod draw;
-mod matching;
+mod letters;
 mod row;
 pub(super) mod rows;
 #[cfg(test)]
@@ -22,12 +22,14 @@ mod tests;
 use hashbrown::HashSet;
 use ratatui::layout::{Position, Rect};
 
+use super::trace_logs::{LineMark, TraceLines};
 use super::{Outcome, Place};
-use crate::store::{SpanIndex, Store, TraceEntry, TraceKey, TreeRow};
+use crate::query::Query;
+use crate::store::{RowMark, SpanIndex, Store, TraceEntry, TraceKey, TreeRow};
 use crate::trace::{Span, UnixNanos};
 use crate::tui::action::{Action, Motion};
 use crate::tui::message::Effect;
-use matching::Needle;
+use letters::Letters;
 pub(super) use row::percent;
 use rows::Rows;
 
@@ -44,8 +46,12 @@ pub(crate) struct WaterfallPane {
     built: Option<Built>,
     selected: Option<SpanIndex>,
     viewport: Viewport,
-    filter: Needle,
+    filter: Query,
     self_time: Option<(SpanIndex, u64, i64)>,
+    /// The log lines of the trace, their letters on its time axis, and which of them is selected.
+    lines: TraceLines,
+    letters: Letters,
+    selected_line: Option<LineMark>,
 }
 
 /// What was read from the trace along with its rows.
@@ -67,6 +73,8 @@ struct Viewport {
     offset: usize,
     /// The cells of the rows, without frame and ruler.
     body: Rect,
+    /// The cells of the letters, if there are any.
+    letters: Rect,
     /// How many cells the guide lines of a row may take.
     guide_cells_max: usize,
     /// Whether the reader chose what is on the screen.
@@ -111,8 +119,10 @@ impl WaterfallPane {
         let Some(trace) = self.key.and_then(|key| store.trace(key)) else {
             self.rows = Rows::default();
             self.built = None;
+            self.lines.clear();
             return;
         };
+        self.lines.refresh(trace, store);
         match &mut self.built {
             Some(built) if built.revision == trace.revision() => {}
             Some(built) if trace.n_spans() > FOLLOWED_SPANS_MAX => built.is_behind = true,
@@ -135,14 +145,36 @@ impl WaterfallPane {
         self.selected
     }
 
+    /// Selects a span and unfolds what hides it.
+    pub(crate) fn select_span(&mut self, span: SpanIndex) {
+        if self.rows.row(span).is_some() {
+            self.rows.reveal(span);
+            self.select(span);
+        }
+    }
+
+    /// The log lines of the trace.
+    pub(crate) fn lines(&self) -> &TraceLines {
+        &self.lines
+    }
+
+    /// Says which line's letter stands out.
+    pub(crate) fn select_line(&mut self, line: Option<LineMark>) {
+        self.selected_line = line;
+    }
+
     /// Rows of the trace, whether folded away or not.
     pub(crate) fn n_rows(&self) -> usize {
         self.rows.all().len()
     }
 
     /// Spans that do not match are shown dim; empty matches all.
-    pub(crate) fn set_filter(&mut self, filter: &str) {
-        self.filter = Needle::new(filter);
+    pub(crate) fn set_filter(&mut self, filter: Query) {
+        self.filter = filter;
+    }
+
+    pub(crate) fn filter(&self) -> &Query {
+        &self.filter
     }
 
     pub(crate) fn update(&mut self, action: Action, store: &Store) -> Outcome {
@@ -281,6 +313,11 @@ impl WaterfallPane {
 
     fn click(&mut self, at: Position) -> Outcome {
         let body = self.viewport.body;
+        let letters = self.viewport.letters;
+        if letters.contains(at) {
+            let line = self.letters.line_at(usize::from(at.x - letters.x));
+            return line.map_or(Outcome::Handled, |key| Outcome::Open(Place::Letter(key)));
+        }
         if !body.contains(at) {
             return Outcome::Ignored;
         }
@@ -302,16 +339,18 @@ impl WaterfallPane {
     }
 
     fn search_error(&mut self, trace: &TraceEntry, direction: Direction) -> Outcome {
-        // The method itself is not general over the lifetime of its span.
-        fn is_error(span: Span<'_>) -> bool {
-            span.is_error()
-        }
-        self.search(trace, direction, is_error)
+        self.search(trace, direction, |span, _| span.is_error())
     }
 
+    /// Where nothing is looked for, nothing is found.
     fn search_filter(&mut self, trace: &TraceEntry, direction: Direction) -> Outcome {
+        if self.filter.is_empty() {
+            return Outcome::Ignored;
+        }
         let filter = self.filter.clone();
-        self.search(trace, direction, |span| filter.is_in(span))
+        self.search(trace, direction, |span, mark| {
+            filter.matches_span(span, mark)
+        })
     }
 
     /// Selects the next span that is wanted, around the end of the trace, and unfolds what hides
@@ -320,12 +359,15 @@ impl WaterfallPane {
         &mut self,
         trace: &TraceEntry,
         direction: Direction,
-        is_wanted: impl Fn(Span<'_>) -> bool,
+        is_wanted: impl Fn(Span<'_>, RowMark) -> bool,
     ) -> Outcome {
         let here = self.selected.and_then(|span| self.rows.place(span));
         let (before, rest) = self.rows.all().split_at(here.unwrap_or(0));
         let found = {
-            let wanted = |row: &&TreeRow| trace.span(row.span).is_some_and(&is_wanted);
+            let wanted = |row: &&TreeRow| {
+                let span = trace.span(row.span);
+                span.is_some_and(|span| is_wanted(span, row.mark))
+            };
             match direction {
                 Direction::Next => rest.iter().skip(1).chain(before).find(wanted),
                 Direction::Previous => before.iter().rev().chain(rest.iter().rev()).find(wanted),

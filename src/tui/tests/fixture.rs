@@ -1,8 +1,10 @@
 //! Traces made by hand, through the same builder that decoders use.
 
-use crate::ingest::{Inbound, Received, Request, RequestClass, RequestRecord};
+use crate::ingest::{Inbound, Lines, Received, Request, RequestClass, RequestRecord};
+use crate::logs::{Level, LogRecord, LogSource};
 use crate::trace::{
-    Attribute, ChunkBuilder, Field, Now, TraceChunk, TracerInfo, TracerPayload, UnixNanos, Via,
+    Attribute, ChunkBuilder, Field, Now, SpanId, TraceChunk, TraceId, TracerInfo, TracerPayload,
+    UnixNanos, Via,
 };
 
 /// When the tests take place.
@@ -138,10 +140,15 @@ fn write_metrics(builder: &mut ChunkBuilder, metrics: &[(String, f64)]) {
 
 /// A payload of traces as it comes from the agent.
 pub(super) fn payload(chunks: Vec<TraceChunk>, now: Now) -> Inbound {
+    payload_by(Via::Http, chunks, now)
+}
+
+/// A payload of traces that came some way.
+pub(super) fn payload_by(via: Via, chunks: Vec<TraceChunk>, now: Now) -> Inbound {
     let n_chunks = chunks.len();
     let received = Received {
         at: now.wall,
-        via: Via::Http,
+        via,
         payload: TracerPayload {
             tracer: TracerInfo::default(),
             chunks,
@@ -153,6 +160,7 @@ pub(super) fn payload(chunks: Vec<TraceChunk>, now: Now) -> Inbound {
     };
     let n_spans = received.payload.n_spans();
     let record = RequestRecord {
+        via,
         note: format!("{n_chunks} chunks, {n_spans} spans").into(),
         ..record("PUT", "/v0.5/traces", 200, now)
     };
@@ -224,5 +232,69 @@ pub(super) fn story() -> Vec<TraceChunk> {
                     .tag("model", "qwen2-7b"),
             ],
         ),
+    ]
+}
+
+/// A line that a child printed.
+pub(super) fn line(text: &str, now: Now) -> LogRecord {
+    LogRecord::parse(text, LogSource::Stdout, now.wall)
+}
+
+/// Lines as they come from a child.
+pub(super) fn lines(records: Vec<LogRecord>) -> Inbound {
+    Inbound::Lines(Box::new(Lines {
+        records,
+        ..Lines::default()
+    }))
+}
+
+/// A line as it was read, at a moment after the start, without ids.
+pub(super) fn printed(text: &str, at_ms: i64) -> LogRecord {
+    LogRecord::parse(text, LogSource::Stdout, at(at_ms).wall)
+}
+
+/// A line that says its level and its time, and names a span of a trace.
+pub(super) fn joined(text: &str, level: Level, at_ms: i64, (trace, span): (u64, u64)) -> LogRecord {
+    let mut record = printed(text, at_ms + 3_000);
+    record.level = Some(level);
+    record.time = Some(at(at_ms).wall);
+    record.ids.trace = TraceId::from_halves(0x67b1_a0c2_0000_0000, trace);
+    record.ids.span = SpanId(span);
+    record
+}
+
+/// A traceback as structlog prints it.
+pub(super) const TRACEBACK: &str = r#"{"event":"generate.failed","level":"error","exception":"Traceback (most recent call last):\n  File \"/app/serve.py\", line 41, in generate\n    out = self.llm.generate(prompt, params)\n  File \"/app/engine.py\", line 130, in generate\n    return self.step(batch)\n  File \"/app/engine.py\", line 212, in step\n    hidden = self.model(batch.tokens)\n  File \"/app/model.py\", line 88, in forward\n    kv = torch.empty(shape, device=self.device)\nCudaOOM: out of memory: tried to allocate 2.4 GiB","batch_size":16,"gpu":{"index":0,"total":"22.2 GiB"}}"#;
+
+/// What the service of [`story`] printed: structlog of three levels and a traceback, a plain line,
+/// one from stderr, one of a container, one that names a trace nobody has seen.
+pub(super) fn log_story() -> Vec<LogRecord> {
+    let of = |span| (106, span);
+    let loaded = r#"{"event":"model.loaded","level":"info","weights":"4.1GB","secs":0.41}"#;
+    let accepted = r#"{"event":"request.accepted","level":"info","tokens_in":812,"user":"u_19"}"#;
+    let split =
+        r#"{"event":"batch.split","level":"warning","from":16,"to":8,"reason":"kv cache 97%"}"#;
+    let late = r#"{"event":"usage.inserted","level":"debug","rows":1}"#;
+    let mut stderr = printed("UserWarning: TypedStorage is deprecated", 2_100);
+    stderr.source = LogSource::Stderr;
+    let mut other = joined(accepted, Level::Info, 200, (104, 4));
+    other.container = Some("ta-01KAXR3M2W9PQK".into());
+    let mut unseen = joined(
+        r#"{"event":"request.accepted","level":"info"}"#,
+        Level::Info,
+        900,
+        (7, 7),
+    );
+    unseen.container = Some("ta-01KAXR3M2W9P7M".into());
+    vec![
+        printed("Started server process [1]", 2_000),
+        stderr,
+        other,
+        joined(loaded, Level::Info, 912, of(11)),
+        joined(accepted, Level::Info, 1_402, of(13)),
+        joined(split, Level::Warn, 1_611, of(14)),
+        unseen,
+        joined(TRACEBACK, Level::Error, 1_934, of(14)),
+        joined(late, Level::Debug, 2_400, of(99)),
     ]
 }

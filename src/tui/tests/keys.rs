@@ -67,10 +67,10 @@ fn the_selection_follows_the_newest_only_from_the_top_row() {
 fn rows_do_not_move_below_a_selection_that_does_not_follow() {
     let mut seat = seated();
     seat.keys("jj");
-    let rows = seat.lines()[3..9].to_vec();
+    let rows = seat.lines()[4..10].to_vec();
     seat.millis -= 1_000;
     seat.receive(many(1));
-    assert_eq!(seat.lines()[3..9], rows);
+    assert_eq!(seat.lines()[4..10], rows);
 }
 
 #[test]
@@ -123,6 +123,37 @@ fn the_filter_narrows_the_list_while_it_is_written() {
     assert!(seat.line_with("│>").contains("412ms"));
     seat.keys("<esc>");
     assert!(seat.shows("3/6"), "clearing does not move the selection");
+}
+
+#[test]
+fn a_filter_that_is_wrong_keeps_what_the_last_one_found_and_says_so() {
+    let mut seat = seated();
+    seat.keys("/GENERATE dur>");
+    assert!(seat.shows("/GENERATE   3 of 6"), "half written");
+    assert!(seat.line_with("/ GENERATE").contains("a value is missing"));
+    seat.keys("1s");
+    assert!(seat.shows("/GENERATE dur>1s   2 of 6"));
+    seat.keys("<ctrl+u>dur>soon generate");
+    assert!(seat.line_with("/ dur>soon").contains("not a time"));
+    seat.keys("<enter>");
+    assert!(seat.shows("/generate   3 of 6"), "what is kept is seen");
+    assert!(!seat.shows("soon"));
+}
+
+#[test]
+fn the_waterfall_speaks_the_same_language() {
+    let mut seat = seated();
+    seat.keys("<enter>/svc:vllm dur>500ms -err<enter>n");
+    assert!(
+        seat.line_with(">").contains("cold_start"),
+        "{}",
+        seat.lines().join("\n")
+    );
+    seat.keys("/ dur><enter>");
+    assert!(
+        seat.shows("/svc:vllm dur>500ms -err "),
+        "the last one stays"
+    );
 }
 
 #[test]
@@ -181,9 +212,9 @@ fn a_filter_finds_what_comes_and_grows_later() {
 fn a_paused_view_stands_still_and_loses_nothing() {
     let mut seat = seated();
     seat.keys("<space>");
-    let before: Vec<String> = seat.lines()[2..22].to_vec();
+    let before: Vec<String> = seat.lines()[3..22].to_vec();
     seat.receive(many(50));
-    assert_eq!(seat.lines()[2..22], before);
+    assert_eq!(seat.lines()[3..22], before);
     assert!(seat.shows("PAUSED +50 new"));
     seat.keys("<space>");
     assert!(seat.shows("LIVE"));
@@ -261,7 +292,7 @@ fn copying_asks_for_the_clipboard() {
 
 #[test]
 fn quitting_takes_one_key_wherever_one_is() {
-    for keys in ["", "?", "x", "<enter>", "<tab>", "d"] {
+    for keys in ["", "?", "x", "<enter>", "<tab>", "d", "2"] {
         let mut seat = seated();
         seat.keys(keys);
         assert_eq!(seat.keys("q"), [Effect::Quit], "after {keys}");
@@ -276,7 +307,7 @@ fn quitting_takes_one_key_wherever_one_is() {
 #[test]
 fn the_mouse_selects_and_scrolls() {
     let mut seat = seated();
-    seat.click(10, 5);
+    seat.click(10, 6);
     assert!(seat.shows("3/6"), "{}", seat.lines().join("\n"));
     seat.receive(many(60));
     seat.mouse(MouseEventKind::ScrollDown, 10, 5);
@@ -334,11 +365,11 @@ fn a_paused_trace_does_not_grow() {
 fn a_paused_row_says_what_it_said() {
     let mut seat = seated();
     seat.keys("j<space>");
-    let before: Vec<String> = seat.lines()[2..22].to_vec();
+    let before: Vec<String> = seat.lines()[3..22].to_vec();
     seat.receive(vec![chunk(105, &[SpanSpec::under(6, 78, "late", 1, 1)])]);
-    assert_eq!(seat.lines()[2..22], before);
+    assert_eq!(seat.lines()[3..22], before);
     seat.keys("<space>");
-    assert_ne!(seat.lines()[2..22], before);
+    assert_ne!(seat.lines()[3..22], before);
 }
 
 #[test]
@@ -363,7 +394,7 @@ fn the_end_of_a_search_is_told() {
 fn the_details_lie_on_top_where_they_have_no_pane() {
     let mut seat = seated();
     seat.keys("d");
-    assert!(!seat.shows("Traces"));
+    assert!(!seat.shows("─ Traces ─"));
     assert!(seat.line_with("close").contains("d close"));
     seat.keys("d");
     assert!(seat.shows("─ Traces ─"));
@@ -436,13 +467,21 @@ fn a_paused_list_can_be_filtered_and_shows_nothing_that_came_since() {
     let mut seat = seated();
     seat.keys("<space>");
     seat.receive(many(3));
-    seat.keys("/get /<enter>");
-    assert!(seat.shows("/get /   1 of 9"), "{}", seat.lines().join("\n"));
+    seat.keys("/\"get /\"<enter>");
+    assert!(
+        seat.shows("/\"get /\"   1 of 9"),
+        "{}",
+        seat.lines().join("\n")
+    );
     assert!(seat.selected_row().contains("GET /healthz"));
     seat.keys("<esc>");
     assert!(seat.shows("4/6"), "{}", seat.lines().join("\n"));
-    seat.keys("/get /<enter><space>");
-    assert!(seat.shows("/get /   4 of 9"), "{}", seat.lines().join("\n"));
+    seat.keys("/\"get /\"<enter><space>");
+    assert!(
+        seat.shows("/\"get /\"   4 of 9"),
+        "{}",
+        seat.lines().join("\n")
+    );
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::fixture::{SpanSpec, chunk, root};
+use super::fixture::{SpanSpec, chunk, joined, printed, root};
 use super::terminal::Seat;
+use crate::logs::Level;
 use crate::tui::message::Effect;
 
 fn any_text() -> impl Strategy<Value = String> {
@@ -38,9 +39,18 @@ fn any_span() -> impl Strategy<Value = (u64, SpanSpec)> {
     )
 }
 
+fn any_line() -> impl Strategy<Value = String> {
+    let object = (any_text(), any_text(), any_text()).prop_map(|(event, key, value)| {
+        let exception = format!("{key}\n  {value}\nlast");
+        serde_json::json!({"event": event, key: value, "exception": exception}).to_string()
+    });
+    prop_oneof![any_text(), object]
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Receive(u64, SpanSpec),
+    Line(u64, u64, String),
     Keys(&'static str),
     Resize(u16, u16),
     Click(u16, u16),
@@ -75,9 +85,17 @@ fn any_step() -> impl Strategy<Value = Step> {
         "<pgup>",
         "y",
         "Y",
+        "1",
+        "2",
+        "o",
+        "t",
+        "2/a<enter>",
+        "2G<enter>",
+        "w",
     ]);
     prop_oneof![
         3 => any_span().prop_map(|(trace, span)| Step::Receive(trace, span)),
+        2 => (0_u64..4, 0_u64..8, any_line()).prop_map(|(trace, span, line)| Step::Line(trace, span, line)),
         4 => keys.prop_map(Step::Keys),
         1 => (1_u16..140, 1_u16..50).prop_map(|(width, height)| Step::Resize(width, height)),
         1 => (0_u16..140, 0_u16..50).prop_map(|(column, row)| Step::Click(column, row)),
@@ -96,6 +114,12 @@ proptest! {
             match step {
                 Step::Receive(trace, span) => {
                     seat.receive(vec![chunk(trace, &[span])]);
+                }
+                Step::Line(0, _, text) => {
+                    seat.receive_lines(vec![printed(&text, 9_000)]);
+                }
+                Step::Line(trace, span, text) => {
+                    seat.receive_lines(vec![joined(&text, Level::Warn, 9_000, (trace, span))]);
                 }
                 Step::Keys(keys) => {
                     seat.keys(keys);
@@ -160,7 +184,7 @@ fn what_strangers_write_does_not_move_the_columns() {
     let trace = |(id, name): (u64, &&str)| chunk(id, &[root(id, name, 5)]);
     seat.receive((1..).zip(&names).map(trace).collect());
     let buffer = seat.buffer();
-    for row in 3..3 + 6 {
+    for row in 4..4 + 6 {
         let cell = |column: u16| buffer.cell((column, row)).unwrap().symbol();
         assert_eq!((cell(0), cell(79)), ("│", "│"), "row {row}");
         let duration: String = (26..36).map(cell).collect();

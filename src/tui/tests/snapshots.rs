@@ -60,6 +60,29 @@ fn what_lies_on_top() {
 }
 
 #[test]
+fn the_filter_line_says_what_is_wrong() {
+    let mut lines = String::new();
+    let texts = [
+        "",
+        "svc:vllm or",
+        "err dur>abc svc:vllm",
+        "(lvl>=loud",
+        "\"out of",
+        "ü\u{202e}ü prio:x",
+        "a filter that is much longer than the line it is written in and then svc: is wrong",
+    ];
+    for width in [80, 40] {
+        for text in texts {
+            let mut seat = seated(width, 24);
+            seat.keys("/");
+            seat.keys(text);
+            lines.push_str(&seat.underlined_line(22));
+        }
+    }
+    insta::assert_snapshot!("filter_faults", lines);
+}
+
+#[test]
 fn without_colours_and_beyond_ascii() {
     let plain = UiOptions {
         glyphs: Glyphs::Ascii,

@@ -8,8 +8,9 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseEve
 use ratatui::crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::style::{Color, Modifier};
 
-use super::fixture::{at, payload};
+use super::fixture::{at, lines as lines_read, payload};
 use crate::ingest::Inbound;
+use crate::logs::LogRecord;
 use crate::store::Store;
 use crate::trace::TraceChunk;
 use crate::tui::app::{App, Listening, UiOptions};
@@ -62,6 +63,14 @@ impl Seat {
             self.inbound(payload(vec![chunk], at(self.millis)));
             self.draw();
         }
+        self
+    }
+
+    /// Lines that come together, a second later.
+    pub(super) fn receive_lines(&mut self, records: Vec<LogRecord>) -> &mut Self {
+        self.millis += 1_000;
+        self.inbound(lines_read(records));
+        self.draw();
         self
     }
 
@@ -151,6 +160,15 @@ impl Seat {
         let row = lines.iter().find_map(|line| line.split_once("│>"));
         let row = row.unwrap_or_else(|| panic!("nothing is selected in\n{}", lines.join("\n")));
         row.1.trim().split("   ").next().unwrap_or("").to_owned()
+    }
+
+    /// A line of the screen, and below it what of it is underlined.
+    pub(super) fn underlined_line(&self, row: usize) -> String {
+        let marks = lines(self.buffer(), |cell| {
+            let is_underlined = cell.modifier.contains(Modifier::UNDERLINED);
+            if is_underlined { "^" } else { " " }.to_owned()
+        });
+        format!("{}\n{}\n", self.lines()[row], marks[row])
     }
 
     /// The screen as it is kept: its lines, and below them a letter for each cell's style.

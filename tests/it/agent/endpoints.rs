@@ -19,6 +19,7 @@ fn method_of(endpoint: &Endpoint) -> &'static str {
 fn status_of(endpoint: &Endpoint) -> u16 {
     match endpoint.action {
         Action::Info | Action::Traces(_) => 200,
+        Action::Logs => 202,
         Action::Acknowledge { status, .. } => status,
         Action::Refuse(_) => 501,
     }
@@ -152,15 +153,41 @@ fn what_is_not_decodable_is_refused_with_the_reason_and_recorded() {
 }
 
 #[test]
-fn a_compressed_body_reaches_the_decoders_as_such() {
+fn packed_bodies_are_unpacked_within_the_limit() {
     let mut server = Server::start();
-    let answer = server.connect().ask_with(
-        "PUT",
-        "/v0.4/traces",
-        "Content-Encoding: gzip\r\n",
-        b"\x1f\x8b",
-    );
-    assert_eq!((answer.status, server.record().status), (501, 501));
+    let mut client = server.connect();
+    let mut ask = |coding: &str, path: &str, body: &[u8]| {
+        let headers = format!("Content-Encoding: {coding}\r\n");
+        let answer = client.ask_with("POST", path, &headers, body);
+        assert_eq!(server.record().status, answer.status);
+        answer.status
+    };
+    let traces = zstd::encode_all(NO_TRACES, 0).unwrap();
+    assert_eq!(ask("zstd", "/v0.4/traces", &traces), 200);
+    let lines = zstd::encode_all(&br#"[{"message":"a"},{"message":"b"}]"#[..], 0).unwrap();
+    assert_eq!(ask("zstd", "/api/v2/logs", &lines), 202);
+    assert_eq!(ask("gzip", "/api/v2/logs", b"\x1f\x8b"), 400);
+    assert_eq!(ask("br", "/v0.4/traces", NO_TRACES), 415);
+    let bomb = zstd::encode_all(&vec![b' '; 26 * 1024 * 1024][..], 0).unwrap();
+    assert_eq!(ask("zstd", "/api/v2/logs", &bomb), 413);
+}
+
+#[test]
+fn log_lines_are_read_and_counted() {
+    let mut server = Server::start();
+    let body = br#"[{"message":"{\"event\":\"x\",\"dd\":{\"trace_id\":\"7\"}}","status":"warn"},{"message":"plain"}]"#;
+    let answer = server.connect().ask("POST", "/api/v2/logs", body);
+    assert_eq!((answer.status, &*answer.body), (202, "{}"));
+    let request = server.request();
+    assert_eq!(&*request.record.note, "2 lines");
+    let modtrace_tui::ingest::Brought::Logs(records) = request.brought else {
+        panic!("no lines came");
+    };
+    let told: Vec<_> = records
+        .iter()
+        .map(|record| (record.message(), record.ids.trace.0))
+        .collect();
+    assert_eq!(told, [("x", 7), ("plain", 0)]);
 }
 
 #[test]

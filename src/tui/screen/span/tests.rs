@@ -4,6 +4,8 @@ use ratatui::buffer::Buffer;
 
 use super::*;
 use crate::trace::{Attribute, ChunkBuilder, Now};
+use crate::tui::action::Motion;
+use crate::tui::message::Effect;
 use crate::tui::screen::waterfall::sample::{
     Sample, TRACE_ID, build, frame, insert, span, store_of,
 };
@@ -143,7 +145,7 @@ fn keys_walk_open_and_close_the_tree() {
     assert!(!text.contains("prompt"), "{text}");
     pane.update(Action::Move(Motion::Last), &store);
     draw(&mut pane, &store, (80, 10));
-    assert_eq!(pane.state.selected(), [Box::from("events")]);
+    assert_eq!(pane.tree.state.selected(), [Box::from("events")]);
 }
 
 #[test]
@@ -282,7 +284,12 @@ fn hostile_values_are_bounded_and_harmless() {
     let (store, mut pane) = pane_of(&[sample], 0);
     assert!(!outline(&store, &pane).contains('\x1b'));
     draw(&mut pane, &store, (80, 20));
-    assert!(pane.values.values().all(|value| !value.contains('\x1b')));
+    assert!(
+        pane.tree
+            .values()
+            .values()
+            .all(|value| !value.contains('\x1b'))
+    );
     pane.update(Action::UnfoldAll, &store);
     for (width, height) in [(0, 0), (1, 1), (3, 3), (10, 4), (30, 10), (120, 36)] {
         // What is outside of the pane stays as it was.

@@ -6,6 +6,7 @@ use ratatui::style::Style;
 
 use super::TraceList;
 use super::row::{self, TraceRow};
+use super::rules::{Line, Rule};
 use super::services::Services;
 use crate::store::TraceKey;
 use crate::trace::Text;
@@ -22,6 +23,7 @@ struct Columns {
     duration: usize,
     bar: usize,
     spans: usize,
+    logs: usize,
     badges: usize,
     sampling: usize,
 }
@@ -42,6 +44,7 @@ impl Columns {
                 duration: 10,
                 bar: 14,
                 spans: 5,
+                logs: 4,
                 badges: 12,
                 sampling: 21,
             },
@@ -52,6 +55,7 @@ impl Columns {
                 duration: 10,
                 bar: 4,
                 spans: 4,
+                logs: 0,
                 badges: 11,
                 sampling: 20,
             },
@@ -62,6 +66,7 @@ impl Columns {
                 duration: 7,
                 bar: 0,
                 spans: 4,
+                logs: 0,
                 badges: 7,
                 sampling: 8,
             },
@@ -78,6 +83,7 @@ impl Columns {
             columns.duration,
             columns.bar,
             columns.spans,
+            columns.logs,
             columns.badges,
             columns.sampling,
         ];
@@ -131,7 +137,7 @@ impl TraceList {
         }
         self.rows(context, &keys);
         self.draw_heading(buffer, heading, context);
-        self.draw_rows(context, &keys, buffer, focus);
+        self.draw_rows(context, buffer, focus);
     }
 
     fn draw_heading(&mut self, buffer: &mut Buffer, line: Rect, context: &ViewContext<'_>) {
@@ -156,6 +162,7 @@ impl TraceList {
             text::right(duration, columns.duration, glyphs),
             text::left("", columns.bar, glyphs),
             text::right("SP", columns.spans, glyphs),
+            text::right("LOG", columns.logs, glyphs),
             text::left("BADGES", columns.badges, glyphs),
             text::left("SAMPLING", columns.sampling, glyphs),
         ];
@@ -188,13 +195,12 @@ impl TraceList {
 
     /// After a resize the page may have become too short for the selection.
     fn keep_selection_visible(&mut self) {
-        let page = usize::from(self.rows_area.height).max(1);
         let first = self.first_row();
         let Some(row) = self.selected.and_then(|key| self.row_of(key)) else {
             return;
         };
-        if row >= first.saturating_add(page) {
-            self.top = self.key_at(row + 1 - page);
+        if row >= self.end_of_page(first) {
+            self.top = self.key_at(self.rules.first_row_showing(row, self.page()));
         } else if row < first {
             self.top = self.key_at(row);
         }
@@ -215,49 +221,89 @@ impl TraceList {
         }
     }
 
-    fn draw_rows(
-        &self,
-        context: &ViewContext<'_>,
-        keys: &[TraceKey],
-        buffer: &mut Buffer,
-        focus: Focus,
-    ) {
-        let theme = context.theme;
+    fn draw_rows(&self, context: &ViewContext<'_>, buffer: &mut Buffer, focus: Focus) {
         let columns = Columns::for_width(self.rows_area.width, &self.services);
-        let rows = || keys.iter().map(|key| (key, self.drawn.get(key)));
-        let durations = rows().filter_map(|(_, row)| Some(row?.duration));
-        let longest = durations.max().unwrap_or(0);
-        for ((key, row), y) in rows().zip(self.rows_area.y..) {
-            let line = Rect {
-                y,
-                height: 1,
-                ..self.rows_area
-            };
-            let is_selected = self.selected == Some(*key);
-            let mark = match row {
-                _ if is_selected => ">",
-                Some(row) if row.is_open => "~",
-                _ => " ",
-            };
-            let mut column = put(buffer, line, 0, mark, theme.text) + 1;
-            if let Some(row) = row {
-                for (text, style) in cells(row, &columns, longest, context) {
-                    column = put(buffer, line, column, &text, style) + 1;
+        let rows = self.visible().filter_map(|key| self.drawn.get(&key));
+        let longest = rows.map(|row| row.duration).max().unwrap_or(0);
+        for (what, line) in self.lines().iter().zip(self.rows_area.rows()) {
+            match what {
+                Line::Rule(rule) => self.draw_rule(rule, context, line, buffer),
+                Line::Row(row) => {
+                    if let Some(key) = self.key_at(*row) {
+                        let cells = self.drawn.get(&key);
+                        let cells = cells.map(|row| cells_of(row, &columns, longest, context));
+                        self.draw_row(key, cells, context, (line, buffer));
+                        self.mark_selected(key, (context, focus), (line, buffer));
+                    }
                 }
-            } else {
-                let words = "evicted: the memory budget is reached";
-                put(buffer, line, column, words, theme.dim);
-            }
-            match (is_selected, focus) {
-                (false, _) => {}
-                (true, Focus::Focused) => fill_style(buffer, line, theme.selected),
-                (true, Focus::Unfocused) => fill_style(buffer, line, theme.selected_unfocused),
             }
         }
     }
+
+    fn draw_row(
+        &self,
+        key: TraceKey,
+        cells: Option<Vec<Cell>>,
+        context: &ViewContext<'_>,
+        (line, buffer): (Rect, &mut Buffer),
+    ) {
+        let theme = context.theme;
+        let mark = match self.drawn.get(&key) {
+            _ if self.selected == Some(key) => ">",
+            Some(row) if row.is_open => "~",
+            _ => " ",
+        };
+        let mut column = put(buffer, line, 0, mark, theme.text) + 1;
+        let Some(cells) = cells else {
+            let words = "evicted: the memory budget is reached";
+            put(buffer, line, column, words, theme.dim);
+            return;
+        };
+        for (text, style) in cells {
+            column = put(buffer, line, column, &text, style) + 1;
+        }
+    }
+
+    fn mark_selected(
+        &self,
+        key: TraceKey,
+        (context, focus): (&ViewContext<'_>, Focus),
+        (line, buffer): (Rect, &mut Buffer),
+    ) {
+        if self.selected == Some(key) {
+            let style = match focus {
+                Focus::Focused => context.theme.selected,
+                Focus::Unfocused => context.theme.selected_unfocused,
+            };
+            fill_style(buffer, line, style);
+        }
+    }
+
+    /// `─── reload 14:05:12 app.py ─────`: above it what came after, below it what came before.
+    fn draw_rule(&self, rule: &Rule, context: &ViewContext<'_>, line: Rect, buffer: &mut Buffer) {
+        let theme = context.theme;
+        let dash = theme.glyphs.pick("─", "-");
+        let time = text::time_of_day(rule.at);
+        let time = time.split('.').next().unwrap_or("");
+        let reload = match rule.n_reloads {
+            1 => "reload".to_owned(),
+            n_reloads => format!("{n_reloads} reloads, the last"),
+        };
+        let file = text::visible(self.app_file.as_str().into(), theme.glyphs);
+        let words = format!("{reload} {time} {file}");
+        put(buffer, line, 0, &dash.repeat(line.width.into()), theme.dim);
+        let room = usize::from(line.width.saturating_sub(6));
+        let words = text::cut(words.trim_end(), room, theme.glyphs);
+        put(buffer, line, 3, &format!(" {words} "), theme.dim);
+    }
 }
 
-fn cells(row: &TraceRow, columns: &Columns, longest: i64, context: &ViewContext<'_>) -> Vec<Cell> {
+fn cells_of(
+    row: &TraceRow,
+    columns: &Columns,
+    longest: i64,
+    context: &ViewContext<'_>,
+) -> Vec<Cell> {
     let theme = context.theme;
     let glyphs = theme.glyphs;
     let bar = meter(row.duration, longest, columns.bar, glyphs);
@@ -294,6 +340,10 @@ fn cells(row: &TraceRow, columns: &Columns, longest: i64, context: &ViewContext<
             theme.bar(Text::from(row.service.as_str())),
         ),
         (text::right(&row.spans(), columns.spans, glyphs), theme.text),
+        (
+            text::right(&row.n_logs.to_string(), columns.logs, glyphs),
+            theme.text,
+        ),
         (text::left(&row.badges(), columns.badges, glyphs), badges),
         (text::left(sampling, columns.sampling, glyphs), theme.dim),
     ];

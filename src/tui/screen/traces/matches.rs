@@ -1,13 +1,13 @@
 //! Which traces match the filter, kept up to date in small steps: a new filter is compared with so
-//! many spans a step, newest traces first, so that typing never waits for a large store.
+//! many spans and lines a step, newest traces first, so that typing never waits for a large store.
 
 use std::collections::{HashSet, VecDeque};
 
-use super::super::filter::Filter;
+use crate::query::Query;
 use crate::store::{Store, TraceKey};
 
-/// How many spans are looked at in one step.
-const SPANS_PER_STEP: usize = 20_000;
+/// How many spans and log lines are looked at in one step.
+const LOOKS_PER_STEP: usize = 20_000;
 
 /// More changed traces than this are not remembered one by one.
 const TOUCHED_MAX: usize = 100_000;
@@ -15,7 +15,7 @@ const TOUCHED_MAX: usize = 100_000;
 /// The matching traces.
 #[derive(Debug, Default)]
 pub(super) struct Matches {
-    filter: Filter,
+    filter: Query,
     /// Those that match, in order of first arrival.
     keys: VecDeque<TraceKey>,
     /// The newest trace that was looked at.
@@ -39,7 +39,7 @@ impl Matches {
         self.newest
     }
 
-    pub(super) fn filter(&self) -> &Filter {
+    pub(super) fn filter(&self) -> &Query {
         &self.filter
     }
 
@@ -59,7 +59,7 @@ impl Matches {
         }
     }
 
-    pub(super) fn set_filter(&mut self, filter: Filter) {
+    pub(super) fn set_filter(&mut self, filter: Query) {
         if filter == self.filter {
             return;
         }
@@ -145,7 +145,7 @@ impl Matches {
             }
             let matches = store
                 .trace(key)
-                .is_some_and(|trace| self.filter.matches_trace(trace));
+                .is_some_and(|trace| self.filter.matches_trace(store, trace));
             match (self.keys.binary_search(&key), matches) {
                 (Err(place), true) => self.keys.insert(place, key),
                 (Ok(place), false) => {
@@ -157,16 +157,16 @@ impl Matches {
     }
 
     fn search(&mut self, store: &Store) {
-        let mut n_spans = 0;
-        while n_spans < SPANS_PER_STEP {
+        let mut n_looks = 0;
+        while n_looks < LOOKS_PER_STEP {
             let Some(key) = self.unsearched.pop() else {
                 return;
             };
             let Some(trace) = store.trace(key) else {
                 continue;
             };
-            n_spans += trace.n_spans();
-            if self.filter.matches_trace(trace)
+            n_looks += trace.n_spans() + trace.logs().len();
+            if self.filter.matches_trace(store, trace)
                 && let Err(place) = self.keys.binary_search(&key)
             {
                 self.keys.insert(place, key);

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::sampling;
 use crate::store::TraceEntry;
 use crate::trace::{Now, Text};
 use crate::tui::text;
@@ -17,6 +16,7 @@ pub(super) struct TraceRow {
     /// Nanoseconds, as sent.
     pub(super) duration: i64,
     pub(super) n_spans: usize,
+    pub(super) n_logs: usize,
     pub(super) n_errors: u32,
     pub(super) is_open: bool,
     pub(super) sampling: String,
@@ -31,9 +31,10 @@ impl TraceRow {
             resource: text::show(title(entry), glyphs).into_owned(),
             duration: entry.duration(),
             n_spans: entry.n_spans(),
+            n_logs: entry.logs().len(),
             n_errors: entry.summary().n_errors,
             is_open: !entry.is_complete(),
-            sampling: sampling::words(&entry.sampling()),
+            sampling: entry.sampling().words(),
         }
     }
 

@@ -20,6 +20,8 @@ use crate::tui::widget::ruler;
 const DURATION_CELLS: u16 = 8;
 /// Bars in fewer cells than this say nothing.
 const BARS_CELLS_MIN: u16 = 10;
+/// A lower pane has no room for the letters of log lines.
+const LETTERS_HEIGHT_MIN: u16 = 5;
 /// Below this width of the pane the names keep to [`NARROW_NAME_CELLS`].
 const NARROW_CELLS: u16 = 72;
 const NARROW_NAME_CELLS: u16 = 24;
@@ -97,9 +99,10 @@ impl WaterfallPane {
             let (style, glyphs) = (context.theme.dim, context.theme.glyphs);
             ruler::draw(scale, columns.bars, buffer, style, glyphs);
         }
+        let has_letters = inner.height >= LETTERS_HEIGHT_MIN && !self.lines.marks().is_empty();
         let body = Rect {
             y: inner.y + u16::from(has_ruler),
-            height: inner.height - u16::from(has_ruler),
+            height: inner.height - u16::from(has_ruler) - u16::from(has_letters),
             ..inner
         };
         self.viewport.guide_cells_max = usize::from(columns.name.width / 2).max(8);
@@ -129,6 +132,34 @@ impl WaterfallPane {
             let selection = (position == Some(at)).then_some(focus);
             painter.draw(row, line, buffer, selection);
         }
+        self.viewport.letters = Rect::default();
+        if has_letters {
+            self.draw_letters(context, scale, body, buffer);
+        }
+    }
+
+    /// The letters stand right below the last row.
+    fn draw_letters(
+        &mut self,
+        context: &ViewContext<'_>,
+        scale: Scale,
+        body: Rect,
+        buffer: &mut Buffer,
+    ) {
+        let n_rows = self.rows.n_visible().saturating_sub(self.viewport.offset);
+        let line = Rect {
+            y: body.y + text::cells(n_rows).min(body.height),
+            height: 1,
+            ..body
+        };
+        self.viewport.letters = Rect {
+            height: 1,
+            ..Columns::of(line).bars
+        };
+        self.letters.build(&self.lines, scale);
+        let frame = (line, buffer);
+        self.letters
+            .draw(&self.lines, self.selected_line, context.theme, frame);
     }
 
     /// Takes a large trace that grows, unless that was done a moment ago.
@@ -166,7 +197,7 @@ impl WaterfallPane {
             text::cut(&self.title(context, trace, room), room, theme.glyphs)
         );
         let block = block.title_top(Line::styled(top, title));
-        let filter = Cow::Borrowed(self.filter.as_str());
+        let filter = Cow::Borrowed(self.filter.text());
         let filter = text::visible(filter, theme.glyphs);
         let block = if filter.is_empty() {
             block

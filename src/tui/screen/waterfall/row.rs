@@ -7,8 +7,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::draw::Columns;
-use super::matching::Needle;
 use super::rows::Rows;
+use crate::query::Query;
 use crate::store::{RowMark, TraceEntry, TreeRow};
 use crate::trace::Span;
 use crate::tui::screen::{Focus, ViewContext};
@@ -24,7 +24,7 @@ pub(super) struct RowPainter<'a> {
     pub(super) context: &'a ViewContext<'a>,
     pub(super) trace: &'a TraceEntry,
     pub(super) rows: &'a Rows,
-    pub(super) filter: &'a Needle,
+    pub(super) filter: &'a Query,
     pub(super) scale: Scale,
     pub(super) guide_cells_max: usize,
     pub(super) n_services: usize,
@@ -73,7 +73,7 @@ impl<'a> RowPainter<'a> {
             row,
             span,
             parent: self.parent(row),
-            look: self.look(span, selection),
+            look: self.look(row, span, selection),
         };
         self.draw_name(&subject, columns.name, buffer);
         self.draw_bar(&subject, columns.bars, buffer);
@@ -98,7 +98,7 @@ impl<'a> RowPainter<'a> {
         }
     }
 
-    fn look(&self, span: Span<'_>, selection: Option<Focus>) -> Look {
+    fn look(&self, row: &TreeRow, span: Span<'_>, selection: Option<Focus>) -> Look {
         let theme = self.context.theme;
         let bar = if span.is_error() {
             theme.error
@@ -116,7 +116,7 @@ impl<'a> RowPainter<'a> {
         if self.filter.is_empty() {
             return look;
         }
-        if self.filter.is_in(span) {
+        if self.filter.matches_span(span, row.mark) {
             return Look {
                 name: theme.matched,
                 ..look

@@ -135,7 +135,7 @@ fn a_request_at_60_columns_in_ascii_without_colours() {
 #[test]
 fn spans_that_match_the_filter_stand_out() {
     let (store, mut pane) = shown(&request());
-    pane.set_filter("VLLM");
+    pane.set_filter(Query::new("VLLM"));
     insta::assert_snapshot!(frame(&draw(&mut pane, &store, (100, 14))));
 }
 
@@ -150,7 +150,7 @@ fn a_trace_without_its_root_says_so() {
 #[test]
 fn any_size_is_drawn_without_leaving_its_area() {
     let (store, mut pane) = shown(&request());
-    pane.set_filter("vllm");
+    pane.set_filter(Query::new("vllm"));
     for width in (0..40).chain([59, 60, 71, 72, 120, 300]) {
         for height in [0, 1, 2, 3, 4, 5, 20] {
             draw(&mut pane, &store, (width, height));
@@ -259,7 +259,7 @@ fn errors_and_matches_are_found_also_when_folded() {
     check_keys(&[Move(Motion::Last), PreviousError], "vllm.decode", 10);
     let (store, mut pane) = shown(&request());
     assert_eq!(pane.update(Action::NextMatch, &store), Outcome::Ignored);
-    pane.set_filter("decode");
+    pane.set_filter(Query::new("decode"));
     assert_eq!(pane.update(Action::NextMatch, &store), Outcome::Handled);
     assert_eq!(pane.selected(), Some(SpanIndex(7)));
     assert_eq!(pane.update(Action::PreviousMatch, &store), Outcome::Handled);

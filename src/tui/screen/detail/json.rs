@@ -3,7 +3,8 @@
 
 use serde_json::Value as Json;
 
-use super::details::{Detail, Room};
+use super::{Detail, Room};
+use crate::json::{Kind, Raw};
 use crate::trace::Text;
 use crate::tui::text;
 
@@ -81,6 +82,49 @@ fn scalars(json: &Json, room: Room) -> Vec<(String, String)> {
         _ => None,
     });
     shown.collect()
+}
+
+/// A value as it stands in a log line, every digit kept, and what is in it.
+pub(crate) fn raw(label: &str, value: Raw<'_>, room: Room) -> Detail {
+    let mut budget = NODES_MAX;
+    raw_tree(label, value, room, (DEPTH_MAX, &mut budget))
+}
+
+fn raw_tree(label: &str, value: Raw<'_>, room: Room, limits: (usize, &mut usize)) -> Detail {
+    let (depth, budget) = limits;
+    *budget = budget.saturating_sub(1);
+    let label = text::show(Text::from(label), room.glyphs);
+    let label = text::cut(&label, LABEL_CELLS_MAX, room.glyphs).into_owned();
+    if let Some(string) = value.string() {
+        return Detail::text(label, Text::from(&*string), room);
+    }
+    let written = Text::from(value.text());
+    let mut detail = Detail::new(label, text::show(written, room.glyphs).into_owned());
+    if !matches!(value.kind(), Kind::Object | Kind::Array) {
+        return detail;
+    }
+    detail.whole = Some(super::copyable(written));
+    if depth == 0 {
+        return detail;
+    }
+    let named = value
+        .entries()
+        .map(|(name, value)| (name.into_owned(), value));
+    let numbered = (0_usize..).zip(value.items());
+    let numbered = numbered.map(|(number, value)| (number.to_string(), value));
+    let mut members = named.chain(numbered);
+    while *budget > 0
+        && let Some((name, value)) = members.next()
+    {
+        let below = raw_tree(&name, value, room, (depth - 1, &mut *budget));
+        detail.below.push(below);
+    }
+    let n_more = members.count();
+    if n_more > 0 {
+        let more = Detail::new("...", format!("{n_more} more"));
+        detail.below.push(more);
+    }
+    detail
 }
 
 /// A value and what is in it, as far down and as much as the budget allows.

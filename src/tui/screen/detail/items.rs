@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use ratatui::text::{Line, Span as Words};
 use tui_tree_widget::TreeItem;
 
-use super::details::{Detail, LABEL_CELLS_MAX, Tone};
+use super::{Detail, LABEL_CELLS_MAX, Tone};
 use crate::tui::text;
 use crate::tui::theme::Theme;
 
@@ -14,7 +14,7 @@ use crate::tui::theme::Theme;
 const LABEL_CELLS_MIN: usize = 9;
 
 /// A place in the tree: labels from the top, numbered where they repeat.
-pub(super) type Path = Vec<Box<str>>;
+pub(crate) type Path = Vec<Box<str>>;
 
 type Item = TreeItem<'static, Box<str>>;
 
@@ -90,7 +90,7 @@ impl<'a> ItemBuilder<'a> {
 }
 
 /// The labels of siblings, made different where they repeat.
-pub(super) fn numbered(details: &[Detail]) -> Vec<Box<str>> {
+pub(crate) fn numbered(details: &[Detail]) -> Vec<Box<str>> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let label = |detail: &Detail| -> Box<str> { detail.label.as_str().into() };
     let mut labels = Vec::with_capacity(details.len());
@@ -107,7 +107,7 @@ pub(super) fn numbered(details: &[Detail]) -> Vec<Box<str>> {
 }
 
 /// Every place that can be opened.
-pub(super) fn places(items: &[Item]) -> Vec<Path> {
+pub(crate) fn places(items: &[Item]) -> Vec<Path> {
     let mut places = Vec::new();
     let mut pending: Vec<(Path, &Item)> = items.iter().map(|item| (Vec::new(), item)).collect();
     while let Some((mut path, item)) = pending.pop() {

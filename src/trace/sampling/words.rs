@@ -1,24 +1,26 @@
 //! What the client decided about a trace, in words. Facts only; what an Agent would make of it is
 //! not said here.
 
-use crate::trace::{SamplingFacts, SamplingMechanism, SamplingPriority};
+use super::{SamplingFacts, SamplingMechanism, SamplingPriority};
 
 const RULES: [u8; 3] = [3, 11, 12];
 const MANUAL: u8 = 4;
 
-/// `kept`, `rejected by rule 0.3`, `rejected by rate 0.5`; a dash when the client does not say.
-pub(in crate::tui::screen) fn words(facts: &SamplingFacts<'_>) -> String {
-    let Some(priority) = facts.priority else {
-        return "-".to_owned();
-    };
-    let decision = if priority.is_reject() {
-        "rejected"
-    } else {
-        "kept"
-    };
-    match reason(priority, facts) {
-        Some(reason) => format!("{decision} {reason}"),
-        None => decision.to_owned(),
+impl SamplingFacts<'_> {
+    /// `kept`, `rejected by rule 0.3`, `rejected by rate 0.5`; a dash when the client does not say.
+    pub fn words(&self) -> String {
+        let Some(priority) = self.priority else {
+            return "-".to_owned();
+        };
+        let decision = if priority.is_reject() {
+            "rejected"
+        } else {
+            "kept"
+        };
+        match reason(priority, self) {
+            Some(reason) => format!("{decision} {reason}"),
+            None => decision.to_owned(),
+        }
     }
 }
 
@@ -70,7 +72,7 @@ mod tests {
             agent_rate,
             limit_rate: None,
         };
-        assert_eq!(words(&facts), expected);
+        assert_eq!(facts.words(), expected);
     }
 
     #[test]
@@ -96,7 +98,7 @@ mod tests {
             limit_rate: Some(0.25),
             ..SamplingFacts::default()
         };
-        assert_eq!(words(&facts), "rejected by limit 0.25");
-        assert_eq!(words(&SamplingFacts::default()), "-");
+        assert_eq!(facts.words(), "rejected by limit 0.25");
+        assert_eq!(SamplingFacts::default().words(), "-");
     }
 }

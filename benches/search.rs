@@ -1,0 +1,167 @@
+//! What a filter costs on each span of a full store: a word that is nowhere, so that all is looked
+//! through, beside the same search written out plainly (`plain`), and other terms. Items are spans.
+//!
+//! ```text
+//! cargo bench --bench search
+//! ```
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a bench that cannot build its store has nothing to measure"
+)]
+
+mod payload;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use modtrace_tui::ingest::Received;
+use modtrace_tui::query::Query;
+use modtrace_tui::store::{Store, TraceEntry};
+use modtrace_tui::trace::{ChunkBuilder, Now, Span, Text, UnixNanos, Value, Via};
+use modtrace_tui::wire::v04;
+
+const N_PAYLOADS: u64 = 64;
+const N_TRACES: usize = 100;
+
+fn main() {
+    divan::main();
+}
+
+fn filled() -> Store {
+    let mut store = Store::new(1 << 30);
+    let mut builder = ChunkBuilder::default();
+    for seed in 0..N_PAYLOADS {
+        let payload = payload::rich_v04(N_TRACES, seed);
+        let received = Received {
+            at: UnixNanos(1),
+            via: Via::Http,
+            payload: v04::decode(&payload, &mut builder).unwrap(),
+            client_dropped_p0_traces: 0,
+            client_dropped_p0_spans: 0,
+            relay: None,
+        };
+        store.insert(received, Now::default());
+    }
+    store
+}
+
+fn n_spans(store: &Store) -> usize {
+    store.traces().map(TraceEntry::n_spans).sum()
+}
+
+const QUERIES: [&str; 8] = [
+    "nowhere",
+    "1234567",
+    "näher",
+    "no where",
+    "svc:nowhere",
+    "no.such.tag:5",
+    "dur>1h",
+    "(nowhere or svc:none) -err",
+];
+
+#[divan::bench(args = QUERIES)]
+fn query(bencher: Bencher<'_, '_>, text: &str) {
+    let store = filled();
+    let query = Query::new(text);
+    bencher
+        .counter(ItemsCount::new(n_spans(&store)))
+        .bench_local(|| {
+            let matching = store
+                .traces()
+                .filter(|trace| query.matches_trace(&store, trace));
+            matching.count()
+        });
+}
+
+/// The word search that knows no language.
+#[divan::bench(args = ["nowhere", "1234567", "näher"])]
+fn plain(bencher: Bencher<'_, '_>, text: &str) {
+    let store = filled();
+    let plain = Plain {
+        part: text.to_lowercase(),
+        is_number: text.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    bencher
+        .counter(ItemsCount::new(n_spans(&store)))
+        .bench_local(|| {
+            let matching = store.traces().filter(|trace| {
+                let id = trace.trace_id();
+                plain.is_number
+                    && [id.to_string(), id.0.to_string(), id.low().to_string()]
+                        .iter()
+                        .any(|id| id.contains(&plain.part))
+                    || trace.sampling().words().contains(&plain.part)
+                    || trace.spans().any(|(_, span)| plain.is_in_span(span))
+            });
+            matching.count()
+        });
+}
+
+struct Plain {
+    part: String,
+    is_number: bool,
+}
+
+impl Plain {
+    fn is_in_span(&self, span: Span<'_>) -> bool {
+        let names = [
+            span.resource(),
+            span.name(),
+            span.service(),
+            span.span_type(),
+        ];
+        let id = span.span_id().0;
+        names.into_iter().any(|name| self.is_in(name))
+            || self.is_number
+                && (format!("{id:016x}").contains(&self.part)
+                    || id.to_string().contains(&self.part))
+            || span.attributes().any(|(_, value)| self.is_in_value(value))
+    }
+
+    fn is_in_value(&self, value: Value<'_>) -> bool {
+        match value {
+            Value::Text(text) => self.is_in(text),
+            Value::Null | Value::Bytes(_) => false,
+            Value::Bool(bool) => self.is_in_number(&bool),
+            Value::Int(int) => self.is_in_number(&int),
+            Value::Uint(uint) => self.is_in_number(&uint),
+            Value::Float(float) => self.is_in_number(&float),
+            Value::Array(mut items) => items.any(|item| self.is_in_value(item)),
+            Value::Map(mut entries) => entries.any(|(_, value)| self.is_in_value(value)),
+        }
+    }
+
+    fn is_in_number(&self, number: &impl ToString) -> bool {
+        let may_be_number = self
+            .part
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-'));
+        may_be_number && number.to_string().contains(&self.part)
+    }
+
+    fn is_in(&self, text: Text<'_>) -> bool {
+        if self.part.is_ascii() {
+            contains_ignoring_case(text.as_bytes(), self.part.as_bytes())
+        } else {
+            text.to_lossy().to_lowercase().contains(&self.part)
+        }
+    }
+}
+
+fn contains_ignoring_case(text: &[u8], part: &[u8]) -> bool {
+    let Some((first, rest)) = part.split_first() else {
+        return true;
+    };
+    let upper = first.to_ascii_uppercase();
+    let mut from = text;
+    while let Some(place) = from.iter().position(|byte| byte == first || *byte == upper) {
+        let after = from.get(place + 1..).unwrap_or_default();
+        match after.get(..rest.len()) {
+            None => return false,
+            Some(same) if same.eq_ignore_ascii_case(rest) => return true,
+            Some(_) => from = after,
+        }
+    }
+    false
+}

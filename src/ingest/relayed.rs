@@ -1,0 +1,276 @@
+//! A request that a relay passed on as text: treated as the same request over HTTP, but nobody waits
+//! for an answer.
+
+use super::{Brought, PayloadKind, Request, RequestBody, RequestClass, RequestRecord, bring};
+use crate::json::{Kind, Raw};
+use crate::trace::{ChunkBuilder, ContainerFacts, Hello, RelaySource, UnixNanos, Via, printable};
+use crate::wire::endpoint::{self, Action};
+use crate::wire::header::TraceHeaders;
+use crate::wire::relay::Message;
+
+/// The path of a relay's first message, which nobody else may use.
+const HELLO: &str = "/modtrace/hello";
+const HEADERS_MAX: usize = 64;
+const PATH_BYTES_MAX: usize = 512;
+const NOTE_BYTES_MAX: usize = 1024;
+const FACT_BYTES_MAX: usize = 256;
+
+/// The request in a message, and what it brings.
+pub(super) fn request(message: Message, at: UnixNanos, builder: &mut ChunkBuilder) -> Request {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut head = httparse::Request::new(&mut headers);
+    let length = match head.parse(&message.bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Partial) => {
+            return unreadable("its head does not end", &message, at);
+        }
+        Err(error) => return unreadable(&error.to_string(), &message, at),
+    };
+    let relayed = Relayed {
+        method: head.method.unwrap_or_default(),
+        path: head.path.unwrap_or_default(),
+        headers: head.headers,
+        body: message.bytes.get(length..).unwrap_or_default(),
+        source: message.source,
+        at,
+    };
+    relayed.take(builder)
+}
+
+fn unreadable(reason: &str, message: &Message, at: UnixNanos) -> Request {
+    let note = format!(
+        "message {} of a relay is no HTTP request: {reason}",
+        message.seq
+    );
+    Request {
+        record: RequestRecord {
+            at,
+            via: Via::Relay,
+            method: Box::default(),
+            path: Box::default(),
+            endpoint: Box::default(),
+            class: RequestClass::Traces,
+            status: 400,
+            bytes: u64::try_from(message.bytes.len()).unwrap_or(u64::MAX),
+            client: Box::default(),
+            note: printable(&note, NOTE_BYTES_MAX),
+            announced_chunks: 0,
+        },
+        brought: Brought::Nothing,
+    }
+}
+
+/// A request, taken apart.
+struct Relayed<'a> {
+    method: &'a str,
+    path: &'a str,
+    headers: &'a [httparse::Header<'a>],
+    body: &'a [u8],
+    source: RelaySource,
+    at: UnixNanos,
+}
+
+impl Relayed<'_> {
+    fn take(&self, builder: &mut ChunkBuilder) -> Request {
+        let path = self.path.split('?').next().unwrap_or_default();
+        if path == HELLO {
+            return self.hello();
+        }
+        let Some(endpoint) = endpoint::find(path) else {
+            let note = format!("nothing is served at {path}");
+            return self.request(("", RequestClass::Other), (404, note), Brought::Nothing);
+        };
+        let (status, note, brought) = match endpoint.action {
+            Action::Traces(format) => self.payload(PayloadKind::Traces(format), builder),
+            Action::Logs => self.payload(PayloadKind::Logs, builder),
+            Action::Acknowledge { status, note } => (status, note.to_owned(), Brought::Nothing),
+            Action::Info => (200, String::new(), Brought::Nothing),
+            Action::Refuse(reason) => (501, reason.to_owned(), Brought::Nothing),
+        };
+        self.request((endpoint.path, endpoint.class), (status, note), brought)
+    }
+
+    fn payload(&self, kind: PayloadKind, builder: &mut ChunkBuilder) -> (u16, String, Brought) {
+        match bring(&self.body(kind), builder) {
+            Ok(mut brought) => {
+                if let Brought::Spans(received) = &mut brought {
+                    received.relay = Some(self.source);
+                }
+                let status = if kind == PayloadKind::Logs { 202 } else { 200 };
+                (status, brought.summary(), brought)
+            }
+            Err(rejection) => (rejection.status, rejection.reason, Brought::Nothing),
+        }
+    }
+
+    fn hello(&self) -> Request {
+        let text = String::from_utf8_lossy(self.body);
+        let class = RequestClass::Other;
+        match Raw::whole(text.trim()) {
+            Ok(facts) if facts.kind() == Kind::Object => {
+                let hello = Hello {
+                    source: self.source,
+                    container: container(facts),
+                };
+                let who = hello.container.task_id.as_deref().unwrap_or("a process");
+                let note = format!("the relay of {who} begins to speak");
+                self.request((HELLO, class), (200, note), Brought::Hello(Box::new(hello)))
+            }
+            _ => {
+                let note = "the relay's first message is no JSON object".to_owned();
+                self.request((HELLO, class), (400, note), Brought::Nothing)
+            }
+        }
+    }
+
+    fn body(&self, kind: PayloadKind) -> RequestBody<'_> {
+        let text = |name| {
+            self.header(name)
+                .and_then(|value| std::str::from_utf8(value).ok())
+        };
+        RequestBody {
+            kind,
+            content_type: text("content-type"),
+            content_encoding: text("content-encoding"),
+            headers: self.trace_headers(),
+            bytes: self.body,
+            at: self.at,
+            via: Via::Relay,
+        }
+    }
+
+    fn trace_headers(&self) -> TraceHeaders {
+        TraceHeaders::read(|name| self.header(name))
+    }
+
+    fn header(&self, name: &str) -> Option<&[u8]> {
+        let found = self
+            .headers
+            .iter()
+            .find(|header| header.name.eq_ignore_ascii_case(name));
+        found.map(|header| header.value)
+    }
+
+    fn request(
+        &self,
+        (endpoint, class): (&str, RequestClass),
+        (status, note): (u16, String),
+        brought: Brought,
+    ) -> Request {
+        let headers = self.trace_headers();
+        Request {
+            record: RequestRecord {
+                at: self.at,
+                via: Via::Relay,
+                method: printable(self.method, 16),
+                path: printable(self.path, PATH_BYTES_MAX),
+                endpoint: endpoint.into(),
+                class,
+                status,
+                bytes: u64::try_from(self.body.len()).unwrap_or(u64::MAX),
+                client: printable(&headers.client, 128),
+                note: printable(&note, NOTE_BYTES_MAX),
+                announced_chunks: headers.announced_chunks,
+            },
+            brought,
+        }
+    }
+}
+
+/// What a hello says; what it does not say, or says in another type, is unknown.
+fn container(facts: Raw<'_>) -> ContainerFacts {
+    let text = |key| {
+        let text = facts.get(key)?.string()?;
+        (!text.is_empty()).then(|| printable(&text, FACT_BYTES_MAX))
+    };
+    let whole = |key| facts.get(key)?.number()?.parse::<i64>().ok();
+    let flag = |key| match facts.get(key)?.text() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    };
+    ContainerFacts {
+        task_id: text("task_id"),
+        region: text("region"),
+        cloud: text("cloud"),
+        environment: text("environment"),
+        image_id: text("image_id"),
+        gpu: text("gpu"),
+        pid: whole("pid").and_then(|pid| pid.try_into().ok()),
+        process_start: whole("process_start_ns").map(UnixNanos),
+        started: whole("started_ns").map(UnixNanos),
+        python: text("python"),
+        restored: flag("restored"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(request_text: &[u8]) -> Request {
+        let message = Message {
+            source: RelaySource(7),
+            seq: 1,
+            bytes: request_text.to_vec(),
+        };
+        request(message, UnixNanos(5), &mut ChunkBuilder::default())
+    }
+
+    #[test]
+    fn spans_come_as_over_http_and_say_through_whom() {
+        let mut bytes = b"PUT /v0.4/traces HTTP/1.1\r\nDatadog-Meta-Lang: python\r\nDatadog-Meta-Tracer-Version: 4.1.2\r\nX-Datadog-Trace-Count: 1\r\n\r\n".to_vec();
+        bytes.extend(b"\x91\x91\x82\xa8trace_id\x01\xa7span_id\x02");
+        let request = take(&bytes);
+        let record = &request.record;
+        assert_eq!(
+            (record.status, &*record.path, record.via),
+            (200, "/v0.4/traces", Via::Relay)
+        );
+        assert_eq!(
+            (&*record.client, &*record.note),
+            ("ddtrace-py 4.1.2", "1 chunk, 1 span")
+        );
+        assert_eq!(record.announced_chunks, 1);
+        let Brought::Spans(received) = request.brought else {
+            panic!("no spans came");
+        };
+        assert_eq!(
+            (received.relay, received.via),
+            (Some(RelaySource(7)), Via::Relay)
+        );
+    }
+
+    #[test]
+    fn the_first_message_says_who_speaks() {
+        let request = take(
+            b"POST /modtrace/hello HTTP/1.1\r\n\r\n{\"task_id\":\"ta-1\",\"region\":null,\"pid\":42,\"process_start_ns\":1795204425287000000,\"gpu\":7,\"restored\":false,\"new\":[1]}",
+        );
+        assert_eq!(&*request.record.note, "the relay of ta-1 begins to speak");
+        let Brought::Hello(hello) = request.brought else {
+            panic!("no hello came");
+        };
+        let expected = ContainerFacts {
+            task_id: Some("ta-1".into()),
+            pid: Some(42),
+            process_start: Some(UnixNanos(1_795_204_425_287_000_000)),
+            restored: Some(false),
+            ..ContainerFacts::default()
+        };
+        assert_eq!((hello.source, hello.container), (RelaySource(7), expected));
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused_with_its_reason() {
+        for (bytes, status) in [
+            (&b"no request"[..], 400),
+            (b"GET / HTTP/1.1\r\nheader", 400),
+            (b"POST /modtrace/hello HTTP/1.1\r\n\r\n[]", 400),
+            (b"POST /v0.4/traces HTTP/1.1\r\n\r\n\x91\x91\xc1", 400),
+            (b"POST /nowhere HTTP/1.1\r\n\r\n", 404),
+            (b"POST /telemetry/proxy/x HTTP/1.1\r\n\r\n{}", 202),
+        ] {
+            assert_eq!(take(bytes).record.status, status);
+        }
+    }
+}
