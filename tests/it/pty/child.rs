@@ -54,7 +54,7 @@ fn a_third_q_does_not_wait_for_a_child_that_ignores_that() {
 #[test]
 fn a_child_that_ends_first_is_told_with_its_code_and_can_be_started_again() {
     let mut screen = run("echo armed; exit 3");
-    screen.wait_for(|text| text.contains("code 3"));
+    screen.wait_for(|text| text.contains("code 3") && text.contains("R restart"));
     screen.press("R");
     screen.wait_for(|text| text.lines().filter(|line| line.contains("  armed")).count() == 2);
     screen.press("q");
@@ -89,5 +89,24 @@ fn keys_come_from_the_terminal_while_lines_come_from_stdin() {
     screen.wait_for(|text| text.contains("a line from a pipe"));
     screen.press("q");
     assert_eq!(screen.exit_code(), 0);
+    screen.assert_restored();
+}
+
+#[test]
+fn idleness_leaves_as_q_does() {
+    let options = [
+        "run",
+        "--listen",
+        "127.0.0.1:0",
+        "--exit-after-idle",
+        "700ms",
+    ];
+    let script =
+        format!("trap 'exit 6' INT; for n in 1 2 3; do echo armed; sleep 0.4; done; {FOR_EVER}");
+    let command = [&options[..], &["--", "sh", "-c", &script]].concat();
+    let mut screen = Screen::start(&command, 36, 120);
+    screen.press("2");
+    screen.wait_for(|text| text.matches("  armed").count() == 3);
+    assert_eq!(screen.exit_code(), 6);
     screen.assert_restored();
 }
