@@ -150,6 +150,12 @@ pub fn docker_lines(reach: &Reach) -> String {
     let local = format!("http://host.docker.internal:{port}");
     let url = with_token(reach.url.as_deref().unwrap_or(&local), Some(token));
     let (mut option, mut variable) = (String::new(), String::new());
+    // With the network of this machine, its localhost is the container's.
+    let (mut shared, mut listen) = (String::new(), String::new());
+    if port != AGENT_PORT {
+        add!(shared, "-e DD_TRACE_AGENT_URL=http://127.0.0.1:{port} ");
+        add!(listen, " --listen 127.0.0.1:{port}");
+    }
     if let Some((name, value)) = live(reach) {
         add!(option, "-e {name}={value} ");
         add!(variable, "\n      {name}: \"{value}\"");
@@ -165,8 +171,9 @@ docker run --add-host host.docker.internal:host-gateway \\
       DD_TRACE_AGENT_URL: {url}{variable}
     extra_hosts:
       - \"host.docker.internal:host-gateway\"
-# or with this machine's network, on Linux, and neither address nor token:
-docker run --network host {option}IMAGE
+# or, on Linux, with this machine's network, where no token is needed:
+modtrace-tui{listen}
+docker run --network host {shared}{option}IMAGE
 "
     )
 }

@@ -11,12 +11,14 @@
 //!  tracer ─HTTP/UDS─▶ io::agent ─bytes─▶ ingest ─▶ wire::{v04,v05} ─▶ trace::TraceChunk ─┐
 //!                        │ own thread                                                   │ Inbound
 //!                        └─────────────▶ io::inbox, bounded in items and bytes ◀────────┘
+//!  child ─pipes─▶ io::child ─┬─▶ ingest::LineReader ─▶ io::outbox ─▲
+//!  files, stdin ─▶ io::tail ─┘     own threads
 //!                                              │
 //!                       run: the one loop ◀────┘
 //!         keys ─EventStream─▶ │   Message::{Input, Inbound, Notice, Frame} + Now
 //!                             ▼
 //!                       tui::App::update ─▶ store::Store::insert
-//!                             ├─▶ Effects: Export · Copy · Suspend · Quit ─▶ run ─▶ io::*
+//!                             ├─▶ Effects: Export · Copy · SignalChild · Quit ─▶ run ─▶ io::*
 //!                             ▼  on Frame, if dirty and the last frame has been written
 //!                       tui::App::view ─▶ Buffer ─▶ bytes ─▶ io::terminal's writer thread ─▶ tty
 //! ```
@@ -50,8 +52,8 @@
 //! - [`export`]: one format a file, and the reader that `open` uses.
 //! - [`tui`]: `app` (update, view), `keymap` (keys are data: dispatch, footer and help are drawn
 //!   from one table), one file a screen, rows apart from drawing.
-//! - [`io`]: `agent`, `inbox`, `terminal`, `clipboard`, `ndjson`, `files`, `log_file`, `demo`,
-//!   `clock`, `signals`: with [`run`] and [`cli`] the only modules that touch the world.
+//! - [`io`]: `agent`, `child`, `tail`, `inbox`, `outbox`, `terminal`, `clipboard`, `ndjson`, `files`,
+//!   `log_file`, `demo`, `clock`, `signals`: with [`run`] and [`cli`] the only modules that touch the world.
 //!
 //! Dependencies point one way: trace ◀ wire ◀ ingest ◀ store ◀ query, export ◀ tui ◀ run ◀ main.
 //!
@@ -77,6 +79,8 @@
 //! | connections | accept | 256 | the longest idle one is closed; if none is idle, wait |
 //! | body bytes in flight | handlers | 25 MiB each, 64 MiB together | wait up to 1 s, then 429 and count |
 //! | inbox | handlers → loop | 256 items, 64 MiB decoded | wait up to 1 s, then 429 and count |
+//! | outbox | a child's lines, stdin's → inbox | 8 MiB | the lines are dropped, and counted |
+//! | outbox | a file's lines → inbox | one batch | the file waits |
 //! | frames | loop → writer thread | 1 | no frame is computed |
 //! | lines of `--headless` | loop → writer thread | 16 pieces, then 4 MiB | the line is left out, and counted |
 //! | store | | `--memory` | the oldest whole trace goes with its lines, and is counted; lines of no trace first, beyond a quarter |

@@ -106,6 +106,12 @@ fn take(store: &mut Store, inbound: Inbound, now: Now) -> Vec<crate::store::Trac
     }
 }
 
+/// Spans and lines so far; what keeps `--exit-after-idle` waiting.
+fn n_received(store: &Store) -> u64 {
+    let counters = store.counters();
+    counters.spans_received + counters.logs_received + counters.logs_dropped
+}
+
 /// The format of a choice.
 fn format_of(choice: ExportFormat) -> Format {
     match choice {

@@ -1,5 +1,5 @@
 //! A program that we start, its output as lines, and what becomes of it. It runs on pipes, in a
-//! session of its own without a terminal, and is never made to wait for us: see [`Outbox`].
+//! session of its own without a terminal, and is never made to wait for us: see `io::outbox`.
 //!
 //! ```text
 //!              ┌─ orders: interrupt, terminate, restart, stop ──┐
@@ -11,10 +11,8 @@
 //! If this program is killed, the system sends SIGTERM to the child, on Linux: that signal comes when
 //! the *thread* that spawned ends, so the thread lives as long as the program. SIGTERM, because SIGINT
 //! leaves `modal serve` 1.3.1 hanging once nobody reads its output, and SIGKILL would leave what a
-//! wrapper like `uv run` has started. A guard (see [`guard`]) sees to the rest of the group, and to
+//! wrapper like `uv run` has started. A guard, a second process of ours, sees to the rest of the group, and to
 //! systems without that signal.
-//!
-//! [`Outbox`]: super::outbox::Outbox
 
 mod guard;
 mod launch;

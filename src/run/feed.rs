@@ -21,8 +21,6 @@ use crate::tui::message::ChildSignal;
 const BATCH_ITEMS_MAX: usize = 256;
 /// When something has been asked to leave, this long until it is looked at again.
 const LEAVE_LOOK: Duration = Duration::from_millis(2);
-/// After so many looks, fifteen seconds, a child that still runs is terminated.
-const LEAVE_LOOKS_MAX: u32 = 7_500;
 
 /// What brings spans and lines, while the program runs.
 #[derive(Debug)]
@@ -174,8 +172,8 @@ impl Feed {
         mem::take(&mut self.batch)
     }
 
-    /// Stops everything that brings spans and lines, and waits for a child to end. What they still
-    /// bring goes to `take`. Returns the exit code.
+    /// Stops everything that brings spans and lines; a child that still runs is terminated. What they
+    /// still bring goes to `take`. Returns the exit code.
     pub(super) fn stop(mut self, mut take: impl FnMut(Vec<Inbound>)) -> u8 {
         take(mem::take(&mut self.batch));
         let Some(mut source) = self.source else {
@@ -185,16 +183,12 @@ impl Feed {
             demo.send_replace(true);
         }
         source.tails.iter().for_each(Tail::stop);
-        source.press(ChildSignal::Interrupt);
-        let mut n_looks = 0;
+        // Whoever wanted to give it time has done so.
+        source.press(ChildSignal::Terminate);
         // Room all the time: whoever has something left may wait for it.
         while !source.has_left() {
             take(source.drain());
             std::thread::sleep(LEAVE_LOOK);
-            n_looks += 1;
-            if n_looks == LEAVE_LOOKS_MAX {
-                source.press(ChildSignal::Terminate);
-            }
         }
         take(source.drain());
         if let Some(agent) = source.agent.take() {

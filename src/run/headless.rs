@@ -142,9 +142,9 @@ impl Listener<'_> {
                     self.leave();
                 }
                 inbounds = self.feed.next() => {
-                    let before = n_received(self.store);
+                    let before = super::n_received(self.store);
                     self.reporter.take(self.store, inbounds, self.clock.now());
-                    if n_received(self.store) > before {
+                    if super::n_received(self.store) > before {
                         idle_since = Instant::now();
                     }
                     if has_child && !self.feed.has_child() {
@@ -174,12 +174,6 @@ impl Listener<'_> {
         });
         self.leaving = Leaving::WithTheChild;
     }
-}
-
-/// Spans and lines so far; what keeps `--exit-after-idle` waiting.
-fn n_received(store: &Store) -> u64 {
-    let counters = store.counters();
-    counters.spans_received + counters.logs_received + counters.logs_dropped
 }
 
 /// What is still to be told of which trace.

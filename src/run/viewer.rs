@@ -141,6 +141,8 @@ impl Viewer<'_> {
             .settings
             .panic_after
             .map(|after| Instant::now() + after);
+        let idle = self.settings.exit_after_idle;
+        let mut idle_end = idle.map(|idle| Instant::now() + idle);
         while !self.is_over {
             let is_dirty = self.app.is_dirty();
             let is_ready = self.terminal.is_ready();
@@ -173,9 +175,19 @@ impl Viewer<'_> {
                     self.step(Message::Frame);
                 }
                 Some(copied) = self.copies.join_next() => self.copied(copied),
+                () = sleep_until(idle_end.unwrap_or(next_tick)), if idle_end.is_some() => {
+                    idle_end = None;
+                    self.step(Message::Stop);
+                }
                 inbounds = self.feed.next() => {
+                    let before = super::n_received(self.app.store());
                     for inbound in inbounds {
                         self.step(Message::Inbound(inbound));
+                    }
+                    if let (Some(end), Some(idle)) = (&mut idle_end, idle)
+                        && super::n_received(self.app.store()) > before
+                    {
+                        *end = Instant::now() + idle;
                     }
                     self.is_over |= self.is_alone && !self.feed.has_child();
                 }

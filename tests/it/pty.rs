@@ -1,6 +1,7 @@
 //! The viewer in a terminal: a waterfall comes, keys work, and every way out gives the terminal
 //! back as it was.
 
+mod child;
 mod screen;
 
 use rustix::process::Signal;

@@ -9,12 +9,13 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
 /// The hidden first argument. Never in the help.
 const GUARD: &str = "__guard";
-/// What a group gets between SIGTERM and SIGKILL.
-const TERMINATE_WAIT: Duration = Duration::from_secs(2);
+/// Between SIGTERM and SIGKILL a group is looked at so often, two seconds in all.
+const LOOKS_MAX: u32 = 40;
+const LOOK_WAIT: Duration = Duration::from_millis(50);
 
 /// A guard at its post; relieved, without a word to the group, when this is dropped.
 #[derive(Debug)]
@@ -54,9 +55,18 @@ pub fn guard(mut arguments: impl Iterator<Item = OsString>) -> bool {
     if let Some(group) = group.and_then(Pid::from_raw) {
         // Nothing ever comes.
         let _end = io::stdin().read(&mut [0]);
-        let _gone = kill_process_group(group, Signal::TERM);
-        thread::sleep(TERMINATE_WAIT);
-        let _gone = kill_process_group(group, Signal::KILL);
+        end(group);
     }
     true
+}
+
+fn end(group: Pid) {
+    let _gone = kill_process_group(group, Signal::TERM);
+    for _ in 0..LOOKS_MAX {
+        thread::sleep(LOOK_WAIT);
+        if test_kill_process_group(group).is_err() {
+            return;
+        }
+    }
+    let _gone = kill_process_group(group, Signal::KILL);
 }

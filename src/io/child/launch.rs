@@ -202,7 +202,7 @@ fn prepare(arguments: &mut impl Iterator<Item = OsString>) -> io::Result<Command
     Ok(command)
 }
 
-/// Has the system end us with our parent. See [`super`] for the choice of the signal.
+/// Has the system end us with our parent. The module above says why with this signal.
 #[cfg(target_os = "linux")]
 fn die_with(parent: &OsStr) -> io::Result<()> {
     use rustix::process::{Signal, getppid, set_parent_process_death_signal};

@@ -38,6 +38,13 @@ struct Seen {
 impl Screen {
     /// Starts the program with nothing in its environment but a terminal and empty directories.
     pub(crate) fn start(arguments: &[&str], rows: u16, columns: u16) -> Self {
+        let mut words = vec![env!("CARGO_BIN_EXE_modtrace-tui")];
+        words.extend(arguments);
+        Self::start_command(&words, rows, columns)
+    }
+
+    /// Starts any command that way; `PATH` is set to the usual.
+    pub(crate) fn start_command(words: &[&str], rows: u16, columns: u16) -> Self {
         let size = PtySize {
             rows,
             cols: columns,
@@ -46,7 +53,7 @@ impl Screen {
         };
         let pair = native_pty_system().openpty(size).unwrap();
         let mode_before = mode(&*pair.master);
-        let child = pair.slave.spawn_command(command(arguments)).unwrap();
+        let child = pair.slave.spawn_command(command(words)).unwrap();
         let killer = child.clone_killer();
         let process = i32::try_from(child.process_id().unwrap()).unwrap();
         let terminal = vt100::Parser::new(rows, columns, 0);
@@ -187,10 +194,10 @@ impl Shared {
     }
 }
 
-fn command(arguments: &[&str]) -> CommandBuilder {
-    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_modtrace-tui"));
-    command.args(arguments);
+fn command(words: &[&str]) -> CommandBuilder {
+    let mut command = CommandBuilder::from_argv(words.iter().map(Into::into).collect());
     command.env_clear();
+    command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
     command.env("TERM", "xterm-256color");
     for variable in ["HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
         command.env(variable, env!("CARGO_TARGET_TMPDIR"));
