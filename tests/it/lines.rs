@@ -8,7 +8,7 @@ use modtrace_tui::ingest::{
 };
 use modtrace_tui::logs::{JoinedBy, LogSource};
 use modtrace_tui::store::{LogEntry, Store};
-use modtrace_tui::trace::{ChunkBuilder, Now, SpanId, TraceId, UnixNanos, Via};
+use modtrace_tui::trace::{ChunkBuilder, Now, Span, SpanId, TraceId, UnixNanos, Via};
 use modtrace_tui::wire::header::TraceHeaders;
 
 const NOW: Now = Now {
@@ -69,8 +69,8 @@ impl Truth {
         let last = text.lines().rev().find(|line| line.starts_with('#'));
         let last = last.unwrap().to_owned();
         let value = |name: &str| {
-            let words = last.split_whitespace();
-            let value = words.filter_map(|word| word.strip_prefix(name)).next();
+            let mut words = last.split_whitespace();
+            let value = words.find_map(|word| word.strip_prefix(name));
             value.unwrap().to_owned()
         };
         Self {
@@ -103,11 +103,7 @@ fn check_joined(store: &Store, entry: &LogEntry, truth: &Truth, name: &str) {
     let found = trace
         .log_span(entry.record())
         .and_then(|index| trace.span(index));
-    assert_eq!(
-        found.map(|span| span.span_id()),
-        Some(span),
-        "{name}: {line}"
-    );
+    assert_eq!(found.map(Span::span_id), Some(span), "{name}: {line}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -154,7 +155,9 @@ fn serve(
     end: impl FnOnce(&mut Headless, &Scratch),
 ) -> Option<Finished> {
     let Some(mock) = mock() else {
-        eprintln!("skipped: no mock of Modal's control plane; name it in MODTRACE_TEST_MOCK_MODAL");
+        let words =
+            "skipped: no mock of Modal's control plane; name it in MODTRACE_TEST_MOCK_MODAL";
+        let _closed = writeln!(std::io::stderr(), "{words}");
         return None;
     };
     let scratch = Scratch::new();

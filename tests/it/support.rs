@@ -133,7 +133,9 @@ impl Headless {
                     n_told += usize::from(is_one(&line));
                     self.stdout.push(line);
                 }
-                Err(_) => panic!("{n_told} of {n_traces} came: {:#?}", self.stdout),
+                Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => {
+                    panic!("{n_told} of {n_traces} came: {:#?}", self.stdout)
+                }
             }
         }
     }
