@@ -178,6 +178,19 @@ docker run --network host {shared}{option}IMAGE
     )
 }
 
+/// What goes into an app on Modal, so that its spans come over stdout.
+pub const RELAY_APP: [&str; 3] = [
+    "import modtrace_relay; modtrace_relay.start()  # before ddtrace",
+    "relay = {\"MODTRACE_RELAY\": os.environ.get(\"MODTRACE_RELAY\", \"\")}",
+    "image = image.env(relay).add_local_python_source(\"modtrace_relay\")",
+];
+
+/// What is typed beside it.
+pub const RELAY_COMMANDS: [&str; 2] = [
+    "modtrace-tui env relay > modtrace_relay.py",
+    "modtrace-tui run -- modal serve app.py",
+];
+
 /// For an app on Modal.
 pub fn modal_lines(reach: &Reach) -> String {
     let live_variable = live(reach).map_or_else(String::new, |(name, value)| {
@@ -199,11 +212,10 @@ pub fn modal_lines(reach: &Reach) -> String {
 # 1. The relay: spans as lines of text in what `modal serve` prints. Nothing is exposed, any version
 #    of ddtrace will do, also beside datadog-init, and what is lost on the way is counted.
 modtrace-tui env relay > modtrace_relay.py
-#    In app.py, the first two before ddtrace is imported; `env=` at every @app.cls and @app.function:
-import modtrace_relay
-modtrace_relay.start()
-image = image.add_local_python_source(\"modtrace_relay\")
-@app.cls(env={{\"MODTRACE_RELAY\": os.environ.get(\"MODTRACE_RELAY\", \"\"){live_variable}}})
+#    In app.py, the first before ddtrace is imported, the others where the image is made:
+import modtrace_relay; modtrace_relay.start()  # before ddtrace
+relay = {{\"MODTRACE_RELAY\": os.environ.get(\"MODTRACE_RELAY\", \"\"){live_variable}}}
+image = image.env(relay).add_local_python_source(\"modtrace_relay\")
 #    `run` sets MODTRACE_RELAY; without it the relay does nothing, so the lines may stay.
 modtrace-tui run{live}{listen} -- modal serve app.py
 
@@ -279,6 +291,14 @@ mod tests {
             Some("s3"),
             "https://t.example/s3/",
         );
+    }
+
+    #[test]
+    fn the_screen_shows_the_lines_that_are_printed() {
+        let printed = modal_lines(&reach("127.0.0.1:8126", None, None));
+        for line in RELAY_APP.into_iter().chain(RELAY_COMMANDS) {
+            assert!(printed.lines().any(|other| other == line), "{line}");
+        }
     }
 
     #[test]

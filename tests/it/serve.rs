@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{Finished, Headless, Scratch};
+use crate::support::{Finished, Headless, Scratch, clear_environment};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -138,6 +139,54 @@ fn fifty_traces_and_their_lines_come_as_ddtrace_prints_them() {
 #[ignore = "needs Python with ddtrace: .ci/run"]
 fn fifty_traces_come_over_http_and_their_lines_over_the_pipe() {
     Fifty::run("http", &[], &[]).check("http");
+}
+
+/// The Pythons with other versions of ddtrace, beside the one that all tests use.
+fn pythons() -> Vec<PathBuf> {
+    let others = fs::read_dir(root().join(".venvs")).into_iter().flatten();
+    let others = others.map(|folder| folder.expect("a folder").path().join("bin/python"));
+    std::iter::once(python()).chain(others).collect()
+}
+
+/// What a program with the relay prints, put together by a reader that shares nothing with ours.
+#[track_caller]
+fn check_relay(python: &Path, mode: &str) {
+    let clients = root().join("tests/clients");
+    let mut app = Command::new(python);
+    clear_environment(&mut app, "DD_");
+    clear_environment(&mut app, "MODTRACE_");
+    app.arg(clients.join("relay_app.py"))
+        .env("MODE", mode)
+        .env("MODTRACE_RELAY", "always")
+        .env("RELAY_DIR", relay_folder())
+        .env("PYTHONPATH", relay_folder())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut app = app.spawn().expect(".ci/run makes the venvs with ddtrace");
+    let printed = app.stdout.take().expect("stdout is a pipe");
+    let checked = Command::new(python)
+        .arg(clients.join("relay_check.py"))
+        .stdin(printed)
+        .output()
+        .expect("Python runs");
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    let name = format!("{} {mode}: {said}", python.display());
+    assert!(app.wait().expect("it ends").success(), "{name}");
+    assert!(checked.status.success(), "{name}");
+    let said: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(said["log_lines"], 150, "{name}");
+    assert!(said["messages"].as_u64() >= Some(2), "{name}");
+}
+
+#[test]
+#[ignore = "needs Python with ddtrace: .ci/run"]
+fn the_relay_prints_all_of_every_version_of_ddtrace() {
+    for python in pythons() {
+        for mode in ["threads", "asyncio", "fork", "end_at_once"] {
+            check_relay(&python, mode);
+        }
+    }
 }
 
 /// Modal's mock control plane, which stands beside the project where it was developed.

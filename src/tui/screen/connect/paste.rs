@@ -1,5 +1,6 @@
 //! The lines that bring spans here, to be pasted: the same that `modtrace-tui env` prints.
 
+use crate::env_lines::{RELAY_APP, RELAY_COMMANDS};
 use crate::tui::app::Listening;
 
 /// What keeps whole messages where a pipeline tears lines.
@@ -16,21 +17,10 @@ pub(crate) fn line_to_set(listening: &Listening) -> Option<String> {
 
 /// What goes into an app on Modal, so that its spans come over stdout.
 pub(crate) fn modal_app() -> Vec<String> {
-    [
-        "import modtrace_relay; modtrace_relay.start()  # before ddtrace",
-        "relay = {\"MODTRACE_RELAY\": os.environ.get(\"MODTRACE_RELAY\", \"\")}",
-        "image = image.env(relay).add_local_python_source(\"modtrace_relay\")",
-    ]
-    .map(str::to_owned)
-    .to_vec()
+    RELAY_APP.map(str::to_owned).to_vec()
 }
 
 /// What is typed then.
 pub(crate) fn modal_commands() -> Vec<String> {
-    [
-        "modtrace-tui env relay > modtrace_relay.py",
-        "modtrace-tui run -- modal serve app.py",
-    ]
-    .map(str::to_owned)
-    .to_vec()
+    RELAY_COMMANDS.map(str::to_owned).to_vec()
 }
