@@ -2,7 +2,7 @@
 //! line, so that ten thousand of them cost a frame nothing.
 
 use crate::logs::Level;
-use crate::store::{LogEntry, LogKey, Store, TraceEntry};
+use crate::store::{LogEntry, LogKey, Store, TraceEntry, TraceKey};
 use crate::trace::{SpanId, UnixNanos};
 use crate::tui::screen::log_row::moment;
 
@@ -46,24 +46,33 @@ pub(crate) struct TraceLines {
     marks: Vec<LineMark>,
     /// The first and the last line of the trace as they were taken, and how many there were.
     taken: Option<(LogKey, LogKey, usize)>,
+    /// Which lines of which trace those are.
+    revision: Option<(TraceKey, u64)>,
     version: u64,
 }
 
 impl TraceLines {
     /// Takes the lines that came since, or all again if some have gone.
     pub(crate) fn refresh(&mut self, trace: &TraceEntry, store: &Store) {
+        let revision = Some((trace.key(), trace.logs_revision()));
+        if self.revision == revision {
+            return;
+        }
+        self.revision = revision;
         let keys = trace.logs();
         let ends = keys.first().copied().zip(keys.last().copied());
         let now = ends.map(|(first, last)| (first, last, keys.len()));
-        if now == self.taken {
-            return;
-        }
         let is_same = |first, last, n_taken: usize| {
             let still = n_taken.checked_sub(1).and_then(|place| keys.get(place));
             keys.first() == Some(&first) && still == Some(&last)
         };
         let n_known = match self.taken {
-            Some((first, last, n_taken)) if is_same(first, last, n_taken) => n_taken,
+            Some((first, last, n_taken))
+                if n_taken < keys.len() && is_same(first, last, n_taken) =>
+            {
+                n_taken
+            }
+            // One of them has gone, or another has taken its place.
             _ => 0,
         };
         if n_known == 0 {
@@ -86,7 +95,7 @@ impl TraceLines {
     pub(crate) fn clear(&mut self) {
         if self.taken.is_some() {
             self.marks.clear();
-            self.taken = None;
+            (self.taken, self.revision) = (None, None);
             self.version += 1;
         }
     }
