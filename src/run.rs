@@ -93,7 +93,12 @@ fn open_files(paths: &[PathBuf], store: &mut Store, now: Now) -> anyhow::Result<
 fn take(store: &mut Store, inbound: Inbound, now: Now) -> Vec<crate::store::TraceKey> {
     match inbound {
         Inbound::Request(request) => store.take_request(*request, now),
-        Inbound::Lines(lines) => store.take_lines(*lines, now),
+        Inbound::Lines(lines) => {
+            for loss in &lines.relay_losses {
+                tracing::warn!("{loss}");
+            }
+            store.take_lines(*lines, now)
+        }
         Inbound::Child(_) => Vec::new(),
         Inbound::Overflow(overflow) => {
             store.overflow(overflow);

@@ -50,6 +50,18 @@ impl Lines {
             && self.n_dropped == 0
     }
 
+    /// Adds what came after it.
+    pub(crate) fn append(&mut self, more: Self) {
+        let room = LOSSES_TOLD_MAX.saturating_sub(self.relay_losses.len());
+        self.records.extend(more.records);
+        self.requests.extend(more.requests);
+        self.relay_messages += more.relay_messages;
+        self.relay_lost += more.relay_lost;
+        self.relay_losses
+            .extend(more.relay_losses.into_iter().take(room));
+        self.n_dropped += more.n_dropped;
+    }
+
     /// What it occupies in memory.
     pub fn heap_bytes(&self) -> usize {
         let records: usize = self.records.iter().map(LogRecord::heap_bytes).sum();
@@ -148,9 +160,7 @@ impl Parser {
             );
             lines.requests.push(self.refused(text.len(), reason, at));
         } else {
-            lines
-                .records
-                .push(LogRecord::of_text(text, text, self.source, at));
+            self.text((text, text), at, lines);
         }
     }
 
@@ -220,9 +230,7 @@ impl Parser {
         let pieces = segments(body);
         match pieces.as_slice() {
             [Segment::Text(body)] => {
-                lines
-                    .records
-                    .push(LogRecord::of_text(raw, body, self.source, at));
+                self.text((raw, body), at, lines);
             }
             [Segment::Text(head), Segment::Object(object)] => {
                 if !log_writer::is_traces(*object) {
@@ -231,9 +239,7 @@ impl Parser {
                 }
                 // `web-1  |`, as Docker Compose writes, says nothing.
                 if !head.trim_end().ends_with('|') {
-                    lines
-                        .records
-                        .push(LogRecord::of_text(head, head, self.source, at));
+                    self.text((head, head), at, lines);
                 }
                 self.object(object.text(), *object, at, lines);
             }
@@ -255,9 +261,7 @@ impl Parser {
         match piece {
             Segment::Object(object) => self.object(object.text(), object, at, lines),
             Segment::Text(text) => {
-                lines
-                    .records
-                    .push(LogRecord::of_text(text, text, self.source, at));
+                self.text((text, text), at, lines);
             }
             Segment::Torn(head) => {
                 if let Some(torn) = self.beginnings.keep(head, container, at) {
@@ -302,6 +306,12 @@ impl Parser {
         }
         let mut record = LogRecord::of_text(&torn.text, &torn.text, self.source, at);
         record.container.clone_from(&torn.container);
+        lines.records.push(record);
+    }
+
+    /// A line of plain text, as it came and what is to be read of it.
+    fn text(&self, (raw, body): (&str, &str), at: UnixNanos, lines: &mut Lines) {
+        let record = LogRecord::of_text(raw, body, self.source, at);
         lines.records.push(record);
     }
 

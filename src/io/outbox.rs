@@ -44,11 +44,11 @@ impl Outbox {
             return self.drop_lines(&lines);
         }
         let mut lines = lines;
-        add(&mut lines, mem::take(&mut self.dropped));
+        lines.append(mem::take(&mut self.dropped));
         self.kept_bytes += bytes;
         match self.kept.back_mut() {
             Some(Inbound::Lines(last)) if last.heap_bytes() + bytes <= BATCH_BYTES => {
-                add(last, lines);
+                last.append(lines);
             }
             _ => self.kept.push_back(Inbound::Lines(Box::new(lines))),
         }
@@ -103,17 +103,10 @@ impl Outbox {
         let dropped = &mut self.dropped;
         dropped.relay_messages += lines.relay_messages.saturating_sub(relayed);
         dropped.relay_lost += lines.relay_lost + relayed;
+        dropped.relay_losses.clone_from(&lines.relay_losses);
         dropped.n_dropped += lines.n_dropped;
         dropped.n_dropped += u64::try_from(lines.records.len()).unwrap_or(u64::MAX);
     }
-}
-
-fn add(lines: &mut Lines, more: Lines) {
-    lines.records.extend(more.records);
-    lines.requests.extend(more.requests);
-    lines.relay_messages += more.relay_messages;
-    lines.relay_lost += more.relay_lost;
-    lines.n_dropped += more.n_dropped;
 }
 
 fn n_chunks(request: &Request) -> u64 {
@@ -200,5 +193,25 @@ mod tests {
             .find_map(|word| word.strip_prefix('-'))
             .unwrap();
         assert_eq!(n_lines + dropped.parse::<usize>().unwrap(), 100);
+    }
+
+    #[test]
+    fn batches_that_are_joined_keep_what_each_says() {
+        let (mut outbox, mut receiver) = small(10);
+        for number in 0..2 {
+            outbox.lines(Lines {
+                relay_lost: 1,
+                relay_losses: vec![format!("loss {number}")],
+                ..line("a line")
+            });
+        }
+        assert!(outbox.flush());
+        let mut batch = Vec::new();
+        receiver.try_recv_many(&mut batch, 100);
+        let [Inbound::Lines(lines)] = batch.as_slice() else {
+            panic!("{batch:?}");
+        };
+        assert_eq!((lines.records.len(), lines.relay_lost), (2, 2));
+        assert_eq!(lines.relay_losses, ["loss 0", "loss 1"]);
     }
 }

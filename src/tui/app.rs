@@ -258,6 +258,9 @@ impl App {
                 for request in &lines.requests {
                     self.note_refused(&request.record, now);
                 }
+                for loss in &lines.relay_losses {
+                    self.notices.add(loss.clone(), now);
+                }
                 let before = self.store.counters().spans_received;
                 let touched = self.store.take_lines(*lines, now);
                 self.touched(&touched, before, now);

@@ -119,6 +119,19 @@ fn relay_messages_that_are_lost() {
 }
 
 #[test]
+fn which_message_is_lost_and_why_is_told() {
+    let mut seat = Seat::before("modal serve app.py", 120, 36);
+    let loss = "message 7 of relay 5f3a09c1 is lost: its checksum is wrong".to_owned();
+    seat.inbound(Inbound::Lines(Box::new(Lines {
+        relay_lost: 1,
+        relay_losses: vec![loss.clone()],
+        ..Lines::default()
+    })));
+    seat.draw();
+    assert!(seat.shows(&loss));
+}
+
+#[test]
 fn leaving_while_the_program_prints() {
     review("draining", |seat| {
         served(seat);
