@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use ratatui::style::{Color as AnsiColor, Modifier, Style};
 use ratatui::symbols::border;
 
+use super::screen::Focus;
 use crate::logs::Level;
 use crate::trace::Text;
 
@@ -136,6 +137,14 @@ impl Theme {
             Some(Level::Info) => self.info,
             Some(Level::Warn) => self.warning,
             Some(Level::Error | Level::Critical) => self.error,
+        }
+    }
+
+    /// The selected row of a pane.
+    pub(crate) fn selection(&self, focus: Focus) -> Style {
+        match focus {
+            Focus::Focused => self.selected,
+            Focus::Unfocused => self.selected_unfocused,
         }
     }
 

@@ -65,3 +65,17 @@ pub(crate) fn draw_border(
     }
     inner
 }
+
+/// The line of a table's headings within its frame, and the area of its rows.
+pub(crate) fn below_heading(inner: Rect) -> (Rect, Rect) {
+    let heading = Rect {
+        height: inner.height.min(1),
+        ..inner
+    };
+    let rows = Rect {
+        y: inner.y.saturating_add(1),
+        height: inner.height.saturating_sub(1),
+        ..inner
+    };
+    (heading, rows)
+}

@@ -12,7 +12,7 @@ use crate::tui::screen::trace_logs::{draw_words, is_guess};
 use crate::tui::screen::{Flow, Focus, ViewContext};
 use crate::tui::text;
 use crate::tui::theme::Glyphs;
-use crate::tui::widget::{Border, draw_border, fill_style, put};
+use crate::tui::widget::{Border, below_heading, draw_border, fill_style, put};
 
 /// What a row says.
 #[derive(Clone, Debug)]
@@ -96,15 +96,8 @@ impl LogList {
             focus,
         };
         let inner = draw_border(buffer, area, &border, theme);
-        let heading = Rect {
-            height: inner.height.min(1),
-            ..inner
-        };
-        self.rows_area = Rect {
-            y: inner.y.saturating_add(1),
-            height: inner.height.saturating_sub(1),
-            ..inner
-        };
+        let (heading, rows_area) = below_heading(inner);
+        self.rows_area = rows_area;
         self.keep_selection_visible();
         let first = self.first_row();
         let visible = self.keys().range(first.min(self.keys().len())..);
@@ -129,10 +122,8 @@ impl LogList {
                 let words = "evicted: the memory budget is reached";
                 put(buffer, line, 2, words, theme.dim);
             }
-            match (is_selected, focus) {
-                (false, _) => {}
-                (true, Focus::Focused) => fill_style(buffer, line, theme.selected),
-                (true, Focus::Unfocused) => fill_style(buffer, line, theme.selected_unfocused),
+            if is_selected {
+                fill_style(buffer, line, theme.selection(focus));
             }
         }
     }

@@ -80,12 +80,8 @@ impl TraceLogs {
         let selected = self.selected();
         for (mark, line) in visible.into_iter().zip(self.rows_area.rows()) {
             self.draw_row(context, mark, line, buffer);
-            match (selected == Some(mark.key), focus) {
-                (false, _) => {}
-                (true, Focus::Focused) => fill_style(buffer, line, context.theme.selected),
-                (true, Focus::Unfocused) => {
-                    fill_style(buffer, line, context.theme.selected_unfocused);
-                }
+            if selected == Some(mark.key) {
+                fill_style(buffer, line, context.theme.selection(focus));
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::store::TraceKey;
 use crate::trace::Text;
 use crate::tui::screen::{Flow, Focus, ViewContext};
 use crate::tui::text;
-use crate::tui::widget::{Border, draw_border, fill_style, meter, put};
+use crate::tui::widget::{Border, below_heading, draw_border, fill_style, meter, put};
 
 /// How many cells each column has; 0 leaves it out. Between columns there is one space.
 #[derive(Clone, Copy, Debug)]
@@ -119,15 +119,8 @@ impl TraceList {
             focus,
         };
         let inner = draw_border(buffer, area, &border, theme);
-        let heading = Rect {
-            height: inner.height.min(1),
-            ..inner
-        };
-        self.rows_area = Rect {
-            y: inner.y.saturating_add(1),
-            height: inner.height.saturating_sub(1),
-            ..inner
-        };
+        let (heading, rows_area) = below_heading(inner);
+        self.rows_area = rows_area;
         self.keep_selection_visible();
         let keys: Vec<TraceKey> = self.visible().collect();
         if keys.is_empty() && !self.filter().is_empty() {
@@ -271,11 +264,7 @@ impl TraceList {
         (line, buffer): (Rect, &mut Buffer),
     ) {
         if self.selected == Some(key) {
-            let style = match focus {
-                Focus::Focused => context.theme.selected,
-                Focus::Unfocused => context.theme.selected_unfocused,
-            };
-            fill_style(buffer, line, style);
+            fill_style(buffer, line, context.theme.selection(focus));
         }
     }
 

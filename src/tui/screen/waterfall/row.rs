@@ -84,10 +84,7 @@ impl<'a> RowPainter<'a> {
         put(buffer, columns.duration, &duration, look.text);
         if let Some(focus) = selection {
             put(buffer, line, ">", look.text);
-            let style = match focus {
-                Focus::Focused => theme.selected,
-                Focus::Unfocused => theme.selected_unfocused,
-            };
+            let style = theme.selection(focus);
             let marked = Rect {
                 x: line.x,
                 width: columns.name.width + 1,
