@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// How long a slow machine may take for what a fast one does at once.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running `modtrace-tui --headless`.
 #[derive(Debug)]
@@ -138,6 +138,18 @@ impl Headless {
                 }
             }
         }
+    }
+
+    /// Reads on until nothing was said for so long.
+    pub(crate) fn read_until_quiet(&mut self, quiet: Duration) {
+        while let Ok(line) = self.lines.recv_timeout(quiet) {
+            self.stdout.push(line);
+        }
+    }
+
+    /// A file in its folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.scratch.path(name)
     }
 
     /// Its process.
