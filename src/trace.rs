@@ -15,7 +15,7 @@ mod time;
 mod value;
 
 pub(crate) use chunk::ATTRIBUTE_DEPTH_MAX;
-pub use chunk::{ChunkBuilder, StrId, TooLarge, TraceChunk};
+pub use chunk::{ChunkBuilder, ChunkFacts, StrId, TooLarge, TraceChunk};
 pub use container::{ContainerFacts, Hello, RelaySource};
 pub use id::{SpanId, TraceId};
 pub use payload::{TracerInfo, TracerPayload, Via};

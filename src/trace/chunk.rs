@@ -27,6 +27,32 @@ pub struct TraceChunk {
     pub(super) attributes: Box<[u8]>,
     text: Box<[u8]>,
     ends: Box<[u32]>,
+    facts: Option<Box<ChunkFacts>>,
+}
+
+/// What a client says of a chunk as a whole, in the formats that can say it apart from its spans.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChunkFacts {
+    /// The sampling priority.
+    pub priority: Option<i32>,
+    /// Where the trace began: `rum`, `synthetics`.
+    pub origin: Box<str>,
+    /// Whether the client would have dropped it.
+    pub dropped_trace: bool,
+    /// Tags of the chunk, in the order they came.
+    pub tags: Box<[(Box<str>, Box<str>)]>,
+}
+
+impl ChunkFacts {
+    fn heap_bytes(&self) -> usize {
+        let tags = self.tags.iter();
+        size_of::<Self>()
+            + self.origin.len()
+            + size_of_val(&*self.tags)
+            + tags
+                .map(|(key, value)| key.len() + value.len())
+                .sum::<usize>()
+    }
 }
 
 impl TraceChunk {
@@ -34,6 +60,16 @@ impl TraceChunk {
     /// readable `_dd.p.tid`, and is 0 if none has.
     pub fn trace_id(&self) -> TraceId {
         self.trace_id
+    }
+
+    /// What the client said of it as a whole.
+    pub fn facts(&self) -> Option<&ChunkFacts> {
+        self.facts.as_deref()
+    }
+
+    /// Keeps what the client said of it as a whole; nothing is kept of facts that say nothing.
+    pub fn set_facts(&mut self, facts: ChunkFacts) {
+        self.facts = (facts != ChunkFacts::default()).then(|| Box::new(facts));
     }
 
     /// How many spans it holds.
@@ -78,6 +114,7 @@ impl TraceChunk {
             + self.text.len()
             + size_of_val(&*self.ends)
             + 4 * 16
+            + self.facts.as_ref().map_or(0, |facts| facts.heap_bytes())
     }
 
     pub(super) fn text(&self, id: StrId) -> super::Text<'_> {
@@ -299,6 +336,7 @@ impl ChunkBuilder {
             attributes: self.attributes.as_slice().into(),
             text: self.text.as_slice().into(),
             ends: self.ends.as_slice().into(),
+            facts: None,
         };
         let trace_ids = std::mem::take(&mut self.trace_ids);
         self.clear();
