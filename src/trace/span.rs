@@ -47,6 +47,22 @@ impl Field {
         matches!(self, Self::TraceId | Self::SpanId | Self::ParentId)
     }
 
+    /// Its place in [`Field::ALL`].
+    pub(super) fn place(self) -> usize {
+        match self {
+            Self::Service => 0,
+            Self::Name => 1,
+            Self::Resource => 2,
+            Self::TraceId => 3,
+            Self::SpanId => 4,
+            Self::ParentId => 5,
+            Self::Start => 6,
+            Self::Duration => 7,
+            Self::Error => 8,
+            Self::Type => 9,
+        }
+    }
+
     /// Its name on the wire and in exports.
     pub fn name(self) -> &'static str {
         match self {
@@ -161,10 +177,10 @@ impl Record {
             parent_id: 0,
             start: 0,
             duration: 0,
-            service: StrId(u32::MAX),
-            name: StrId(u32::MAX),
-            resource: StrId(u32::MAX),
-            kind: StrId(u32::MAX),
+            service: StrId::NONE,
+            name: StrId::NONE,
+            resource: StrId::NONE,
+            kind: StrId::NONE,
             error: 0,
             attributes,
             n_attributes: 0,
@@ -214,18 +230,7 @@ impl Record {
 }
 
 fn bit(field: Field) -> u16 {
-    1 << match field {
-        Field::Service => 0,
-        Field::Name => 1,
-        Field::Resource => 2,
-        Field::TraceId => 3,
-        Field::SpanId => 4,
-        Field::ParentId => 5,
-        Field::Start => 6,
-        Field::Duration => 7,
-        Field::Error => 8,
-        Field::Type => 9,
-    }
+    1 << field.place()
 }
 
 /// A span as the tracer sent it. Cheap to copy; borrows from its [`TraceChunk`].

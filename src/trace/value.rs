@@ -1,19 +1,20 @@
 //! Attribute values, packed: a few bytes each instead of an allocation each.
 //!
-//! One value is a tag byte and what follows it. Numbers are LEB128 varints, signed ones zig-zag;
-//! strings are numbers of the chunk's string table; arrays and maps carry their length in bytes, so
-//! that a reader steps over what it does not want.
+//! One value begins with a varint: its lowest two bits say what it is, the others are the string or
+//! the number itself. So most values take two bytes. Signed numbers are zig-zag; arrays and maps
+//! carry their length in bytes, so that a reader steps over what it does not want.
 //!
 //! ```text
-//! 0 null   1 false   2 true   3 int    4 uint above i64::MAX   5 float, 8 bytes
-//! 6 text   7 bytes   8 array, u32 length, values   9 map, u32 length, (key string, value)…
-//! 10 float that is a whole number, stored as an int
+//! ..00 string  ..01 float that is a whole number  ..10 whole number
+//! ..11 the rest: 0 null   1 false   2 true   3 int, varint   4 uint above i64::MAX, varint
+//!      5 float, 8 bytes   6 bytes, string   7 array, u32 length, values
+//!      8 map, u32 length, (key string, value)…
 //! ```
 //!
 //! The packing never leaves the process: whoever reads it wrote it. Even so a reader of torn bytes
 //! ends early instead of panicking.
 
-use super::{StrId, Text, TraceChunk};
+use super::{Sketch, StrId, Text, TraceChunk};
 
 /// An attribute's value as a tracer sent it, with its type.
 #[derive(Clone, Copy, Debug)]
@@ -104,17 +105,20 @@ impl<'a> Value<'a> {
     }
 }
 
-const NULL: u8 = 0;
-const FALSE: u8 = 1;
-const TRUE: u8 = 2;
-const INT: u8 = 3;
-const UINT: u8 = 4;
-const FLOAT: u8 = 5;
-const TEXT: u8 = 6;
-const BYTES: u8 = 7;
-const ARRAY: u8 = 8;
-const MAP: u8 = 9;
-const WHOLE_FLOAT: u8 = 10;
+const TEXT: u64 = 0;
+const WHOLE_FLOAT: u64 = 1;
+const SMALL_INT: u64 = 2;
+const OTHER: u64 = 3;
+
+const NULL: u64 = 0;
+const FALSE: u64 = 1;
+const TRUE: u64 = 2;
+const INT: u64 = 3;
+const UINT: u64 = 4;
+const FLOAT: u64 = 5;
+const BYTES: u64 = 6;
+const ARRAY: u64 = 7;
+const MAP: u64 = 8;
 
 /// The values of an array.
 #[derive(Clone, Copy, Default)]
@@ -209,7 +213,18 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn value(&mut self) -> Option<Value<'a>> {
-        Some(match self.byte()? {
+        let head = self.varint()?;
+        let rest = head >> 2;
+        Some(match head & 3 {
+            TEXT => Value::Text(self.string(rest)?),
+            WHOLE_FLOAT => Value::Float(zigzag_back(rest) as f64),
+            SMALL_INT => Value::Int(zigzag_back(rest)),
+            _ => self.other(rest)?,
+        })
+    }
+
+    fn other(&mut self, kind: u64) -> Option<Value<'a>> {
+        Some(match kind {
             FALSE => Value::Bool(false),
             TRUE => Value::Bool(true),
             INT => Value::Int(zigzag_back(self.varint()?)),
@@ -219,8 +234,6 @@ impl<'a> Reader<'a> {
                 self.bytes = rest;
                 Value::Float(f64::from_le_bytes(*eight))
             }
-            WHOLE_FLOAT => Value::Float(zigzag_back(self.varint()?) as f64),
-            TEXT => Value::Text(self.text()?),
             BYTES => Value::Bytes(self.text()?.as_bytes()),
             ARRAY => Value::Array(Items(self.block()?)),
             MAP => Value::Map(Entries(self.block()?)),
@@ -229,8 +242,13 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self) -> Option<Text<'a>> {
-        let id = u32::try_from(self.varint()?).ok()?;
-        Some(self.chunk?.text(StrId(id)))
+        let number = self.varint()?;
+        self.string(number)
+    }
+
+    fn string(&self, number: u64) -> Option<Text<'a>> {
+        let id = u32::try_from(number).ok()?;
+        Some(self.chunk?.text(StrId(id.rotate_right(1))))
     }
 
     fn block(&mut self) -> Option<Self> {
@@ -267,6 +285,7 @@ fn zigzag_back(number: u64) -> i64 {
 #[derive(Debug)]
 pub struct ValueWriter<'b> {
     bytes: &'b mut Vec<u8>,
+    sketch: &'b mut Sketch,
 }
 
 /// The place of a length that is known once its array or map is closed.
@@ -275,24 +294,29 @@ pub struct ValueWriter<'b> {
 pub struct Opened(usize);
 
 impl<'b> ValueWriter<'b> {
-    pub(super) fn new(bytes: &'b mut Vec<u8>) -> Self {
-        Self { bytes }
+    pub(super) fn new(bytes: &'b mut Vec<u8>, sketch: &'b mut Sketch) -> Self {
+        Self { bytes, sketch }
     }
 
     /// Writes a nil.
     pub fn null(&mut self) {
-        self.bytes.push(NULL);
+        self.head(OTHER, NULL);
     }
 
     /// Writes true or false.
     pub fn bool(&mut self, bool: bool) {
-        self.bytes.push(if bool { TRUE } else { FALSE });
+        self.head(OTHER, if bool { TRUE } else { FALSE });
     }
 
     /// Writes a whole number.
     pub fn int(&mut self, int: i64) {
-        self.bytes.push(INT);
-        self.varint(zigzag(int));
+        let number = zigzag(int);
+        if number < 1 << 62 {
+            self.head(SMALL_INT, number);
+        } else {
+            self.head(OTHER, INT);
+            self.varint(number);
+        }
     }
 
     /// Writes a whole number that may be above `i64::MAX`.
@@ -300,31 +324,30 @@ impl<'b> ValueWriter<'b> {
         if let Ok(int) = i64::try_from(uint) {
             return self.int(int);
         }
-        self.bytes.push(UINT);
+        self.head(OTHER, UINT);
         self.varint(uint);
     }
 
     /// Writes a float; NaN, the infinities and -0.0 come back as they are.
     pub fn float(&mut self, float: f64) {
         if let Some(whole) = whole(float) {
-            self.bytes.push(WHOLE_FLOAT);
-            self.varint(zigzag(whole));
+            self.head(WHOLE_FLOAT, zigzag(whole));
         } else {
-            self.bytes.push(FLOAT);
+            self.head(OTHER, FLOAT);
             self.bytes.extend_from_slice(&float.to_le_bytes());
         }
     }
 
     /// Writes a string of the chunk.
     pub fn text(&mut self, text: StrId) {
-        self.bytes.push(TEXT);
-        self.varint(u64::from(text.0));
+        self.sketch.add(text);
+        self.head(TEXT, number(text));
     }
 
     /// Writes bytes of the chunk.
     pub fn bytes(&mut self, bytes: StrId) {
-        self.bytes.push(BYTES);
-        self.varint(u64::from(bytes.0));
+        self.head(OTHER, BYTES);
+        self.varint(number(bytes));
     }
 
     /// Opens an array.
@@ -339,7 +362,7 @@ impl<'b> ValueWriter<'b> {
 
     /// Writes the key of the next value.
     pub fn key(&mut self, key: StrId) {
-        self.varint(u64::from(key.0));
+        self.varint(number(key));
     }
 
     /// Closes what was opened.
@@ -356,11 +379,15 @@ impl<'b> ValueWriter<'b> {
         }
     }
 
-    fn open(&mut self, tag: u8) -> Opened {
-        self.bytes.push(tag);
+    fn open(&mut self, kind: u64) -> Opened {
+        self.head(OTHER, kind);
         let place = self.bytes.len();
         self.bytes.extend_from_slice(&[0; 4]);
         Opened(place)
+    }
+
+    fn head(&mut self, kind: u64, rest: u64) {
+        self.varint(rest << 2 | kind);
     }
 
     fn varint(&mut self, mut number: u64) {
@@ -370,6 +397,11 @@ impl<'b> ValueWriter<'b> {
         }
         self.bytes.push(number.to_le_bytes()[0]);
     }
+}
+
+/// A string as a number that is small for strings of the dictionary and for the chunk's first ones.
+fn number(text: StrId) -> u64 {
+    text.0.rotate_left(1).into()
 }
 
 fn zigzag(int: i64) -> u64 {

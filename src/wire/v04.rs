@@ -120,7 +120,8 @@ impl Decoder<'_, '_> {
                     return Ok(());
                 }
                 let text = self.reader.text()?;
-                let text = self.intern(text)?;
+                let text = self.builder.field_text(field, text);
+                let text = text.map_err(|problem| self.too_large(problem))?;
                 self.builder.set_text(field, text);
                 Ok(())
             }

@@ -53,7 +53,7 @@ struct Dictionary<'a> {
     chunk: u32,
 }
 
-/// A string of the payload, and its twin in the chunk that used it last.
+/// A string of the payload, and its twin: shared by all chunks, or that of the chunk that used it last.
 struct Entry<'a> {
     text: &'a [u8],
     chunk: u32,
@@ -143,7 +143,8 @@ impl<'a> Spans<'a, '_> {
             self.decoder.builder.set_null(field);
             return Ok(());
         }
-        let (id, _) = self.text().map_err(|error| error.in_field(field.name()))?;
+        let text = self.text(|builder, text| builder.field_text(field, text));
+        let (id, _) = text.map_err(|error| error.in_field(field.name()))?;
         self.decoder.builder.set_text(field, id);
         Ok(())
     }
@@ -157,15 +158,16 @@ impl<'a> Spans<'a, '_> {
         let n_tags = self.decoder.reader.map()?;
         let opened = self.decoder.builder.attribute(attribute).open_map();
         for _ in 0..n_tags {
-            let (id, key) = self.text()?;
+            let (id, key) = self.text(|builder, text| builder.key(None, text))?;
+            self.decoder.builder.key_again(id);
             self.decoder.builder.writer().key(id);
-            self.tag(attribute).map_err(|error| error.in_key(key))?;
+            self.tag(attribute, id).map_err(|error| error.in_key(key))?;
         }
         self.decoder.builder.writer().close(opened);
         Ok(())
     }
 
-    fn tag(&mut self, attribute: Attribute) -> Result<(), DecodeError> {
+    fn tag(&mut self, attribute: Attribute, key: StrId) -> Result<(), DecodeError> {
         if attribute == Attribute::Metrics {
             return self.decoder.number();
         }
@@ -173,14 +175,17 @@ impl<'a> Spans<'a, '_> {
             self.decoder.builder.writer().null();
             return Ok(());
         }
-        let (id, _) = self.text()?;
+        let (id, _) = self.text(|builder, text| builder.value_of(key, text))?;
         self.decoder.builder.writer().text(id);
         Ok(())
     }
 
-    /// A string by its index: added to the chunk at its first use there, found again at the others
-    /// without hashing anything.
-    fn text(&mut self) -> Result<(StrId, &'a [u8]), DecodeError> {
+    /// A string by its index: added at its first use in the payload or in the chunk, found again at
+    /// the others without hashing anything.
+    fn text(
+        &mut self,
+        add: impl FnOnce(&mut ChunkBuilder, &[u8]) -> Result<StrId, TooLarge>,
+    ) -> Result<(StrId, &'a [u8]), DecodeError> {
         let start = self.decoder.reader.offset();
         let index = self.decoder.reader.id()?;
         let length = self.dictionary.strings.len();
@@ -193,8 +198,9 @@ impl<'a> Spans<'a, '_> {
                 start,
             ));
         };
-        if entry.chunk != self.dictionary.chunk {
-            entry.id = self.decoder.keep(entry.text)?;
+        if entry.chunk != self.dictionary.chunk && !entry.id.is_shared() {
+            let added = add(self.decoder.builder, entry.text);
+            entry.id = added.map_err(|problem| self.decoder.too_large(problem))?;
             entry.chunk = self.dictionary.chunk;
         }
         Ok((entry.id, entry.text))
