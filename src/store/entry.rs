@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::container::{Known, Shelved};
 use super::index::{SCANNED_SPANS_MAX, SpanMap, count_orphans};
 use super::join::Containers;
@@ -39,6 +41,9 @@ struct Slot {
     span: u32,
 }
 
+/// Few traces need them.
+type Slots = Vec<Slot>;
+
 /// What became of the spans of a chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Inserted {
@@ -53,12 +58,12 @@ pub struct TraceEntry {
     trace_id: TraceId,
     older_twin: Option<TraceKey>,
     /// The chunks and the index of the first span of each.
-    chunks: Vec<(u32, TraceChunk)>,
+    chunks: SmallVec<[(u32, TraceChunk); 1]>,
     /// Where each span is, once they no longer stand chunk after chunk.
-    slots: Option<Vec<Slot>>,
-    n_spans: usize,
+    slots: Option<Box<Slots>>,
+    n_spans: u32,
     n_orphans: u32,
-    arrivals: Vec<Arrival>,
+    arrivals: SmallVec<[Arrival; 1]>,
     logs: Vec<LogKey>,
     logs_revision: u64,
     /// The names of the containers it ran in.
@@ -87,14 +92,14 @@ impl TraceEntry {
             key,
             trace_id,
             older_twin,
-            chunks: Vec::new(),
+            chunks: SmallVec::new(),
             slots: None,
             n_spans: 0,
             n_orphans: 0,
-            arrivals: Vec::new(),
+            arrivals: SmallVec::new(),
             logs: Vec::new(),
             logs_revision: 0,
-            containers: Vec::new(),
+            containers: SmallVec::new(),
             container: None,
             container_bytes: 0,
             relay: None,
@@ -130,7 +135,7 @@ impl TraceEntry {
 
     /// How many spans it has.
     pub fn n_spans(&self) -> usize {
-        self.n_spans
+        usize::try_from(self.n_spans).unwrap_or(usize::MAX)
     }
 
     /// How many spans name a parent that is not here.
@@ -153,7 +158,7 @@ impl TraceEntry {
 
     /// The spans in order of first arrival.
     pub fn spans(&self) -> impl Iterator<Item = (SpanIndex, Span<'_>)> + Clone {
-        let in_place: &[Slot] = self.slots.as_deref().unwrap_or_default();
+        let in_place: &[Slot] = self.slots.as_ref().map_or(&[], |slots| slots.as_slice());
         let in_chunks: &[(u32, TraceChunk)] = if self.slots.is_some() {
             &[]
         } else {
@@ -261,15 +266,14 @@ impl TraceEntry {
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.chunk_bytes
-            + self.chunks.capacity() * size_of::<(u32, TraceChunk)>()
-            + self.arrivals.capacity() * size_of::<Arrival>()
+            + spilled_bytes(&self.chunks)
+            + spilled_bytes(&self.arrivals)
+            + spilled_bytes(&self.containers)
             + self.logs.capacity() * size_of::<LogKey>()
-            + self.containers.capacity() * size_of::<Arc<str>>()
             + self.container_bytes
-            + self
-                .slots
-                .as_ref()
-                .map_or(0, |slots| slots.capacity() * size_of::<Slot>())
+            + self.slots.as_ref().map_or(0, |slots| {
+                size_of::<Slots>() + slots.capacity() * size_of::<Slot>()
+            })
             + self.map.as_ref().map_or(0, |map| map.heap_bytes())
     }
 
@@ -346,13 +350,11 @@ impl TraceEntry {
     pub(super) fn insert(&mut self, chunk: TraceChunk, delivery: Delivery<'_>) -> Inserted {
         if self.chunks.is_empty() {
             self.tracer = Arc::clone(delivery.tracer);
-            self.chunks.reserve_exact(1);
-            self.arrivals.reserve_exact(delivery.arrivals.len());
         }
         self.arrivals.extend_from_slice(delivery.arrivals);
         self.relay = self.relay.or(delivery.relay);
         self.last_seen = delivery.now;
-        if self.map.is_none() && self.n_spans + chunk.len() > SCANNED_SPANS_MAX {
+        if self.map.is_none() && self.n_spans() + chunk.len() > SCANNED_SPANS_MAX {
             let mut map = Box::<SpanMap>::default();
             self.spans().for_each(|(index, span)| map.add(index, span));
             self.map = Some(map);
@@ -391,29 +393,36 @@ impl TraceEntry {
     }
 
     fn append(&mut self, chunk: TraceChunk) -> Inserted {
-        let n_new = super::count(chunk.len());
-        let n_chunk = super::count_u32(self.chunks.len());
-        for (place, span) in chunk.spans().enumerate() {
-            let index = SpanIndex::at(self.n_spans + place);
-            self.summary.add(index, span);
-            if let Some(map) = &mut self.map {
-                map.add(index, span);
-            }
-            if let Some(slots) = &mut self.slots {
-                slots.push(Slot {
-                    chunk: n_chunk,
-                    span: super::count_u32(place),
-                });
-            }
+        let n_new = chunk.len();
+        let (first, n_chunk) = (self.n_spans, super::count_u32(self.chunks.len()));
+        if let Some(slots) = &mut self.slots {
+            slots.extend((0..n_new).map(|span| Slot {
+                chunk: n_chunk,
+                span: super::count_u32(span),
+            }));
         }
-        let first = super::count_u32(self.n_spans);
-        self.n_spans += chunk.len();
         self.chunk_bytes += chunk.heap_bytes();
         self.chunks.push((first, chunk));
+        self.n_spans = first.saturating_add(super::count_u32(n_new));
+        for index in (first..self.n_spans).map(SpanIndex) {
+            self.take_in(index);
+        }
         Inserted {
-            n_new,
+            n_new: super::count(n_new),
             n_duplicate: 0,
         }
+    }
+
+    /// A span that is in its place is taken into account.
+    fn take_in(&mut self, index: SpanIndex) {
+        let (mut map, mut summary) = (self.map.take(), self.summary);
+        if let Some(span) = self.span(index) {
+            summary.add(index, span, |held| self.span(held));
+            if let Some(map) = &mut map {
+                map.add(index, span);
+            }
+        }
+        (self.map, self.summary) = (map, summary);
     }
 
     /// The way for chunks with spans that are here already. An equal span changes nothing; another
@@ -423,9 +432,8 @@ impl TraceEntry {
         let n_chunk = super::count_u32(self.chunks.len());
         let n_in_chunk = chunk.len();
         self.give_slots();
-        let first = super::count_u32(self.n_spans);
         self.chunk_bytes += chunk.heap_bytes();
-        self.chunks.push((first, chunk));
+        self.chunks.push((self.n_spans, chunk));
         let mut any_replaced = false;
         for place in 0..n_in_chunk {
             let slot = Slot {
@@ -442,7 +450,7 @@ impl TraceEntry {
         if any_replaced {
             self.refresh_summary();
         }
-        let n_new = super::count(self.n_spans - n_spans_before);
+        let n_new = u64::from(self.n_spans - n_spans_before);
         Inserted {
             n_new,
             n_duplicate: super::count(n_in_chunk) - n_new,
@@ -485,21 +493,12 @@ impl TraceEntry {
     }
 
     fn add_slot(&mut self, slot: Slot) {
-        let index = SpanIndex::at(self.n_spans);
-        self.n_spans += 1;
+        let index = SpanIndex(self.n_spans);
+        self.n_spans = self.n_spans.saturating_add(1);
         if let Some(slots) = &mut self.slots {
             slots.push(slot);
         }
-        let mut map = self.map.take();
-        let mut summary = self.summary;
-        if let Some(span) = self.slot_span(slot) {
-            summary.add(index, span);
-            if let Some(map) = &mut map {
-                map.add(index, span);
-            }
-        }
-        self.map = map;
-        self.summary = summary;
+        self.take_in(index);
     }
 
     fn give_slots(&mut self) {
@@ -515,14 +514,14 @@ impl TraceEntry {
                     };
                     (0..chunk.len()).map(slot)
                 });
-            self.slots = Some(slots.collect());
+            self.slots = Some(Box::new(slots.collect()));
         }
     }
 
     /// Gives up the memory of chunks whose spans have all been replaced or were duplicates.
     fn free_unused_chunks(&mut self) {
         let mut used = vec![false; self.chunks.len()];
-        for slot in self.slots.iter().flatten() {
+        for slot in self.slots.iter().flat_map(|slots| slots.iter()) {
             let place = usize::try_from(slot.chunk).unwrap_or(usize::MAX);
             if let Some(used) = used.get_mut(place) {
                 *used = true;
@@ -546,7 +545,7 @@ impl TraceEntry {
     fn refresh_summary(&mut self) {
         let mut summary = Summary::default();
         self.spans()
-            .for_each(|(index, span)| summary.add(index, span));
+            .for_each(|(index, span)| summary.add(index, span, |held| self.span(held)));
         self.summary = summary;
     }
 
@@ -555,3 +554,17 @@ impl TraceEntry {
         chunk.span(usize::try_from(slot.span).ok()?)
     }
 }
+
+/// What a list occupies beside its own size, once it has more than one.
+fn spilled_bytes<A: smallvec::Array>(list: &SmallVec<A>) -> usize {
+    if list.spilled() {
+        list.capacity() * size_of::<A::Item>() + 16
+    } else {
+        0
+    }
+}
+
+const _: () = assert!(
+    size_of::<TraceEntry>() <= 368,
+    "what a trace costs beside its spans"
+);

@@ -18,14 +18,15 @@ pub struct Summary {
     pub start: UnixNanos,
     /// When the last span to end ended.
     pub end: UnixNanos,
-    root_rank: Rank,
-    error_rank: Rank,
-    earliest_rank: Rank,
 }
 
 /// Which of two spans is the earlier: by start, then by id, so that the order of arrival does not
 /// show.
 type Rank = (UnixNanos, SpanId);
+
+fn rank(span: Span<'_>) -> Rank {
+    (span.start(), span.span_id())
+}
 
 impl Summary {
     /// The span that names the trace: the root, else the earliest span.
@@ -33,28 +34,33 @@ impl Summary {
         self.root.or(self.earliest)
     }
 
-    pub(super) fn add(&mut self, index: SpanIndex, span: Span<'_>) {
-        let rank = (span.start(), span.span_id());
-        let is_first = self.earliest.is_none();
-        self.end = if is_first {
+    /// Takes in a span; `held` gives those that are in it already.
+    pub(super) fn add<'a>(
+        &mut self,
+        index: SpanIndex,
+        span: Span<'_>,
+        held: impl Fn(SpanIndex) -> Option<Span<'a>>,
+    ) {
+        let is_before = |known: Option<SpanIndex>| {
+            let known = known.and_then(&held).map(rank);
+            known.is_none_or(|known| rank(span) < known)
+        };
+        self.end = if self.earliest.is_none() {
             span.end()
         } else {
             self.end.max(span.end())
         };
-        if is_first || rank < self.earliest_rank {
+        if is_before(self.earliest) {
             self.start = span.start();
             self.earliest = Some(index);
-            self.earliest_rank = rank;
         }
-        if span.is_root() && (self.root.is_none() || rank < self.root_rank) {
+        if span.is_root() && is_before(self.root) {
             self.root = Some(index);
-            self.root_rank = rank;
         }
         if span.is_error() {
             self.n_errors += 1;
-            if self.error.is_none() || rank < self.error_rank {
+            if is_before(self.error) {
                 self.error = Some(index);
-                self.error_rank = rank;
             }
         }
     }

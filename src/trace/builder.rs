@@ -1,7 +1,6 @@
 //! Builds trace chunks span by span, straight into the packed form: what every decoder writes to.
 
 use std::hash::BuildHasher;
-use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -239,7 +238,7 @@ impl ChunkBuilder {
         TraceChunk {
             spans: self.spans.as_slice().into(),
             blob: blob.into_boxed_slice(),
-            dictionary: Some(Arc::clone(self.interner.dictionary())),
+            dictionary: self.interner.dictionary(),
             sketch: self.sketch,
             text_start: u32_len(self.attributes.len()),
             may_name_container: self.may_name_container,

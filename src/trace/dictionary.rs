@@ -17,9 +17,10 @@ use super::{Field, StrId, tag};
 
 /// Longer strings rarely repeat.
 pub(super) const STRING_BYTES_MAX: usize = 128;
-const PAGE_STRINGS: usize = 1024;
-const PAGES: usize = 64;
-const STRINGS_MAX: usize = PAGE_STRINGS * PAGES;
+/// Each page has twice the places of the one before it.
+const PAGES: usize = 10;
+const FIRST_PAGE_STRINGS: usize = 64;
+const STRINGS_MAX: usize = FIRST_PAGE_STRINGS * ((1 << PAGES) - 1);
 const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Of a key with more different values than this, further ones are left to their chunks.
 const VALUES_MAX: u16 = 256;
@@ -59,9 +60,13 @@ impl Dictionary {
     }
 
     fn find(&self, id: u32) -> Option<&[u8]> {
-        let place = usize::try_from(id).ok()?;
-        let page = self.pages.get(place / PAGE_STRINGS)?.get()?;
-        page.get(place % PAGE_STRINGS)?.get().map(Box::as_ref)
+        let (page, place) = page_and_place(id)?;
+        self.pages
+            .get(page)?
+            .get()?
+            .get(place)?
+            .get()
+            .map(Box::as_ref)
     }
 
     /// The strings from a place on, with their places.
@@ -70,18 +75,19 @@ impl Dictionary {
     }
 
     fn put(&self, id: u32, text: &[u8]) {
-        let Ok(place) = usize::try_from(id) else {
+        let Some((page, place)) = page_and_place(id) else {
             return;
         };
-        let Some(page) = self.pages.get(place / PAGE_STRINGS) else {
+        let Some(page_once) = self.pages.get(page) else {
             return;
         };
         let mut heap_bytes = text.len() + 16;
-        let page = page.get_or_init(|| {
-            heap_bytes += PAGE_STRINGS * size_of::<OnceLock<Box<[u8]>>>();
-            (0..PAGE_STRINGS).map(|_| OnceLock::new()).collect()
+        let page = page_once.get_or_init(|| {
+            let n_places = FIRST_PAGE_STRINGS << page;
+            heap_bytes += n_places * size_of::<OnceLock<Box<[u8]>>>() + 16;
+            (0..n_places).map(|_| OnceLock::new()).collect()
         });
-        if let Some(place) = page.get(place % PAGE_STRINGS) {
+        if let Some(place) = page.get(place) {
             place.get_or_init(|| text.into());
         }
         self.heap_bytes.fetch_add(heap_bytes, Ordering::Relaxed);
@@ -91,6 +97,15 @@ impl Dictionary {
     pub fn heap_bytes(&self) -> usize {
         size_of::<Self>() + self.heap_bytes.load(Ordering::Relaxed)
     }
+}
+
+fn page_and_place(id: u32) -> Option<(usize, usize)> {
+    let place = usize::try_from(id).ok()?.checked_add(FIRST_PAGE_STRINGS)?;
+    let page = place.ilog2() - FIRST_PAGE_STRINGS.ilog2();
+    Some((
+        usize::try_from(page).ok()?,
+        place - (FIRST_PAGE_STRINGS << page),
+    ))
 }
 
 /// What is known of a string as the key of tags, or of a field.
@@ -140,8 +155,9 @@ pub(super) struct Interner {
 }
 
 impl Interner {
-    pub(super) fn dictionary(&self) -> &Arc<Dictionary> {
-        &self.dictionary
+    /// The dictionary, once anything is in it.
+    pub(super) fn dictionary(&self) -> Option<Arc<Dictionary>> {
+        (!self.ends.is_empty()).then(|| Arc::clone(&self.dictionary))
     }
 
     /// Begins another dictionary if this one is full. Between two payloads, since chunks of one
