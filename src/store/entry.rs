@@ -56,7 +56,8 @@ pub(super) struct Inserted {
 pub struct TraceEntry {
     key: TraceKey,
     trace_id: TraceId,
-    older_twin: Option<TraceKey>,
+    /// The next older trace with the same low half of its id; itself if there is none.
+    older_twin: TraceKey,
     /// The chunks and the index of the first span of each.
     chunks: SmallVec<[(u32, TraceChunk); 1]>,
     /// Where each span is, once they no longer stand chunk after chunk.
@@ -91,7 +92,7 @@ impl TraceEntry {
         Self {
             key,
             trace_id,
-            older_twin,
+            older_twin: older_twin.unwrap_or(key),
             chunks: SmallVec::new(),
             slots: None,
             n_spans: 0,
@@ -190,7 +191,7 @@ impl TraceEntry {
 
     /// The root's duration; without a root, from the first start to the last end. In nanoseconds.
     pub fn duration(&self) -> i64 {
-        let root = self.summary.root.and_then(|root| self.span(root));
+        let root = self.summary.root().and_then(|root| self.span(root));
         root.map_or_else(
             || self.summary.end.since(self.summary.start),
             Span::duration,
@@ -204,7 +205,7 @@ impl TraceEntry {
 
     /// Whether a root is here and no span's parent is missing.
     pub fn is_complete(&self) -> bool {
-        self.summary.root.is_some() && self.n_orphans == 0
+        self.summary.root().is_some() && self.n_orphans == 0
     }
 
     /// Whether any span has the error flag.
@@ -326,11 +327,11 @@ impl TraceEntry {
     }
 
     pub(super) fn older_twin(&self) -> Option<TraceKey> {
-        self.older_twin
+        (self.older_twin != self.key).then_some(self.older_twin)
     }
 
     pub(super) fn set_older_twin(&mut self, older: Option<TraceKey>) {
-        self.older_twin = older;
+        self.older_twin = older.unwrap_or(self.key);
     }
 
     pub(super) fn set_trace_id(&mut self, id: TraceId) {
@@ -565,6 +566,6 @@ fn spilled_bytes<A: smallvec::Array>(list: &SmallVec<A>) -> usize {
 }
 
 const _: () = assert!(
-    size_of::<TraceEntry>() <= 368,
+    size_of::<TraceEntry>() <= 352,
     "what a trace costs beside its spans"
 );

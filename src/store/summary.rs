@@ -6,18 +6,31 @@ use crate::trace::{Span, SpanId, UnixNanos};
 /// The extent of a trace and its spans of interest.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// The earliest span without a parent.
-    pub root: Option<SpanIndex>,
-    /// The earliest span of all.
-    pub earliest: Option<SpanIndex>,
-    /// The earliest span with the error flag.
-    pub error: Option<SpanIndex>,
+    root: Place,
+    earliest: Place,
+    error: Place,
     /// How many spans have the error flag.
     pub n_errors: u32,
     /// When the earliest span began.
     pub start: UnixNanos,
     /// When the last span to end ended.
     pub end: UnixNanos,
+}
+
+/// The index of a span, or none, in four bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Place(u32);
+
+impl Default for Place {
+    fn default() -> Self {
+        Self(u32::MAX)
+    }
+}
+
+impl Place {
+    fn index(self) -> Option<SpanIndex> {
+        (self != Self::default()).then_some(SpanIndex(self.0))
+    }
 }
 
 /// Which of two spans is the earlier: by start, then by id, so that the order of arrival does not
@@ -31,7 +44,22 @@ fn rank(span: Span<'_>) -> Rank {
 impl Summary {
     /// The span that names the trace: the root, else the earliest span.
     pub fn head(&self) -> Option<SpanIndex> {
-        self.root.or(self.earliest)
+        self.root().or(self.earliest())
+    }
+
+    /// The earliest span without a parent.
+    pub fn root(&self) -> Option<SpanIndex> {
+        self.root.index()
+    }
+
+    /// The earliest span of all.
+    pub fn earliest(&self) -> Option<SpanIndex> {
+        self.earliest.index()
+    }
+
+    /// The earliest span with the error flag.
+    pub fn error(&self) -> Option<SpanIndex> {
+        self.error.index()
     }
 
     /// Takes in a span; `held` gives those that are in it already.
@@ -41,26 +69,27 @@ impl Summary {
         span: Span<'_>,
         held: impl Fn(SpanIndex) -> Option<Span<'a>>,
     ) {
-        let is_before = |known: Option<SpanIndex>| {
-            let known = known.and_then(&held).map(rank);
+        let is_before = |known: Place| {
+            let known = known.index().and_then(&held).map(rank);
             known.is_none_or(|known| rank(span) < known)
         };
-        self.end = if self.earliest.is_none() {
+        let place = Place(index.0);
+        self.end = if self.earliest().is_none() {
             span.end()
         } else {
             self.end.max(span.end())
         };
         if is_before(self.earliest) {
             self.start = span.start();
-            self.earliest = Some(index);
+            self.earliest = place;
         }
         if span.is_root() && is_before(self.root) {
-            self.root = Some(index);
+            self.root = place;
         }
         if span.is_error() {
             self.n_errors += 1;
             if is_before(self.error) {
-                self.error = Some(index);
+                self.error = place;
             }
         }
     }

@@ -6,8 +6,8 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::chunk::{Sketch, own_string};
 use super::dictionary::{Interner, Role};
-use super::span::{Presence, Record};
-use super::{Attribute, Field, Span, StrId, TraceChunk, Value, ValueWriter, tag};
+use super::record::{Record, Stored};
+use super::{Attribute, Field, Presence, Span, StrId, TraceChunk, Value, ValueWriter, tag};
 
 /// The chunk outgrew what the builder was allowed, or what 32 bits can number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -180,8 +180,11 @@ impl ChunkBuilder {
     /// Sets a string field of the current span.
     pub fn set_text(&mut self, field: Field, text: StrId) {
         self.sketch.add(text);
-        if let Some(record) = self.spans.last_mut() {
-            record.set_text(field, text);
+        let Some(record) = self.spans.last_mut() else {
+            return;
+        };
+        if record.set_text(field, text) == Stored::Hidden {
+            self.writer().hide_text(field, text);
         }
     }
 
@@ -190,8 +193,11 @@ impl ChunkBuilder {
         if let (Field::TraceId, Some(last)) = (field, self.trace_ids.last_mut()) {
             *last = bits;
         }
-        if let Some(record) = self.spans.last_mut() {
-            record.set_number(field, bits);
+        let Some(record) = self.spans.last_mut() else {
+            return;
+        };
+        if record.set_number(field, bits) == Stored::Hidden {
+            self.writer().hide_error(bits.cast_signed());
         }
     }
 
@@ -204,9 +210,6 @@ impl ChunkBuilder {
 
     /// Writes the value of an attribute of the current span: exactly one value.
     pub fn attribute(&mut self, attribute: Attribute) -> ValueWriter<'_> {
-        if let Some(record) = self.spans.last_mut() {
-            record.n_attributes = record.n_attributes.saturating_add(1);
-        }
         self.attributes.push(attribute.code());
         ValueWriter::new(&mut self.attributes, &mut self.sketch)
     }

@@ -1,7 +1,7 @@
 //! A trace chunk, packed: the spans of one trace out of one delivery.
 //!
 //! ```text
-//! TraceChunk { spans: [64-byte record], blob: [packed values | its own strings], dictionary }
+//! TraceChunk { spans: [48-byte record], blob: [packed values | its own strings], dictionary }
 //! ```
 //!
 //! Two allocations however many tags there are. A string that many chunks share stands in the
@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use super::dictionary::Dictionary;
-use super::span::Record;
+use super::record::Record;
 use super::value::Reader;
 use super::{Span, SpanId, Text, TraceId, tag};
 
@@ -155,12 +155,19 @@ impl TraceChunk {
 
     /// The span at a place, in the order of the wire.
     pub fn span(&self, index: usize) -> Option<Span<'_>> {
-        self.spans.get(index).map(|record| Span::new(self, record))
+        let record = self.spans.get(index)?;
+        let next = self.spans.get(index + 1);
+        let end = next.map_or(self.text_start, |next| next.attributes);
+        Some(Span::new(self, record, end))
     }
 
     /// All spans in the order of the wire.
     pub fn spans(&self) -> impl DoubleEndedIterator<Item = Span<'_>> + ExactSizeIterator {
-        self.spans.iter().map(|record| Span::new(self, record))
+        self.spans.iter().enumerate().map(|(index, record)| {
+            let next = self.spans.get(index + 1);
+            let end = next.map_or(self.text_start, |next| next.attributes);
+            Span::new(self, record, end)
+        })
     }
 
     /// Whether a tag may name the container it ran in.
@@ -208,10 +215,10 @@ impl TraceChunk {
         })
     }
 
-    pub(super) fn reader(&self, from: u32) -> Reader<'_> {
-        let from = usize::try_from(from).unwrap_or(usize::MAX);
-        let end = usize::try_from(self.text_start).unwrap_or(usize::MAX);
-        Reader::new(self, self.blob.get(from..end).unwrap_or_default())
+    pub(super) fn reader(&self, from: u32, to: u32) -> Reader<'_> {
+        let place = |place: u32| usize::try_from(place).unwrap_or(usize::MAX);
+        let bytes = self.blob.get(place(from)..place(to));
+        Reader::new(self, bytes.unwrap_or_default())
     }
 
     /// Gives it the low half of its trace's id; the high half is found in its spans.

@@ -7,14 +7,14 @@
 //! ```text
 //! ..00 string  ..01 float that is a whole number  ..10 whole number
 //! ..11 the rest: 0 null   1 false   2 true   3 int, varint   4 uint above i64::MAX, varint
-//!      5 float, 8 bytes   6 bytes, string   7 array, u32 length, values
-//!      8 map, u32 length, (key string, value)…
+//!      5 float, 8 bytes   6 bytes, string   7 array, length, values
+//!      8 map, length, (key string, value)…
 //! ```
 //!
 //! The packing never leaves the process: whoever reads it wrote it. Even so a reader of torn bytes
 //! ends early instead of panicking.
 
-use super::{Sketch, StrId, Text, TraceChunk};
+use super::{Field, Sketch, StrId, Text, TraceChunk};
 
 /// An attribute's value as a tracer sent it, with its type.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +109,9 @@ const TEXT: u64 = 0;
 const WHOLE_FLOAT: u64 = 1;
 const SMALL_INT: u64 = 2;
 const OTHER: u64 = 3;
+
+/// Codes of attributes are below this.
+const HIDDEN: u8 = 0x40;
 
 const NULL: u64 = 0;
 const FALSE: u64 = 1;
@@ -212,6 +215,42 @@ impl<'a> Reader<'a> {
         Some(*byte)
     }
 
+    /// The code of the next attribute; what is hidden before it is stepped over.
+    pub(super) fn attribute_code(&mut self) -> Option<u8> {
+        loop {
+            let code = self.byte()?;
+            if code < HIDDEN {
+                return Some(code);
+            }
+            self.varint()?;
+        }
+    }
+
+    /// The string of a field that has no room in the record; the last one, should it have come twice.
+    pub(super) fn hidden_text(self, field: Field) -> Option<StrId> {
+        self.hidden(field).and_then(str_id)
+    }
+
+    /// The error flag that has no room in the record.
+    pub(super) fn hidden_error(self) -> Option<i32> {
+        i32::try_from(zigzag_back(self.hidden(Field::Error)?)).ok()
+    }
+
+    fn hidden(mut self, field: Field) -> Option<u64> {
+        let mut found = None;
+        while let Some(code) = self.byte() {
+            if code < HIDDEN {
+                self.value()?;
+                continue;
+            }
+            let number = self.varint()?;
+            if code == hidden_code(field) {
+                found = Some(number);
+            }
+        }
+        found
+    }
+
     pub(super) fn value(&mut self) -> Option<Value<'a>> {
         let head = self.varint()?;
         let rest = head >> 2;
@@ -247,14 +286,12 @@ impl<'a> Reader<'a> {
     }
 
     fn string(&self, number: u64) -> Option<Text<'a>> {
-        let id = u32::try_from(number).ok()?;
-        Some(self.chunk?.text(StrId(id.rotate_right(1))))
+        Some(self.chunk?.text(str_id(number)?))
     }
 
     fn block(&mut self) -> Option<Self> {
-        let (length, rest) = self.bytes.split_first_chunk::<4>()?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-        let (bytes, rest) = rest.split_at_checked(length)?;
+        let length = usize::try_from(self.varint()?).ok()?;
+        let (bytes, rest) = self.bytes.split_at_checked(length)?;
         self.bytes = rest;
         Some(Self {
             chunk: self.chunk,
@@ -372,18 +409,35 @@ impl<'b> ValueWriter<'b> {
     )]
     pub fn close(&mut self, opened: Opened) {
         let place = opened.0;
-        let length = self.bytes.len().saturating_sub(place + 4);
-        let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        if let Some(place) = self.bytes.get_mut(place..place + 4) {
-            place.copy_from_slice(&length);
+        let n_bytes = self.bytes.len().saturating_sub(place + 1);
+        let (length, n_more) = varint_bytes(n_bytes);
+        if n_more > 0 {
+            let end = self.bytes.len();
+            self.bytes.resize(end + n_more, 0);
+            self.bytes.copy_within(place + 1..end, place + 1 + n_more);
+        }
+        if let Some(head) = self.bytes.get_mut(place..=place + n_more) {
+            head.copy_from_slice(length.get(..=n_more).unwrap_or_default());
         }
     }
 
     fn open(&mut self, kind: u64) -> Opened {
         self.head(OTHER, kind);
         let place = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 4]);
+        self.bytes.push(0);
         Opened(place)
+    }
+
+    /// Hides the string of a field among the attributes.
+    pub(super) fn hide_text(&mut self, field: Field, text: StrId) {
+        self.bytes.push(hidden_code(field));
+        self.varint(number(text));
+    }
+
+    /// Hides the error flag among the attributes.
+    pub(super) fn hide_error(&mut self, error: i64) {
+        self.bytes.push(hidden_code(Field::Error));
+        self.varint(zigzag(error));
     }
 
     fn head(&mut self, kind: u64, rest: u64) {
@@ -397,6 +451,31 @@ impl<'b> ValueWriter<'b> {
         }
         self.bytes.push(number.to_le_bytes()[0]);
     }
+}
+
+/// A length as a varint, and how many bytes it takes beside the first one.
+fn varint_bytes(mut length: usize) -> ([u8; 10], usize) {
+    let (mut bytes, mut n_more) = ([0; 10], 0);
+    for byte in &mut bytes {
+        *byte = length.to_le_bytes()[0] & 0x7f;
+        length >>= 7;
+        if length == 0 {
+            break;
+        }
+        *byte |= 0x80;
+        n_more += 1;
+    }
+    (bytes, n_more)
+}
+
+fn hidden_code(field: Field) -> u8 {
+    HIDDEN | u8::try_from(field.place()).unwrap_or_default()
+}
+
+/// What [`number`] gives, read back.
+fn str_id(number: u64) -> Option<StrId> {
+    let id = u32::try_from(number).ok()?;
+    Some(StrId(id.rotate_right(1)))
 }
 
 /// A string as a number that is small for strings of the dictionary and for the chunk's first ones.
