@@ -15,7 +15,7 @@ mod payload;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use modtrace_tui::ingest::Received;
-use modtrace_tui::query::Query;
+use modtrace_tui::query::{Query, Search};
 use modtrace_tui::store::{Store, TraceEntry};
 use modtrace_tui::trace::{ChunkBuilder, Now, Span, Text, UnixNanos, Value, Via};
 use modtrace_tui::wire::v04;
@@ -67,9 +67,10 @@ fn query(bencher: Bencher<'_, '_>, text: &str) {
     bencher
         .counter(ItemsCount::new(n_spans(&store)))
         .bench_local(|| {
+            let mut search = Search::new(query.clone());
             let matching = store
                 .traces()
-                .filter(|trace| query.matches_trace(&store, trace));
+                .filter(|trace| search.matches_trace(&store, trace));
             matching.count()
         });
 }

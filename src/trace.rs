@@ -31,4 +31,5 @@ pub use span::{Attribute, Field, Span, SpanEvent, SpanLink};
 pub use text::Text;
 pub(crate) use text::{is_invisible, is_obeyed, printable};
 pub use time::{Now, UnixNanos};
+pub(crate) use value::Leaf;
 pub use value::{Entries, Items, Value, ValueWriter};

@@ -5,7 +5,7 @@ mod datadog;
 mod generate;
 mod layout;
 mod lines;
-mod recorded;
+pub(crate) mod recorded;
 mod round_trip;
 
 use super::{Format, Kept, OpenError, Opened, open, write_all};
@@ -32,7 +32,7 @@ fn opened(file: &str) -> Store {
     store
 }
 
-fn deliver(store: &mut Store, chunks: Vec<TraceChunk>) {
+pub(crate) fn deliver(store: &mut Store, chunks: Vec<TraceChunk>) {
     let n_chunks = chunks.len();
     let received = Received {
         at: UnixNanos(1_795_205_182_950_551_406),

@@ -174,6 +174,11 @@ impl TraceEntry {
             .map(|(place, span)| (SpanIndex::at(place), span))
     }
 
+    /// The chunks that its spans stand in; some of them may have been replaced by newer snapshots.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &TraceChunk> {
+        self.chunks.iter().map(|(_, chunk)| chunk)
+    }
+
     /// The span that names the trace: its root, else its earliest span.
     pub fn head(&self) -> Option<Span<'_>> {
         self.span(self.summary.head()?)

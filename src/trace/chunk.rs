@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::dictionary::Dictionary;
 use super::record::Record;
-use super::value::Reader;
+use super::value::{Leaf, Reader};
 use super::{Span, SpanId, Text, TraceId, tag};
 
 /// A string of one chunk, by number: its place in the dictionary, or where it begins among the
@@ -183,6 +183,12 @@ impl TraceChunk {
     /// Which strings of the dictionary may be values or names in it.
     pub(crate) fn sketch(&self) -> Sketch {
         self.sketch
+    }
+
+    /// Whether any name of its spans, or any value in their attributes, is so.
+    pub(crate) fn any_leaf(&self, is: &mut impl FnMut(Leaf<'_>) -> bool) -> bool {
+        let mut names = self.spans.iter().flat_map(Record::shared_texts);
+        names.any(|place| is(Leaf::Shared(place))) || self.reader(0, self.text_start).any_leaf(is)
     }
 
     /// Its own strings beside each other, with their lengths between them.

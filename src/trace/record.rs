@@ -90,6 +90,14 @@ impl Record {
         })
     }
 
+    /// The places of its strings in the dictionary; a field that is not there may give one too.
+    pub(super) fn shared_texts(&self) -> impl Iterator<Item = u32> {
+        self.texts
+            .iter()
+            .filter(|text| **text != HIDDEN)
+            .map(|text| u32::from(*text))
+    }
+
     /// Sets a number field. An error flag that is neither 0 nor 1 the caller hides among the
     /// attributes.
     pub(super) fn set_number(&mut self, field: Field, bits: u64) -> Stored<()> {

@@ -14,7 +14,7 @@
 //! The packing never leaves the process: whoever reads it wrote it. Even so a reader of torn bytes
 //! ends early instead of panicking.
 
-use super::{Field, Sketch, StrId, Text, TraceChunk};
+use super::{ATTRIBUTE_DEPTH_MAX, Field, Sketch, StrId, Text, TraceChunk};
 
 /// An attribute's value as a tracer sent it, with its type.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +122,23 @@ const FLOAT: u64 = 5;
 const BYTES: u64 = 6;
 const ARRAY: u64 = 7;
 const MAP: u64 = 8;
+
+/// A value that holds no others, told apart without a look at its text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Leaf<'a> {
+    /// A string of the dictionary.
+    Shared(u32),
+    /// A string of the chunk's own.
+    Own,
+    /// Anything but a string.
+    Other(Value<'a>),
+}
+
+impl Leaf<'_> {
+    pub(super) fn of(id: StrId) -> Self {
+        id.split().map_or(Self::Own, Self::Shared)
+    }
+}
 
 /// The values of an array.
 #[derive(Clone, Copy, Default)]
@@ -287,6 +304,52 @@ impl<'a> Reader<'a> {
 
     fn string(&self, number: u64) -> Option<Text<'a>> {
         Some(self.chunk?.text(str_id(number)?))
+    }
+
+    /// Whether any leaf of the attributes from here on is so.
+    pub(super) fn any_leaf(mut self, is: &mut impl FnMut(Leaf<'a>) -> bool) -> bool {
+        while let Some(code) = self.byte() {
+            if code >= HIDDEN {
+                let number = self.varint().unwrap_or_default();
+                if code != hidden_code(Field::Error)
+                    && str_id(number).is_some_and(|id| is(Leaf::of(id)))
+                {
+                    return true;
+                }
+                continue;
+            }
+            if self.any_in_value(is, ATTRIBUTE_DEPTH_MAX + 1) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn any_in_value(&mut self, is: &mut impl FnMut(Leaf<'a>) -> bool, depth_left: usize) -> bool {
+        let Some(head) = self.varint() else {
+            return false;
+        };
+        let rest = head >> 2;
+        match (head & 3, rest) {
+            (TEXT, number) => str_id(number).is_some_and(|id| is(Leaf::of(id))),
+            (WHOLE_FLOAT, number) => is(Leaf::Other(Value::Float(zigzag_back(number) as f64))),
+            (SMALL_INT, number) => is(Leaf::Other(Value::Int(zigzag_back(number)))),
+            (_, ARRAY | MAP) => {
+                let Some(mut block) = self.block() else {
+                    return false;
+                };
+                while depth_left > 0 && !block.bytes.is_empty() {
+                    if rest == MAP {
+                        block.varint();
+                    }
+                    if block.any_in_value(is, depth_left - 1) {
+                        return true;
+                    }
+                }
+                false
+            }
+            (_, kind) => self.other(kind).is_some_and(|value| is(Leaf::Other(value))),
+        }
     }
 
     fn block(&mut self) -> Option<Self> {
