@@ -269,6 +269,7 @@ impl Store {
     pub fn overflow(&mut self, overflow: Overflow) {
         raise(&mut self.counters.payloads_refused, overflow.payloads);
         raise(&mut self.counters.chunks_undecodable, overflow.chunks);
+        self.counters.count_unreadable(overflow.unreadable);
         self.revision += 1;
     }
 
