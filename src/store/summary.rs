@@ -58,4 +58,30 @@ impl Summary {
             }
         }
     }
+
+    /// A newer snapshot with the same id and start has taken the place of a span. Returns whether all
+    /// spans have to be looked at again: it no longer is what it was noted for.
+    pub(super) fn replace(&mut self, index: SpanIndex, (old, new): (Span<'_>, Span<'_>)) -> bool {
+        let rank = (new.start(), new.span_id());
+        let mut is_lost = false;
+        if new.is_root() && (self.root.is_none() || rank < self.root_rank) {
+            self.root = Some(index);
+            self.root_rank = rank;
+        } else if !new.is_root() {
+            is_lost |= self.root == Some(index);
+        }
+        if new.is_error() && (self.error.is_none() || rank < self.error_rank) {
+            self.error = Some(index);
+            self.error_rank = rank;
+        } else if !new.is_error() {
+            is_lost |= self.error == Some(index);
+        }
+        self.n_errors = self
+            .n_errors
+            .saturating_sub(u32::from(old.is_error()))
+            .saturating_add(u32::from(new.is_error()));
+        is_lost |= new.end() < old.end() && old.end() == self.end;
+        self.end = self.end.max(new.end());
+        is_lost
+    }
 }
