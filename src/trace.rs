@@ -21,7 +21,9 @@ pub use id::{SpanId, TraceId};
 pub use payload::{TracerInfo, TracerPayload, Via};
 pub use sampling::{DecisionMaker, SamplingFacts, SamplingMechanism, SamplingPriority};
 pub use span::{Attribute, Field, Presence, Span, SpanEvent, SpanLink};
-pub use text::Text;
+#[cfg(test)]
+pub(crate) use text::nasty;
+pub use text::{Text, harmless_lines};
 pub(crate) use text::{is_invisible, is_obeyed, printable};
 pub use time::{Now, UnixNanos};
 pub use value::{Entries, Items, Value, ValueWriter};
