@@ -86,6 +86,7 @@ pub struct Store {
     held: Vec<TraceKey>,
     tracers: VecDeque<Arc<TracerInfo>>,
     requests: VecDeque<RequestRecord>,
+    n_recorded: u64,
     logs: Logs,
     shelf: Shelf,
     /// The traces that have changed since the caller was told.
@@ -109,6 +110,7 @@ impl Store {
             held: Vec::new(),
             tracers: VecDeque::new(),
             requests: VecDeque::new(),
+            n_recorded: 0,
             logs: Logs::default(),
             shelf: Shelf::default(),
             changed: Vec::new(),
@@ -262,6 +264,7 @@ impl Store {
             self.requests.pop_front();
         }
         self.requests.push_back(record);
+        self.n_recorded += 1;
         self.revision += 1;
     }
 
@@ -319,6 +322,11 @@ impl Store {
     /// The newest requests, the oldest of them first.
     pub fn requests(&self) -> impl DoubleEndedIterator<Item = &RequestRecord> + ExactSizeIterator {
         self.requests.iter()
+    }
+
+    /// How many lines the log of requests has had.
+    pub(crate) fn n_recorded(&self) -> u64 {
+        self.n_recorded
     }
 
     /// The counters of everything since the start.
