@@ -79,7 +79,9 @@ fn what_strangers_send_is_told_harmlessly_and_comes_back_whole() {
             program.url(),
             &request("/v0.4/traces", "", &broken.concat()),
         );
-        let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let encoded = text.bytes().fold(String::new(), |encoded, byte| {
+            encoded + &format!("%{byte:02x}")
+        });
         send(
             program.url(),
             &request(&format!("/{encoded}"), "User-Agent: \u{202e}x\r\n", b""),

@@ -118,12 +118,11 @@ impl Place {
             .rev()
             .find(|known| known.trace == extent.trace);
         let before = known.as_deref().copied();
-        match known {
-            Some(known) => *known = extent,
-            None => {
-                self.make_room();
-                self.extents.push(extent);
-            }
+        if let Some(known) = known {
+            *known = extent;
+        } else {
+            self.make_room();
+            self.extents.push(extent);
         }
         // Lines within both are covered as they were; a trace that grows with every span would
         // otherwise wake all lines of its time again and again.

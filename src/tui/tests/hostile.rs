@@ -1,6 +1,11 @@
 //! What strangers send, as the whole screen shows it: nothing a terminal obeys gets into a cell or
 //! onto the clipboard, and huge traces do not stop the keys.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "whether a frame comes in time is told by the clock"
+)]
+
 use std::time::{Duration, Instant};
 
 use super::fixture::{SpanSpec, at, chunk, joined, lines, payload, printed, record, root};

@@ -84,7 +84,7 @@ fn bytes_that_are_no_http_are_shown_harmlessly() {
         &["no HTTP", r"\x00\x01\x1b[2J\xff"],
     );
     check(b"EHLO mail\r\n\r\n", 400, &["no HTTP", "EHLO mail"]);
-    check(&[0xff; 1_000_000], 400, &["no HTTP"]);
+    check(&vec![0xff; 1_000_000], 400, &["no HTTP"]);
 }
 
 #[test]
