@@ -47,13 +47,15 @@ pub enum ChildEvent {
     OutputEnded,
 }
 
-/// Requests refused with 429 because the inbox was full.
+/// Requests refused with 429 because the inbox was full, and others that have no line of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overflow {
     /// Trace, stats and log payloads among them.
     pub payloads: u64,
     /// The chunks those announced in `X-Datadog-Trace-Count`.
     pub chunks: u64,
+    /// What was no HTTP request at all, beside what has a line in the log of requests.
+    pub unreadable: u64,
 }
 
 /// A request as the log of requests shows it, and the spans in it.

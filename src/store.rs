@@ -90,6 +90,7 @@ pub struct Store {
     /// Those that chunks share their strings in; they go with the last of them.
     dictionaries: Vec<Weak<Dictionary>>,
     requests: VecDeque<RequestRecord>,
+    n_recorded: u64,
     logs: Logs,
     shelf: Shelf,
     /// The traces that have changed since the caller was told.
@@ -114,6 +115,7 @@ impl Store {
             tracers: VecDeque::new(),
             dictionaries: Vec::new(),
             requests: VecDeque::new(),
+            n_recorded: 0,
             logs: Logs::default(),
             shelf: Shelf::default(),
             changed: Vec::new(),
@@ -267,6 +269,7 @@ impl Store {
             self.requests.pop_front();
         }
         self.requests.push_back(record);
+        self.n_recorded += 1;
         self.revision += 1;
     }
 
@@ -274,6 +277,7 @@ impl Store {
     pub fn overflow(&mut self, overflow: Overflow) {
         raise(&mut self.counters.payloads_refused, overflow.payloads);
         raise(&mut self.counters.chunks_undecodable, overflow.chunks);
+        self.counters.count_unreadable(overflow.unreadable);
         self.revision += 1;
     }
 
@@ -320,6 +324,11 @@ impl Store {
     /// The newest requests, the oldest of them first.
     pub fn requests(&self) -> impl DoubleEndedIterator<Item = &RequestRecord> + ExactSizeIterator {
         self.requests.iter()
+    }
+
+    /// How many lines the log of requests has had.
+    pub(crate) fn n_recorded(&self) -> u64 {
+        self.n_recorded
     }
 
     /// The counters of everything since the start.

@@ -28,7 +28,9 @@ pub use payload::{TracerInfo, TracerPayload, Via};
 pub use record::Presence;
 pub use sampling::{DecisionMaker, SamplingFacts, SamplingMechanism, SamplingPriority};
 pub use span::{Attribute, Field, Span, SpanEvent, SpanLink};
-pub use text::Text;
+#[cfg(test)]
+pub(crate) use text::nasty;
+pub use text::{Text, harmless_lines};
 pub(crate) use text::{is_invisible, is_obeyed, printable};
 pub use time::{Now, UnixNanos};
 pub(crate) use value::Leaf;

@@ -72,7 +72,8 @@ struct Relayed<'a> {
 
 impl Relayed<'_> {
     fn take(&self, builder: &mut ChunkBuilder) -> Request {
-        let path = self.path.split('?').next().unwrap_or_default();
+        let path = endpoint::plain(self.path.split('?').next().unwrap_or_default());
+        let path = path.as_ref();
         if path == HELLO {
             return self.hello();
         }

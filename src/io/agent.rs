@@ -15,6 +15,7 @@ mod request;
 mod route;
 mod server;
 mod token;
+mod unreadable;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -80,6 +81,10 @@ pub struct Limits {
     pub body_read_max: Duration,
     /// How long the head of a request may take, from its first byte.
     pub header_read_max: Duration,
+    /// How long a head or a body may take while others wait for a connection and none is idle.
+    pub crowded_read_max: Duration,
+    /// What was no request is told once in so long for each kind; the others are counted.
+    pub alike_told_every: Duration,
     /// Open connections, TCP and unix socket together.
     pub connections_max: usize,
     /// Bytes of the read buffer of a connection, and so of the head of a request.
@@ -98,6 +103,8 @@ impl Default for Limits {
             body_room_wait_max: Duration::from_secs(1),
             body_read_max: Duration::from_secs(30),
             header_read_max: Duration::from_secs(10),
+            crowded_read_max: Duration::from_secs(3),
+            alike_told_every: Duration::from_secs(10),
             connections_max: 256,
             head_bytes_max: 128 * 1024,
             decode_inline_bytes_max: 1024 * 1024,

@@ -19,7 +19,7 @@ use crate::io::clock::Clock;
 use crate::io::ndjson::{Closed, Ndjson};
 use crate::io::signals::{Signal, Signals};
 use crate::store::{Counters, LogKey, Store, TraceEntry, TraceKey};
-use crate::trace::Now;
+use crate::trace::{Now, harmless_lines};
 use crate::tui::message::ChildSignal;
 
 /// A trace is told once nothing has come for it this long.
@@ -76,6 +76,7 @@ pub(super) async fn report(
     reporter.listening(&feed);
     for remark in &told.remarks {
         // Without a stderr, nobody wants to read it.
+        let remark = harmless_lines(remark);
         let _closed = writeln!(std::io::stderr(), "warning: {remark}");
     }
     let opened: Vec<TraceKey> = store.traces().map(TraceEntry::key).collect();

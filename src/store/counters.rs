@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ingest::{RequestClass, RequestRecord};
 
+/// What is counted for paths nobody serves, and for what has no path.
+const OTHER: &str = "other";
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// What came, what is shown, and what became of the rest.
@@ -126,16 +129,11 @@ impl Counters {
 
     pub(super) fn count_request(&mut self, record: &RequestRecord) {
         let endpoint = if record.endpoint.is_empty() {
-            "other"
+            OTHER
         } else {
             &record.endpoint
         };
-        match self.requests_by_endpoint.get_mut(endpoint) {
-            Some(number) => raise(number, 1),
-            None => {
-                self.requests_by_endpoint.insert(endpoint.into(), 1);
-            }
-        }
+        self.count_requests(endpoint, 1);
         if record.class == RequestClass::Other {
             return;
         }
@@ -145,6 +143,22 @@ impl Counters {
             raise(&mut self.chunks_undecodable, record.announced_chunks);
         } else {
             raise(&mut self.payloads_received, 1);
+        }
+    }
+
+    /// What was no request, and has no line in the log of requests.
+    pub(super) fn count_unreadable(&mut self, n_unreadable: u64) {
+        if n_unreadable > 0 {
+            self.count_requests(OTHER, n_unreadable);
+        }
+    }
+
+    fn count_requests(&mut self, endpoint: &str, by: u64) {
+        match self.requests_by_endpoint.get_mut(endpoint) {
+            Some(number) => raise(number, by),
+            None => {
+                self.requests_by_endpoint.insert(endpoint.into(), by);
+            }
         }
     }
 }

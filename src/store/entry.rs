@@ -34,6 +34,9 @@ pub(super) struct Delivery<'a> {
     pub(super) relay: Option<RelaySource>,
 }
 
+/// Chunks without a used span are looked for when so many spans, as a part of all, may stand in them.
+const NEEDLESS_SHARE: u32 = 4;
+
 /// Where a span is kept.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
@@ -63,6 +66,8 @@ pub struct TraceEntry {
     /// Where each span is, once they no longer stand chunk after chunk.
     slots: Option<Box<Slots>>,
     n_spans: u32,
+    /// Spans that came in chunks with duplicates since unused chunks were looked for.
+    n_needless: u32,
     n_orphans: u32,
     arrivals: SmallVec<[Arrival; 1]>,
     logs: Vec<LogKey>,
@@ -96,6 +101,7 @@ impl TraceEntry {
             chunks: SmallVec::new(),
             slots: None,
             n_spans: 0,
+            n_needless: 0,
             n_orphans: 0,
             arrivals: SmallVec::new(),
             logs: Vec::new(),
@@ -440,7 +446,7 @@ impl TraceEntry {
         self.give_slots();
         self.chunk_bytes += chunk.heap_bytes();
         self.chunks.push((self.n_spans, chunk));
-        let mut any_replaced = false;
+        let (mut n_replaced, mut is_summary_lost) = (0, false);
         for place in 0..n_in_chunk {
             let slot = Slot {
                 chunk: n_chunk,
@@ -448,15 +454,20 @@ impl TraceEntry {
             };
             let twin = self.slot_span(slot).and_then(|span| self.find(span));
             match twin {
-                Some(twin) => any_replaced |= self.replace(twin, slot),
+                Some(twin) => {
+                    let replaced = self.replace(twin, slot);
+                    n_replaced += u32::from(replaced.is_some());
+                    is_summary_lost |= replaced == Some(true);
+                }
                 None => self.add_slot(slot),
             }
         }
-        self.free_unused_chunks();
-        if any_replaced {
+        let n_new = self.n_spans - n_spans_before;
+        self.free_chunks(super::count_u32(n_in_chunk), n_new + n_replaced);
+        if is_summary_lost {
             self.refresh_summary();
         }
-        let n_new = u64::from(self.n_spans - n_spans_before);
+        let n_new = u64::from(n_new);
         Inserted {
             n_new,
             n_duplicate: super::count(n_in_chunk) - n_new,
@@ -473,21 +484,23 @@ impl TraceEntry {
         }
     }
 
-    fn replace(&mut self, twin: SpanIndex, slot: Slot) -> bool {
+    /// Puts a newer snapshot in a span's place, unless it is the same. Returns whether the summary no
+    /// longer holds; `None` if nothing was replaced.
+    fn replace(&mut self, twin: SpanIndex, slot: Slot) -> Option<bool> {
         let mut map = self.map.take();
+        let mut summary = self.summary;
         let replaced = match (self.span(twin), self.slot_span(slot)) {
             (Some(old), Some(new)) if !old.same_as(new) => {
                 if let Some(map) = &mut map {
                     map.replace(old, new);
                 }
-                true
+                Some(summary.replace(twin, (old, new), |held| self.span(held)))
             }
-            _ => false,
+            _ => None,
         };
         self.map = map;
-        if !replaced {
-            return false;
-        }
+        self.summary = summary;
+        replaced?;
         if let Some(place) = self
             .slots
             .as_mut()
@@ -495,7 +508,7 @@ impl TraceEntry {
         {
             *place = slot;
         }
-        true
+        replaced
     }
 
     fn add_slot(&mut self, slot: Slot) {
@@ -521,6 +534,22 @@ impl TraceEntry {
                     (0..chunk.len()).map(slot)
                 });
             self.slots = Some(Box::new(slots.collect()));
+        }
+    }
+
+    /// Gives up what the newest chunk made needless: itself, if none of its spans is used, else at
+    /// times, since looking for it costs as much as the trace is large, the chunks of which none is.
+    fn free_chunks(&mut self, n_in_chunk: u32, n_used: u32) {
+        if n_used == 0
+            && let Some((_, chunk)) = self.chunks.pop()
+        {
+            self.chunk_bytes = self.chunk_bytes.saturating_sub(chunk.heap_bytes());
+            return;
+        }
+        self.n_needless = self.n_needless.saturating_add(n_in_chunk);
+        if self.n_needless.saturating_mul(NEEDLESS_SHARE) >= self.n_spans {
+            self.n_needless = 0;
+            self.free_unused_chunks();
         }
     }
 

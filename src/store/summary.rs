@@ -93,4 +93,37 @@ impl Summary {
             }
         }
     }
+
+    /// A newer snapshot with the same id and start has taken the place of a span. Returns whether all
+    /// spans have to be looked at again: it no longer is what it was noted for.
+    pub(super) fn replace<'a>(
+        &mut self,
+        index: SpanIndex,
+        (old, new): (Span<'_>, Span<'_>),
+        held: impl Fn(SpanIndex) -> Option<Span<'a>>,
+    ) -> bool {
+        // It keeps its rank, so what it was noted for before others it is still.
+        let is_before = |known: Place| {
+            let known = known.index().and_then(&held).map(rank);
+            known.is_none_or(|known| rank(new) < known)
+        };
+        let (place, mut is_lost) = (Place(index.0), false);
+        if new.is_root() && is_before(self.root) {
+            self.root = place;
+        } else if !new.is_root() {
+            is_lost |= self.root == place;
+        }
+        if new.is_error() && is_before(self.error) {
+            self.error = place;
+        } else if !new.is_error() {
+            is_lost |= self.error == place;
+        }
+        self.n_errors = self
+            .n_errors
+            .saturating_sub(u32::from(old.is_error()))
+            .saturating_add(u32::from(new.is_error()));
+        is_lost |= new.end() < old.end() && old.end() == self.end;
+        self.end = self.end.max(new.end());
+        is_lost
+    }
 }

@@ -2,8 +2,10 @@
 //! it. No socket and no HTTP library in here; the answers that need either are only named.
 
 mod info;
+mod path;
 
 pub(crate) use info::{InfoSettings, info};
+pub(crate) use path::plain;
 
 /// What kind of payload an endpoint takes; decides what a refusal counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

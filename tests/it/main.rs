@@ -20,6 +20,8 @@ mod cli;
 mod clients;
 #[cfg(unix)]
 mod headless;
+#[cfg(unix)]
+mod hostile;
 mod lines;
 #[cfg(unix)]
 mod open;

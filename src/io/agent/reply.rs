@@ -7,6 +7,9 @@ use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use crate::ingest::{Brought, Rejection};
+use crate::trace::printable;
+
+use super::record::NOTE_BYTES_MAX;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -39,7 +42,8 @@ impl Reply {
 
     /// A refusal, in one sentence that the client's log may show.
     pub(super) fn refusal(status: u16, reason: impl Into<Box<str>>) -> Self {
-        let note = reason.into();
+        // Names out of the body may be in it.
+        let note = printable(&reason.into(), NOTE_BYTES_MAX);
         let body = format!("{note}\n").into();
         Self {
             content_type: TEXT,

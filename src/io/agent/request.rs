@@ -2,7 +2,6 @@
 //! is answered at all without a record of it.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -16,6 +15,7 @@ use crate::trace::{ChunkBuilder, UnixNanos, Via};
 use crate::wire::header::TraceHeaders;
 
 use super::body::{self, Problem};
+use super::connection::Connection;
 use super::record::{self, Pending};
 use super::reply::Reply;
 use super::route::{Asked, Route, Target};
@@ -23,7 +23,7 @@ use super::server::Shared;
 
 /// Answers a request.
 pub(super) async fn answer(
-    shared: Rc<Shared>,
+    (shared, connection): (&Shared, &Connection),
     via: Via,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
@@ -42,32 +42,42 @@ pub(super) async fn answer(
     let mut pending = Pending::new(begun, shared.inbox.clone());
     let waits_for_us = parts.headers.contains_key(EXPECT);
 
-    let outcome = match route.target {
-        Target::Payload(kind) => {
-            let payload = Payload {
-                kind,
-                via,
-                headers,
-                head: parts.headers,
-            };
-            take(&shared, payload, &mut body, &mut pending).await
+    let taking = async {
+        match route.target {
+            Target::Payload(kind) => {
+                let payload = Payload {
+                    kind,
+                    via,
+                    headers,
+                    head: parts.headers,
+                };
+                take((shared, connection), payload, &mut body, &mut pending).await
+            }
+            Target::Info => {
+                let reply = Reply::json(200, shared.info.clone(), "");
+                refuse_or(reply, (shared, connection), &mut body, &mut pending).await
+            }
+            Target::Reply(reply) => {
+                refuse_or(reply, (shared, connection), &mut body, &mut pending).await
+            }
         }
-        Target::Info => {
-            let reply = Reply::json(200, shared.info.clone(), "");
-            refuse_or(reply, &shared, &mut body, &mut pending).await
-        }
-        Target::Reply(reply) => refuse_or(reply, &shared, &mut body, &mut pending).await,
     };
+    let outcome = tokio::select! {
+        biased;
+        outcome = taking => outcome,
+        () = connection.giving_way() => Err(Problem::CrowdedOut),
+    };
+    connection.end_body();
     let (reply, brought) = match outcome {
         Ok(taken) => taken,
         Err(problem) => {
-            if problem != Problem::Broken && !waits_for_us {
+            if problem.is_ours() && !waits_for_us {
                 body::linger(body, &shared.limits);
             }
             (problem.reply(&shared.limits), Brought::Nothing)
         }
     };
-    deliver(&shared, pending, reply, brought)
+    deliver(shared, pending, reply, brought)
         .await
         .into_response()
 }
@@ -77,22 +87,24 @@ type Outcome = Result<(Reply, Brought), Problem>;
 /// Reads a body nobody looks at, and answers with what was decided before.
 async fn refuse_or(
     reply: Reply,
-    shared: &Shared,
+    (shared, connection): (&Shared, &Connection),
     body: &mut Incoming,
     pending: &mut Pending,
 ) -> Outcome {
     body::discard(body, &shared.limits, pending).await?;
+    connection.end_body();
     Ok((reply, Brought::Nothing))
 }
 
 /// Reads and decodes spans or log lines.
 async fn take(
-    shared: &Shared,
+    (shared, connection): (&Shared, &Connection),
     payload: Payload,
     body: &mut Incoming,
     pending: &mut Pending,
 ) -> Outcome {
     let held = body::keep(body, &shared.limits, &shared.budget, pending).await?;
+    connection.end_body();
     let at = clock::wall();
     let is_large = held.bytes.len() > shared.limits.decode_inline_bytes_max;
     // How large a packed body is comes out when it is unpacked.

@@ -11,7 +11,7 @@ use crate::trace::printable;
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     pub(super) method: &'a str,
-    /// As it came, with the token.
+    /// As it came, with the token, possibly encoded.
     pub(super) path: &'a str,
     /// Whether a web page of another site sent it (`Sec-Fetch-Site`).
     pub(super) is_cross_site: bool,
@@ -44,11 +44,13 @@ const PATH_BYTES_MAX: usize = 512;
 
 impl Route {
     pub(super) fn of(asked: &Asked<'_>, token: Option<&Token>) -> Self {
+        let asked_path = endpoint::plain(asked.path);
+        let asked_path = asked_path.as_ref();
         let (path, stray) = match token {
-            None => (asked.path, None),
-            Some(token) => match token.strip(asked.path) {
+            None => (asked_path, None),
+            Some(token) => match token.strip(asked_path) {
                 Some(path) => (path, None),
-                None => (asked.path, Some(token)),
+                None => (asked_path, Some(token)),
             },
         };
         let redacted = token.map(|token| token.redact(path));
@@ -86,10 +88,10 @@ impl Route {
 fn refusal(endpoint: &Endpoint, asked: &Asked<'_>) -> Option<(RequestClass, Reply)> {
     if asked.is_cross_site {
         // As the Agent: a web page must not post to our port.
-        return Some((
-            endpoint.class,
-            Reply::refusal(403, "cross-site request rejected"),
-        ));
+        let note = "a web page of another site sent it (Sec-Fetch-Site), which may not; send it from a \
+                    program, or from a page of this address";
+        let reply = Reply::refusal(403, "cross-site request rejected");
+        return Some((endpoint.class, reply.noting(note)));
     }
     if endpoint.methods.allow(asked.method) {
         return None;
@@ -190,6 +192,32 @@ mod tests {
             ("GET", "/x/s3cret/info"),
             token,
             ("/x/[token]/info", RequestClass::Other, 404),
+        );
+    }
+
+    #[test]
+    fn a_path_may_be_encoded_and_have_slashes_too_many() {
+        let traces = ("/v0.4/traces", RequestClass::Traces, 200);
+        for path in ["//v0.4/traces", "/v0.4/%74races", "/v0%2e4//traces"] {
+            check(("PUT", path), None, traces);
+        }
+        for path in ["//s3cret//v0.4/traces", "/s3c%72et/v0.4/traces"] {
+            check(("PUT", path), Some("s3cret"), traces);
+        }
+        // Neither hides the token from us, so that it would be shown.
+        check(
+            ("GET", "/x/s3c%72et"),
+            Some("s3cret"),
+            ("/x/[token]", RequestClass::Other, 404),
+        );
+        check(
+            ("GET", "/%1b[2J%0d%0a%00"),
+            None,
+            (
+                "/\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}",
+                RequestClass::Other,
+                404,
+            ),
         );
     }
 

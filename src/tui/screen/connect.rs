@@ -159,7 +159,8 @@ impl ConnectPane {
         for (line, row) in lines.iter().zip(inner.rows()) {
             for (column, text, style) in line {
                 let left = usize::from(room.saturating_sub(*column));
-                let text = text::cut(text, left, glyphs);
+                let text = text::visible(text.into(), glyphs);
+                let text = text::cut(&text, left, glyphs);
                 put(buffer, row, column + 1, &text, *style);
             }
         }

@@ -154,25 +154,25 @@ fn what_is_not_decodable_is_refused_with_the_reason_and_recorded() {
     assert_eq!(record.announced_chunks, 3);
 }
 
-fn gzip(body: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(body: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zlib(body: &[u8]) -> Vec<u8> {
+pub(super) fn zlib(body: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()
 }
 
-fn raw_deflate(body: &[u8]) -> Vec<u8> {
+pub(super) fn raw_deflate(body: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zstd(body: &[u8]) -> Vec<u8> {
+pub(super) fn zstd(body: &[u8]) -> Vec<u8> {
     zstd::encode_all(body, 0).unwrap()
 }
 

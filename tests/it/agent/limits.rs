@@ -9,9 +9,9 @@ use modtrace_tui::io::inbox::InboxLimits;
 
 use super::{NO_TRACES, Server, request};
 
-const SHORT: Duration = Duration::from_millis(50);
+pub(super) const SHORT: Duration = Duration::from_millis(50);
 
-fn limited(change: impl FnOnce(&mut Limits)) -> Server {
+pub(super) fn limited(change: impl FnOnce(&mut Limits)) -> Server {
     Server::with(
         |settings| change(&mut settings.limits),
         InboxLimits::default(),
@@ -172,7 +172,8 @@ fn when_the_loop_does_not_keep_up_payloads_are_refused_and_counted_exactly() {
         first[1],
         Inbound::Overflow(Overflow {
             payloads: 3,
-            chunks: 9
+            chunks: 9,
+            unreadable: 0
         })
     ));
     assert_eq!(server.record().status, 200);

@@ -42,8 +42,7 @@ impl ConnectPane {
         buffer: &mut Buffer,
     ) {
         let n_requests = context.store.requests().len();
-        let n_seen = context.store.counters().requests_by_endpoint.values();
-        let n_seen: u64 = n_seen.sum();
+        let n_seen = context.store.n_recorded();
         self.page = usize::from(area.height.saturating_sub(2));
         if self.n_below > 0 {
             // What comes does not move the rows that are looked at.

@@ -70,7 +70,7 @@ fn identity(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
     let glyphs = room.glyphs;
     let texts = |texts: &[(&str, Text<'_>)]| -> Vec<Detail> {
         let said = texts.iter().filter(|(_, text)| !text.is_empty());
-        said.map(|(label, text)| Detail::text(*label, *text, room))
+        said.map(|(label, text)| Detail::name(*label, *text, room))
             .collect()
     };
     // A resource that only repeats the name is left out, as in the waterfall.
