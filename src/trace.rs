@@ -18,7 +18,7 @@ pub(crate) use chunk::ATTRIBUTE_DEPTH_MAX;
 pub use chunk::{ChunkBuilder, ChunkFacts, StrId, TooLarge, TraceChunk};
 pub use container::{ContainerFacts, Hello, RelaySource};
 pub use id::{SpanId, TraceId};
-pub use payload::{TracerInfo, TracerPayload, Via};
+pub use payload::{Tags, TracerInfo, TracerPayload, Via};
 pub use sampling::{DecisionMaker, SamplingFacts, SamplingMechanism, SamplingPriority};
 pub use span::{Attribute, Field, Presence, Span, SpanEvent, SpanLink};
 pub use text::Text;

@@ -42,6 +42,7 @@ fn deliver(store: &mut Store, chunks: Vec<TraceChunk>) {
                 language: "python".into(),
                 language_version: "3.11.7".into(),
                 tracer_version: "4.1.2".into(),
+                ..TracerInfo::default()
             },
             chunks,
             n_chunks,

@@ -11,9 +11,10 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::payload::tags_bytes;
 use super::span::{Presence, Record};
 use super::value::Reader;
-use super::{Attribute, Field, Span, SpanId, TraceId, Value, ValueWriter, tag};
+use super::{Attribute, Field, Span, SpanId, Tags, TraceId, Value, ValueWriter, tag};
 
 /// A string of one chunk, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -40,18 +41,13 @@ pub struct ChunkFacts {
     /// Whether the client would have dropped it.
     pub dropped_trace: bool,
     /// Tags of the chunk, in the order they came.
-    pub tags: Box<[(Box<str>, Box<str>)]>,
+    pub tags: Tags,
 }
 
 impl ChunkFacts {
-    fn heap_bytes(&self) -> usize {
-        let tags = self.tags.iter();
-        size_of::<Self>()
-            + self.origin.len()
-            + size_of_val(&*self.tags)
-            + tags
-                .map(|(key, value)| key.len() + value.len())
-                .sum::<usize>()
+    /// What it occupies in memory, boxed.
+    pub fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.origin.len() + tags_bytes(&self.tags)
     }
 }
 

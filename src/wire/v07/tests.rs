@@ -1,0 +1,1 @@
+//! What a payload of v0.7 says of itself, of its chunks and in its spans.
