@@ -80,7 +80,8 @@ impl<'a> TextTags<'a> {
 
     pub(super) fn into_tags(self) -> Tags {
         let tags = self.0.into_iter();
-        tags.map(|(key, value)| (key.into(), value.into())).collect()
+        tags.map(|(key, value)| (key.into(), value.into()))
+            .collect()
     }
 }
 

@@ -2,11 +2,13 @@
 
 mod damaged;
 mod datadog;
+mod encode;
 mod generate;
 mod layout;
 mod lines;
 mod recorded;
 mod round_trip;
+mod twins;
 
 use super::{Format, Kept, OpenError, Opened, open, write_all};
 use crate::ingest::{Received, RequestClass, RequestRecord};

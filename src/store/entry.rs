@@ -8,8 +8,8 @@ use super::join::Containers;
 use super::{LogKey, SpanIndex, Summary, TraceKey};
 use crate::logs::LogRecord;
 use crate::trace::{
-    ChunkFacts, Now, RelaySource, SamplingFacts, Span, SpanId, Text, TraceChunk, TraceId, TracerInfo,
-    UnixNanos, Via,
+    ChunkFacts, Now, RelaySource, SamplingFacts, Span, SpanId, Text, TraceChunk, TraceId,
+    TracerInfo, UnixNanos, Via,
 };
 
 /// When and how a chunk of the trace came.

@@ -103,13 +103,15 @@ impl<'a> Payload<'a, '_> {
                 (1, _) => self.table().map_err(|error| error.in_field("strings"))?,
                 (10, _) => {
                     let tags = self.flat_tags(&mut room);
-                    self.decoded.tracer.tags = tags.map_err(|error| error.in_field("attributes"))?;
+                    self.decoded.tracer.tags =
+                        tags.map_err(|error| error.in_field("attributes"))?;
                 }
                 (11, _) => self.chunks().map_err(|error| error.in_field("chunks"))?,
                 (_, Some((name, place))) => {
                     let index = self.string().map_err(|error| error.in_field(name))?;
                     let text = room.text(self.strings.text(index), self.decoder.reader.offset());
-                    *place(&mut self.decoded.tracer) = text.map_err(|error| error.in_field(name))?;
+                    *place(&mut self.decoded.tracer) =
+                        text.map_err(|error| error.in_field(name))?;
                 }
                 _ => self.skip()?,
             }

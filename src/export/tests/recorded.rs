@@ -9,7 +9,7 @@ use crate::trace::ChunkBuilder;
 use crate::wire::{v04, v05};
 
 /// What every recorded trace payload holds, in order of their names.
-fn recorded() -> Vec<Vec<TraceChunk>> {
+pub(super) fn recorded() -> Vec<Vec<TraceChunk>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/payloads");
     let mut builder = ChunkBuilder::default();
     let mut payloads = Vec::new();

@@ -37,11 +37,7 @@ impl<'a> Payload<'a, '_> {
 
     /// A span, and whether it is one: a nil or an empty map, which dd-trace-go writes for nil, is
     /// none.
-    fn span(
-        &mut self,
-        head: &Head<'a>,
-        for_first: Option<&Head<'a>>,
-    ) -> Result<bool, DecodeError> {
+    fn span(&mut self, head: &Head<'a>, for_first: Option<&Head<'a>>) -> Result<bool, DecodeError> {
         if self.decoder.reader.nil() {
             return Ok(false);
         }
@@ -162,7 +158,8 @@ impl<'a> Payload<'a, '_> {
             (tag::DECISION_MAKER, head.decision_maker.as_bytes()),
         ];
         let is_first_to_say = |key: &[u8]| {
-            let is_named = |(name, text): &(&str, &[u8])| !text.is_empty() && name.as_bytes() == key;
+            let is_named =
+                |(name, text): &(&str, &[u8])| !text.is_empty() && name.as_bytes() == key;
             let is_priority = head.priority.is_some() && key == tag::SAMPLING_PRIORITY.as_bytes();
             !is_priority && !named.iter().any(is_named)
         };
@@ -188,7 +185,10 @@ impl<'a> Payload<'a, '_> {
         }
         let opened = self.decoder.builder.attribute(Attribute::Meta).open_map();
         for (name, text) in named.iter().filter(|(_, text)| !text.is_empty()) {
-            let (key, text) = (self.decoder.intern(name.as_bytes())?, self.decoder.intern(text)?);
+            let (key, text) = (
+                self.decoder.intern(name.as_bytes())?,
+                self.decoder.intern(text)?,
+            );
             let mut writer = self.decoder.builder.writer();
             writer.key(key);
             writer.text(text);
