@@ -10,7 +10,7 @@ use super::{Mark, Payload, StringIndex};
 use crate::trace::{Attribute, Tags, TooLarge};
 
 /// How deep arrays and lists may stand in each other.
-const DEPTH_MAX: usize = 32;
+pub(super) const DEPTH_MAX: usize = 32;
 /// A name for what lies deep in an attribute of the payload is no longer than this.
 const NAME_BYTES_MAX: usize = 4 * 1024;
 

@@ -1,12 +1,9 @@
 //! Links and events, as the maps that v0.4 has for them.
 
 use super::super::error::DecodeError;
-use super::attributes::Kind;
+use super::attributes::{DEPTH_MAX, Kind};
 use super::{Mark, Payload, StringIndex};
 use crate::trace::Attribute;
-
-/// How deep arrays and lists in the attributes of an event may stand in each other.
-const DEPTH_MAX: usize = 31;
 
 #[derive(Default)]
 struct Link<'a> {
@@ -117,7 +114,9 @@ impl<'a> Payload<'a, '_> {
         self.uint(b"time_unix_nano", event.time)?;
         self.key(b"name")?;
         self.text(event.name)?;
-        self.attributes_of(event.attributes, Self::any_value)
+        self.attributes_of(event.attributes, |payload, kind| {
+            payload.any_value(kind, DEPTH_MAX)
+        })
     }
 
     /// The attributes of a link or an event; v0.4 leaves them out where there are none.
@@ -151,14 +150,14 @@ impl<'a> Payload<'a, '_> {
 
     /// A value in a map that names its type, as the events of v0.4 have it. Bytes and lists, which have
     /// no such map, stand for themselves.
-    fn any_value(&mut self, kind: Kind) -> Result<(), DecodeError> {
+    fn any_value(&mut self, kind: Kind, depth_left: usize) -> Result<(), DecodeError> {
         let (number, name): (i64, &[u8]) = match kind {
             Kind::Text => (0, b"string_value"),
             Kind::Bool => (1, b"bool_value"),
             Kind::Int => (2, b"int_value"),
             Kind::Float => (3, b"double_value"),
             Kind::Array => (4, b"array_value"),
-            Kind::Bytes | Kind::List => return self.write_next(kind, DEPTH_MAX),
+            Kind::Bytes | Kind::List => return self.write_next(kind, depth_left),
         };
         let opened = self.decoder.builder.writer().open_map();
         self.key(b"type")?;
@@ -166,7 +165,7 @@ impl<'a> Payload<'a, '_> {
         self.key(name)?;
         match kind {
             Kind::Array => self.array_value()?,
-            plain => self.write_next(plain, DEPTH_MAX)?,
+            plain => self.write_next(plain, depth_left)?,
         }
         self.decoder.builder.writer().close(opened);
         Ok(())
@@ -181,8 +180,8 @@ impl<'a> Payload<'a, '_> {
         for index in 0..n_items {
             let item = self.kind();
             item.and_then(|kind| match kind {
-                Kind::Array => self.write_next(kind, DEPTH_MAX),
-                other => self.any_value(other),
+                Kind::Array => self.write_next(kind, DEPTH_MAX - 1),
+                other => self.any_value(other, DEPTH_MAX - 1),
             })
             .map_err(|error| error.in_element(index))?;
             self.check()?;
