@@ -198,7 +198,7 @@ impl<'a> Reader<'a> {
             Item::Uint(uint) => i128::from(uint),
             other => return Err(wrong_type("an integer", other, start)),
         };
-        u32::try_from(number).map_err(|_| out_of_range(number, "32 bits without a sign", start))
+        u32::try_from(number).map_err(|_wide| out_of_range(number, "32 bits without a sign", start))
     }
 
     /// True or false.

@@ -211,7 +211,7 @@ fn a_small_body_does_not_become_a_large_payload() {
 
 #[test]
 fn what_is_said_of_a_tracer_is_bounded() {
-    let long = [&[0xda, 0xff, 0xff][..], &[b'a'; 0xffff]].concat();
+    let long = [&[0xda, 0xff, 0xff][..], &b"a".repeat(0xffff)].concat();
     let v07 = [&b"\x82\xa3env"[..], &long, b"\xa8hostname", &long].concat();
     let v10 = [&[0x82, 7][..], &long, &[8, 1]].concat();
     let nested = [&[0x81, 10, 0x93][..], &long, &[1, 0]].concat();

@@ -114,7 +114,9 @@ pub(super) fn v10(chunks: &[TraceChunk], repeats: Repeats) -> Vec<u8> {
     encoder.out.push(1);
     encoder.out.push(11);
     write_array_len(&mut encoder.out, length(chunks.len())).unwrap();
-    chunks.iter().for_each(|chunk| encoder.chunk(chunk));
+    for chunk in chunks {
+        encoder.chunk(chunk);
+    }
     encoder.out
 }
 
@@ -176,7 +178,8 @@ impl Encoder {
         write_bin(&mut self.out, &chunk.trace_id().0.to_be_bytes()).unwrap();
         if let Some(priority) = priority {
             self.uint(1);
-            number(&mut self.out, Value::Int(priority as i64));
+            let priority = format!("{priority}").parse().unwrap();
+            number(&mut self.out, Value::Int(priority));
         }
         if let Some(mechanism) = mechanism {
             self.uint(7);
@@ -216,7 +219,7 @@ impl Encoder {
             match span.field_text(field) {
                 Some(text) => self.string(text.as_bytes()),
                 None if field == Field::Error => {
-                    write_bool(&mut self.out, span.is_error()).unwrap()
+                    write_bool(&mut self.out, span.is_error()).unwrap();
                 }
                 None => self.uint(span.field_number(field)),
             }

@@ -29,11 +29,9 @@ fn as_v10_has_it(json: &Json) -> Json {
     };
     match json {
         Json::Number(number) if number.is_f64() => {
-            let float = number.as_f64().unwrap();
-            if float.fract() == 0.0 && float.abs() < 1e15 {
-                return Json::from(float as i64);
-            }
-            json.clone()
+            // 1.0 is written as 1.
+            let whole = number.as_f64().unwrap().to_string().parse::<i64>();
+            whole.map_or_else(|_| json.clone(), Json::from)
         }
         Json::Array(items) => items.iter().map(as_v10_has_it).collect(),
         Json::Object(members) => {

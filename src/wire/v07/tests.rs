@@ -15,11 +15,11 @@ fn payload(body: &[u8]) -> TracerPayload {
 
 /// What is said of a chunk with this beside one span.
 #[track_caller]
-fn check(chunk: Json, expect: Option<ChunkFacts>) {
+fn check(chunk: Json, expect: Option<&ChunkFacts>) {
     let mut chunk = chunk;
     chunk["spans"] = json!([{ "trace_id": 1, "meta": { "a": "b" } }]);
     let payload = payload(&body(&json!({ "chunks": [chunk] })));
-    assert_eq!(payload.chunks[0].facts(), expect.as_ref());
+    assert_eq!(payload.chunks[0].facts(), expect);
     let span = payload.chunks[0].span(0).unwrap();
     assert_eq!(
         (span.meta().count(), span.metrics().count()),
@@ -85,8 +85,8 @@ fn what_is_said_of_a_chunk_stays_with_it() {
         json!({ "origin": "", "tags": {}, "dropped_trace": false, "later": [[1]] }),
         None,
     );
-    check(json!({ "priority": 0 }), Some(priority(0)));
-    check(json!({ "priority": -128 }), Some(priority(-128)));
+    check(json!({ "priority": 0 }), Some(&priority(0)));
+    check(json!({ "priority": -128 }), Some(&priority(-128)));
     let all = json!({
         "priority": 2, "origin": "rum", "dropped_trace": true, "tags": { "_dd.p.dm": "-4", "b": null },
     });
@@ -96,7 +96,7 @@ fn what_is_said_of_a_chunk_stays_with_it() {
         dropped_trace: true,
         tags: Box::new([("_dd.p.dm".into(), "-4".into()), ("b".into(), "".into())]),
     };
-    check(all, Some(expect));
+    check(all, Some(&expect));
 }
 
 #[test]

@@ -126,7 +126,7 @@ impl<'a> Payload<'a, '_> {
     }
 
     /// Takes out the tags of which no span is told: dd-trace-go repeats the service of the root here,
-    /// and no tracer had such a tag in v0.4.
+    /// which it never had as a tag.
     fn own_tags(&self, tags: &mut Vec<Tag<'a>>) -> Result<crate::trace::Tags, DecodeError> {
         let mut room = Room::within(self.limit_bytes);
         let offset = self.decoder.reader.offset();

@@ -71,7 +71,7 @@ impl<'a> Payload<'a, '_> {
     fn begin(&mut self, head: &Head<'a>) -> Result<(), DecodeError> {
         self.decoder.begin_span()?;
         let empty = self.id(StringIndex::EMPTY)?;
-        let builder = &mut self.decoder.builder;
+        let builder = &mut *self.decoder.builder;
         for field in [Field::Service, Field::Name, Field::Resource] {
             builder.set_text(field, empty);
         }

@@ -146,7 +146,7 @@ fn check(fields: &[(u8, Vec<u8>)], expect: Json) {
 
 /// The tags of a first and a second span of a chunk, both without tags, and what is said of the chunk.
 #[track_caller]
-fn check_chunk(fields: &[(u8, Vec<u8>)], first: Json, facts: Option<ChunkFacts>) {
+fn check_chunk(fields: &[(u8, Vec<u8>)], first: &Json, facts: Option<&ChunkFacts>) {
     let spans = (4, list(&[map(&[(4, vec![1])]), map(&[(4, vec![2])])]));
     for fields in [
         [&[spans.clone()][..], fields].concat(),
@@ -156,7 +156,7 @@ fn check_chunk(fields: &[(u8, Vec<u8>)], first: Json, facts: Option<ChunkFacts>)
         let mut first = first.clone();
         first["span_id"] = 1.into();
         check_spans(&body, &[first, json!({ "span_id": 2 })]);
-        assert_eq!(payload(&body).chunks[0].facts(), facts.as_ref());
+        assert_eq!(payload(&body).chunks[0].facts(), facts);
     }
 }
 
@@ -356,11 +356,11 @@ fn links_and_events_are_maps_as_in_v04() {
 
 #[test]
 fn what_is_said_of_a_chunk_is_said_by_its_first_span() {
-    check_chunk(&[], json!({}), None);
-    check_chunk(&[(6, id(0, 7))], json!({}), None);
+    check_chunk(&[], &json!({}), None);
+    check_chunk(&[(6, id(0, 7))], &json!({}), None);
     check_chunk(
         &[(6, id(0x6b00_a83d_0000_0000, 7))],
-        json!({ "meta": { "_dd.p.tid": "6b00a83d00000000" } }),
+        &json!({ "meta": { "_dd.p.tid": "6b00a83d00000000" } }),
         None,
     );
     let all = [
@@ -380,8 +380,8 @@ fn what_is_said_of_a_chunk_is_said_by_its_first_span() {
         "meta": { "_dd.origin": "rum", "_dd.p.dm": "-11", "_dd.p.ksr": "1", "b": "true" },
         "metrics": { "_sampling_priority_v1": 2.0, "n": 1 },
     });
-    check_chunk(&all, expect, None);
-    check_chunk(&[(2, vec![0]), (99, tags(&[]))], json!({}), None);
+    check_chunk(&all, &expect, None);
+    check_chunk(&[(2, vec![0]), (99, tags(&[]))], &json!({}), None);
     // A span's own attributes beat those of its chunk, fields beat both.
     let own = map(&[(
         9,
@@ -414,54 +414,52 @@ fn who_decided_by_default_has_kept_the_trace() {
     let metrics = |priority: i32| json!({ "_sampling_priority_v1": f64::from(priority) });
     check_chunk(
         &[(7, vec![0])],
-        json!({ "meta": { "_dd.p.dm": "-0" } }),
+        &json!({ "meta": { "_dd.p.dm": "-0" } }),
         None,
     );
     check_chunk(
         &[(1, vec![1]), (7, vec![0])],
-        json!({ "meta": { "_dd.p.dm": "-0" }, "metrics": metrics(1) }),
+        &json!({ "meta": { "_dd.p.dm": "-0" }, "metrics": metrics(1) }),
         None,
     );
     // dd-trace-go writes 0 where nobody has decided.
     check_chunk(
         &[(1, vec![0]), (7, vec![0])],
-        json!({ "metrics": metrics(0) }),
+        &json!({ "metrics": metrics(0) }),
         None,
     );
     check_chunk(
         &[(1, vec![0xff]), (7, vec![0])],
-        json!({ "metrics": metrics(-1) }),
+        &json!({ "metrics": metrics(-1) }),
         None,
     );
     check_chunk(
         &[(1, vec![0]), (7, vec![1])],
-        json!({ "meta": { "_dd.p.dm": "-1" }, "metrics": metrics(0) }),
+        &json!({ "meta": { "_dd.p.dm": "-1" }, "metrics": metrics(0) }),
         None,
     );
 }
 
 #[test]
 fn a_dropped_trace_is_one_that_the_tracer_rejects() {
-    let dropped = |priority| {
-        Some(ChunkFacts {
-            dropped_trace: true,
-            priority,
-            ..ChunkFacts::default()
-        })
+    let dropped = |priority| ChunkFacts {
+        dropped_trace: true,
+        priority,
+        ..ChunkFacts::default()
     };
     let rejected =
         |priority: i32| json!({ "metrics": { "_sampling_priority_v1": f64::from(priority) } });
-    check_chunk(&[(5, vec![FALSE])], json!({}), None);
-    check_chunk(&[(5, vec![TRUE])], rejected(-1), dropped(None));
+    check_chunk(&[(5, vec![FALSE])], &json!({}), None);
+    check_chunk(&[(5, vec![TRUE])], &rejected(-1), Some(&dropped(None)));
     check_chunk(
         &[(5, vec![TRUE]), (1, vec![1])],
-        rejected(-1),
-        dropped(Some(1)),
+        &rejected(-1),
+        Some(&dropped(Some(1))),
     );
     check_chunk(
         &[(5, vec![TRUE]), (1, vec![0xfe])],
-        rejected(-2),
-        dropped(None),
+        &rejected(-2),
+        Some(&dropped(None)),
     );
 }
 
@@ -473,12 +471,12 @@ fn the_service_that_go_repeats_for_each_chunk_becomes_no_tag() {
     };
     check_chunk(
         &[(3, tags(&[("service", 1, text("s"))]))],
-        json!({}),
-        Some(facts),
+        &json!({}),
+        Some(&facts),
     );
     check_chunk(
         &[(3, tags(&[("service", 4, vec![1])]))],
-        json!({ "metrics": { "service": 1 } }),
+        &json!({ "metrics": { "service": 1 } }),
         None,
     );
 }
