@@ -3,6 +3,7 @@
 //! A format is a `Layout` and a row in [`FORMATS`]. An [`Export`] walks the store for it in steps,
 //! so that the loop goes on receiving and drawing while a big capture is written.
 
+mod arrival;
 mod datadog;
 mod json;
 mod lines;

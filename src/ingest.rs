@@ -13,7 +13,7 @@ use crate::logs::LogRecord;
 use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via};
 use crate::wire::encoding::{self, EncodingError};
 use crate::wire::header::TraceHeaders;
-use crate::wire::{DecodeError, v04, v05};
+use crate::wire::{DecodeError, v04, v05, v07, v10};
 
 /// What the shell hands to the loop.
 #[derive(Debug)]
@@ -249,12 +249,8 @@ fn receive(
     let mut payload = match Shape::of(format, body.content_type, bytes) {
         Shape::V04 => v04::decode(bytes, builder)?,
         Shape::V05 => v05::decode(bytes, builder)?,
-        Shape::V10 => {
-            return Err(Rejection::not_built(
-                "trace payloads of v1.0 are not read yet. Set DD_TRACE_API_VERSION=v0.4 (Python) \
-                 or DD_TRACE_AGENT_PROTOCOL_VERSION=0.4 (Node.js, Go) in the traced program",
-            ));
-        }
+        Shape::V07 => v07::decode(bytes, builder)?,
+        Shape::V10 => v10::decode(bytes, builder)?,
         Shape::Json => {
             return Err(Rejection::not_built(
                 "trace payloads in JSON are not read yet. Send msgpack with \
@@ -262,7 +258,7 @@ fn receive(
             ));
         }
     };
-    payload.tracer = body.headers.tracer.clone();
+    payload.tracer = payload.tracer.or(&body.headers.tracer);
     Ok(Received {
         at: body.at,
         via: body.via,
@@ -278,6 +274,7 @@ fn receive(
 enum Shape {
     V04,
     V05,
+    V07,
     V10,
     Json,
 }
@@ -291,6 +288,7 @@ impl Shape {
         match (format, first) {
             (TraceFormat::V05, _) => Self::V05,
             (_, Some(0x90..=0x9f | 0xdc | 0xdd | 0xc0)) => Self::V04,
+            (TraceFormat::V07, Some(0x80..=0x8f | 0xde | 0xdf)) => Self::V07,
             (TraceFormat::V10, Some(0x80..=0x8f | 0xde | 0xdf)) => Self::V10,
             (_, Some(b'[' | b'{' | b' ' | b'\t' | b'\r' | b'\n')) => Self::Json,
             _ if says_json => Self::Json,

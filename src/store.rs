@@ -36,7 +36,7 @@ pub use tree::{RowMark, SpanTree, TreeRow};
 
 use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
 use crate::logs::LogRecord;
-use crate::trace::{Dictionary, Hello, Now, Span, TraceChunk, TraceId, TracerInfo};
+use crate::trace::{ChunkFacts, Dictionary, Hello, Now, Span, TraceChunk, TraceId, TracerInfo};
 use container::{Shelf, Shelved};
 use counters::raise;
 use entries::Entries;
@@ -243,7 +243,7 @@ impl Store {
             received.client_dropped_p0_spans,
         );
         let tracer = self.shared_tracer(payload.tracer);
-        for chunk in payload.chunks {
+        for mut chunk in payload.chunks {
             if chunk.is_empty() {
                 continue;
             }
@@ -251,7 +251,10 @@ impl Store {
                 at,
                 via,
                 n_spans: count_u32(chunk.len()),
+                facts: chunk.facts().map(|facts| Box::new(facts.clone())),
             };
+            // Its spans may go while it is still told how they came.
+            chunk.set_facts(ChunkFacts::default());
             let delivery = Delivery {
                 arrivals: &[arrival],
                 tracer: &tracer,

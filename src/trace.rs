@@ -24,7 +24,7 @@ pub use chunk::{ChunkFacts, StrId, TraceChunk};
 pub use container::{ContainerFacts, Hello, RelaySource};
 pub use dictionary::Dictionary;
 pub use id::{SpanId, TraceId};
-pub use payload::{TracerInfo, TracerPayload, Via};
+pub use payload::{Tags, TracerInfo, TracerPayload, Via};
 pub use record::Presence;
 pub use sampling::{DecisionMaker, SamplingFacts, SamplingMechanism, SamplingPriority};
 pub use span::{Attribute, Field, Span, SpanEvent, SpanLink};

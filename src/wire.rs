@@ -11,8 +11,11 @@ pub mod header;
 pub(crate) mod log_writer;
 mod msgpack;
 pub(crate) mod relay;
+mod said;
 pub mod v04;
 pub mod v05;
+pub mod v07;
+pub mod v10;
 mod value;
 
 pub use error::{DecodeError, Problem};

@@ -2,11 +2,13 @@
 
 mod damaged;
 mod datadog;
+mod encode;
 mod generate;
 mod layout;
 mod lines;
 pub(crate) mod recorded;
 mod round_trip;
+mod twins;
 
 use super::{Format, Kept, OpenError, Opened, open, write_all};
 use crate::ingest::{Received, RequestClass, RequestRecord};
@@ -42,6 +44,7 @@ pub(crate) fn deliver(store: &mut Store, chunks: Vec<TraceChunk>) {
                 language: "python".into(),
                 language_version: "3.11.7".into(),
                 tracer_version: "4.1.2".into(),
+                ..TracerInfo::default()
             },
             chunks,
             n_chunks,

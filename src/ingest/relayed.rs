@@ -250,6 +250,29 @@ mod tests {
     }
 
     #[test]
+    fn every_format_of_spans_comes_through() {
+        for (path, body) in [
+            ("/v0.3/traces", &b"\x91\x91\x80"[..]),
+            (
+                "/v0.5/traces",
+                b"\x92\x91\xa0\x91\x91\x9c\0\0\0\x01\x02\0\0\0\0\x80\x80\0",
+            ),
+            ("/v0.7/traces", b"\x81\xa6chunks\x91\x81\xa5spans\x91\x80"),
+            ("/v1.0/traces", b"\x81\x0b\x91\x81\x04\x91\x81\x04\x01"),
+            ("/v1.0/traces", b"\x91\x91\x80"),
+        ] {
+            let head = format!("POST {path} HTTP/1.1\r\n\r\n");
+            let request = take(&[head.as_bytes(), body].concat());
+            let record = &request.record;
+            assert_eq!(
+                (record.status, &*record.note),
+                (200, "1 chunk, 1 span"),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
     fn the_first_message_says_who_speaks() {
         let request = take(
             b"POST /modtrace/hello HTTP/1.1\r\n\r\n{\"task_id\":\"ta-1\",\"region\":null,\"pid\":42,\"process_start_ns\":1795204425287000000,\"gpu\":7,\"restored\":false,\"new\":[1]}",

@@ -21,6 +21,9 @@ const V05: &[u8] = &[
     0x92, 0x91, 0xa0, 0x91, 0x91, 0x9c, 0, 0, 0, 1, 2, 0, 3, 4, 0, 0x80, 0x80, 0,
 ];
 
+const V07: &[u8] = b"\x82\xadlanguage_name\xa2go\xa6chunks\x91\x81\xa5spans\x91\x80";
+const V10: &[u8] = b"\x83\x03\xa2go\x04\0\x0b\x91\x81\x04\x91\x81\x04\x01";
+
 #[track_caller]
 fn check(request: &RequestBody<'_>, expect: Result<usize, (u16, &str)>) {
     let brought = bring(request, &mut ChunkBuilder::default());
@@ -41,20 +44,41 @@ fn each_format_is_decoded_as_its_own() {
     check(&body(TraceFormat::V03, V04), Ok(1));
     check(&body(TraceFormat::V04, V04), Ok(1));
     check(&body(TraceFormat::V05, V05), Ok(1));
+    check(&body(TraceFormat::V07, V07), Ok(1));
+    check(&body(TraceFormat::V10, V10), Ok(1));
 }
 
 #[test]
-fn an_array_at_v1_is_taken_as_v04() {
-    check(&body(TraceFormat::V10, V04), Ok(1));
-    check(&body(TraceFormat::V10, &[0xc0]), Ok(0));
+fn an_array_at_v07_and_v10_is_taken_as_v04() {
+    for format in [TraceFormat::V07, TraceFormat::V10] {
+        check(&body(format, V04), Ok(1));
+        check(&body(format, &[0xc0]), Ok(0));
+        check(&body(format, b""), Err((400, "at byte 0")));
+    }
+}
+
+#[test]
+fn a_payload_says_more_of_its_tracer_than_the_headers() {
+    for (format, bytes) in [(TraceFormat::V07, V07), (TraceFormat::V10, V10)] {
+        let mut request = body(format, bytes);
+        request.headers.tracer = TracerInfo {
+            language: "python".into(),
+            language_version: "3.11".into(),
+            ..TracerInfo::default()
+        };
+        let Ok(Brought::Spans(received)) = bring(&request, &mut ChunkBuilder::default()) else {
+            panic!("no spans came");
+        };
+        let tracer = received.payload.tracer;
+        assert_eq!(
+            (&*tracer.language, &*tracer.language_version),
+            ("go", "3.11")
+        );
+    }
 }
 
 #[test]
 fn what_is_not_built_says_so_and_what_to_do() {
-    check(
-        &body(TraceFormat::V10, &[0x81, 0x0b, 0x90]),
-        Err((501, "DD_TRACE_API_VERSION=v0.4")),
-    );
     for json in ["[[]]", " [[]]", "\n{}", "{}"] {
         check(
             &body(TraceFormat::V04, json.as_bytes()),

@@ -10,12 +10,12 @@ use super::join::Containers;
 use super::{LogKey, SpanIndex, Summary, TraceKey};
 use crate::logs::LogRecord;
 use crate::trace::{
-    Now, RelaySource, SamplingFacts, Span, SpanId, Text, TraceChunk, TraceId, TracerInfo,
-    UnixNanos, Via,
+    ChunkFacts, Now, RelaySource, SamplingFacts, Span, SpanId, Text, TraceChunk, TraceId,
+    TracerInfo, UnixNanos, Via,
 };
 
 /// When and how a chunk of the trace came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
     /// When.
     pub at: UnixNanos,
@@ -23,6 +23,14 @@ pub struct Arrival {
     pub via: Via,
     /// How many spans it held, duplicates counted.
     pub n_spans: u32,
+    /// What the client said of the chunk as a whole, if it said anything.
+    pub facts: Option<Box<ChunkFacts>>,
+}
+
+impl Arrival {
+    fn heap_bytes(&self) -> usize {
+        self.facts.as_ref().map_or(0, |facts| facts.heap_bytes())
+    }
 }
 
 /// What is said of a delivery beside its spans.
@@ -271,7 +279,10 @@ impl TraceEntry {
     pub fn sampling(&self) -> SamplingFacts<'_> {
         const SPANS_ASKED: usize = 16;
         let first_spans = self.spans().map(|(_, span)| span).take(SPANS_ASKED);
-        SamplingFacts::read(self.head().into_iter().chain(first_spans))
+        let facts = SamplingFacts::read(self.head().into_iter().chain(first_spans));
+        let first_arrivals = self.arrivals.iter().take(SPANS_ASKED);
+        let of_chunks = first_arrivals.filter_map(|arrival| arrival.facts.as_deref());
+        of_chunks.fold(facts, SamplingFacts::or_of_chunk)
     }
 
     /// What it occupies, by our own count.
@@ -361,9 +372,12 @@ impl TraceEntry {
     /// spans that are here already not at all.
     pub(super) fn insert(&mut self, chunk: TraceChunk, delivery: Delivery<'_>) -> Inserted {
         if self.chunks.is_empty() {
+            self.chunk_bytes += tracer_bytes(delivery.tracer);
             self.tracer = Arc::clone(delivery.tracer);
         }
-        self.arrivals.extend_from_slice(delivery.arrivals);
+        let facts_bytes = delivery.arrivals.iter().map(Arrival::heap_bytes);
+        self.chunk_bytes += facts_bytes.sum::<usize>();
+        self.arrivals.extend(delivery.arrivals.iter().cloned());
         self.relay = self.relay.or(delivery.relay);
         self.last_seen = delivery.now;
         if self.map.is_none() && self.n_spans() + chunk.len() > SCANNED_SPANS_MAX {
@@ -599,7 +613,15 @@ fn spilled_bytes<A: smallvec::Array>(list: &SmallVec<A>) -> usize {
     }
 }
 
+/// What a tracer occupies, if no trace holds it yet: only the store's list and the delivery.
+fn tracer_bytes(tracer: &Arc<TracerInfo>) -> usize {
+    if Arc::strong_count(tracer) > 2 {
+        return 0;
+    }
+    tracer.heap_bytes()
+}
+
 const _: () = assert!(
-    size_of::<TraceEntry>() <= 352,
+    size_of::<TraceEntry>() <= 368,
     "what a trace costs beside its spans"
 );

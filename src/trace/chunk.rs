@@ -11,9 +11,10 @@
 use std::sync::Arc;
 
 use super::dictionary::Dictionary;
+use super::payload::tags_bytes;
 use super::record::Record;
 use super::value::{Leaf, Reader};
-use super::{Span, SpanId, Text, TraceId, tag};
+use super::{Span, SpanId, Tags, Text, TraceId, tag};
 
 /// A string of one chunk, by number: its place in the dictionary, or where it begins among the
 /// chunk's own.
@@ -111,18 +112,13 @@ pub struct ChunkFacts {
     /// Whether the client would have dropped it.
     pub dropped_trace: bool,
     /// Tags of the chunk, in the order they came.
-    pub tags: Box<[(Box<str>, Box<str>)]>,
+    pub tags: Tags,
 }
 
 impl ChunkFacts {
-    fn heap_bytes(&self) -> usize {
-        let tags = self.tags.iter();
-        size_of::<Self>()
-            + self.origin.len()
-            + size_of_val(&*self.tags)
-            + tags
-                .map(|(key, value)| key.len() + value.len())
-                .sum::<usize>()
+    /// What it occupies in memory, boxed.
+    pub fn heap_bytes(&self) -> usize {
+        size_of::<Self>() + self.origin.len() + tags_bytes(&self.tags)
     }
 }
 

@@ -29,6 +29,8 @@ pub enum TraceFormat {
     V04,
     /// `/v0.5/traces`.
     V05,
+    /// `/v0.7/traces`.
+    V07,
     /// `/v1.0/traces`.
     V10,
 }
@@ -164,7 +166,6 @@ pub(crate) fn find(path: &str) -> Option<&'static Endpoint> {
 
 const NOT_SHOWN: &str = "accepted, not shown";
 const NO_STATS: &str = "accepted, not compared with the spans";
-const V07_REFUSED: &str = "v0.7 payloads are not decoded; set DD_TRACE_API_VERSION=v0.5 or v0.4";
 const OTLP_REFUSED: &str =
     "OTLP is not decoded; unset OTEL_TRACES_EXPORTER, so that ddtrace sends its own format";
 const AGENTLESS_REFUSED: &str =
@@ -178,13 +179,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::traces("/v0.5/traces", TraceFormat::V05).listed(),
     Endpoint::traces("/v0.4/traces", TraceFormat::V04).listed(),
     Endpoint::traces("/v0.3/traces", TraceFormat::V03).listed(),
-    // Served for clients that send v0.4 here. Not listed while v1.0 itself is refused: a client
-    // that sees it in `/info` may send nothing else.
-    Endpoint::traces("/v1.0/traces", TraceFormat::V10),
+    Endpoint::traces("/v0.7/traces", TraceFormat::V07).listed(),
+    Endpoint::traces("/v1.0/traces", TraceFormat::V10).listed(),
     Endpoint::new("/info", Methods::Read, RequestClass::Other, Action::Info),
     Endpoint::silent("/v0.3/services", "").listed(),
     Endpoint::silent("/v0.4/services", "").listed(),
-    Endpoint::refused("/v0.7/traces", V07_REFUSED),
     Endpoint::refused("/v0.2/traces", JSON_ONLY_REFUSED),
     Endpoint::refused("/v0.1/spans", JSON_ONLY_REFUSED),
     Endpoint::refused("/v1/traces", OTLP_REFUSED),

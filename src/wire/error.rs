@@ -68,6 +68,31 @@ pub enum Problem {
         /// The length it has.
         found: usize,
     },
+    /// Bytes that always have the same length, with another one.
+    #[error("expected {expected} bytes, found {found}")]
+    WrongBytes {
+        /// The length they always have.
+        expected: usize,
+        /// The length they have.
+        found: usize,
+    },
+    /// A flat list of groups, with a group that is not whole.
+    #[error("expected groups of {group}, found {found} elements")]
+    Uneven {
+        /// Elements of a group.
+        group: usize,
+        /// Elements of the list.
+        found: usize,
+    },
+    /// A type of attribute that the format does not have.
+    #[error("attributes have no type {found}")]
+    AttributeType {
+        /// The type's number.
+        found: u64,
+    },
+    /// A whole table of strings where some have been read already.
+    #[error("the table of strings comes after other strings")]
+    LateStrings,
     /// Arrays and maps inside each other beyond any use.
     #[error("arrays and maps nest more than {max} deep")]
     TooDeep {

@@ -3,6 +3,7 @@
 mod details;
 #[cfg(test)]
 mod tests;
+mod tracer;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

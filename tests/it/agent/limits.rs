@@ -162,7 +162,7 @@ fn when_the_loop_does_not_keep_up_payloads_are_refused_and_counted_exactly() {
         "/v0.4/traces",
         "/v0.3/traces",
         "/v0.4/traces",
-        "/v0.7/traces",
+        "/v0.2/traces",
         "/telemetry/proxy/x",
     ];
     assert_eq!(asked.map(&mut ask), [200, 200, 429, 429, 501, 202]);
@@ -209,7 +209,7 @@ fn decoded_bytes_that_wait_are_limited_too() {
 #[test]
 fn a_client_that_goes_away_leaves_a_refused_payload() {
     let mut server = Server::start();
-    for path in ["/v0.4/traces", "/v0.7/traces"] {
+    for path in ["/v0.4/traces", "/v0.2/traces"] {
         let mut client = server.connect();
         client.write(
             format!("PUT {path} HTTP/1.1\r\nHost: a\r\nX-Datadog-Trace-Count: 2\r\nContent-Length: 10\r\n\r\nabc").as_bytes(),

@@ -32,6 +32,7 @@ pub(crate) fn details(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Det
     details.extend(tags(span, room));
     details.extend(Detail::heading("links", links(span, room)));
     details.extend(Detail::heading("events", events(trace, span, room)));
+    details.extend(super::tracer::tracer(trace, room));
     details
 }
 
