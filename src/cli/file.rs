@@ -15,6 +15,7 @@ use crate::config::{AppUrl, ByteSize, ExportFormat, Idle, ListenAddress, Token};
 pub(super) struct FileOptions {
     pub(super) listen: Option<ListenAddress>,
     pub(super) uds: Option<PathBuf>,
+    pub(super) otlp: Option<ListenAddress>,
     pub(super) token: Option<Token>,
     pub(super) url: Option<AppUrl>,
     pub(super) logs: Option<Vec<PathBuf>>,

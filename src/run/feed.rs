@@ -89,6 +89,7 @@ impl Feed {
         let (inbox, receiver) = inbox::channel(InboxLimits::default());
         let mut agent_settings = AgentSettings::new(settings.listen);
         agent_settings.uds.clone_from(&settings.uds);
+        agent_settings.otlp = settings.otlp;
         agent_settings.token = settings
             .token
             .as_ref()

@@ -39,6 +39,7 @@ enum Event<'a> {
     Listening {
         url: Option<&'a str>,
         uds: Option<&'a str>,
+        otlp: Option<&'a str>,
     },
     Refused {
         path: &'a str,
@@ -206,9 +207,12 @@ impl Reporter {
             .map(|agent| format!("http://{}", agent.local_addr()));
         let uds = feed.agent().and_then(|agent| agent.uds_path());
         let uds = uds.map(|path| path.display().to_string());
+        let otlp = feed.agent().and_then(|agent| agent.otlp_addr());
+        let otlp = otlp.map(|address| format!("http://{address}"));
         let event = Event::Listening {
             url: url.as_deref(),
             uds: uds.as_deref(),
+            otlp: otlp.as_deref(),
         };
         self.tell(&event);
         self.hand_on();

@@ -94,6 +94,9 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
             uds: agent
                 .and_then(|agent| agent.uds_path())
                 .map(|path| path.display().to_string()),
+            otlp: agent
+                .and_then(|agent| agent.otlp_addr())
+                .map(|address| address.to_string()),
             token_set: settings.token.is_some(),
             opened_files,
             log_files: settings.logs.iter().map(|path| log_name(path)).collect(),

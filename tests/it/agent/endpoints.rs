@@ -20,7 +20,7 @@ fn method_of(endpoint: &Endpoint) -> &'static str {
 
 fn status_of(endpoint: &Endpoint) -> u16 {
     match endpoint.action {
-        Action::Info | Action::Traces(_) => 200,
+        Action::Info | Action::Traces(_) | Action::AcknowledgeOtlp(_) => 200,
         Action::Logs => 202,
         Action::Acknowledge { status, .. } => status,
         Action::Refuse(_) => 501,

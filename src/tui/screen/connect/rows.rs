@@ -65,7 +65,11 @@ fn listening(facts: &Facts<'_>) -> Vec<Row> {
         } else {
             ""
         };
-        let words = format!("listening on {url}{token}");
+        let otlp = match &listening.otlp {
+            Some(address) => format!("OTLP on {address}"),
+            None => "OTLP off".to_owned(),
+        };
+        let words = format!("listening on {url}{token}   {otlp}");
         rows.push(Row::new(7, Mark::Ok, "port", words));
     }
     if let Some(url) = &listening.app_url {

@@ -1,0 +1,1 @@
+//! The mapping, rule by rule.
