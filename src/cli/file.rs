@@ -98,8 +98,9 @@ mod tests {
         check(
             "ascii = true\n\ncolour = true\n",
             "error: config.toml, line 3: unknown field `colour`, expected one of `listen`, `uds`, \
-             `token`, `url`, `logs`, `no-env`, `live`, `insecure-listen`, `memory`, `headless`, \
-             `export`, `export-format`, `exit-after-idle`, `no-mouse`, `ascii`, `log-file`",
+             `otlp`, `token`, `url`, `logs`, `no-env`, `live`, `insecure-listen`, `memory`, \
+             `headless`, `export`, `export-format`, `exit-after-idle`, `no-mouse`, `ascii`, \
+             `log-file`",
         );
         check(
             "ascii = true\nmemory = \"lots\"\n",

@@ -39,6 +39,7 @@ pub(super) fn lines(settings: &Settings, topic: Option<Topic>) -> Result<String,
     }
     let reach = Reach {
         listen: settings.listen,
+        otlp: settings.otlp,
         url: settings.url.as_ref().map(|url| url.0.clone()),
         token: settings.token.as_ref().map(|token| token.as_str().into()),
         flush: settings.flush,

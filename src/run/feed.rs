@@ -250,6 +250,7 @@ impl Source {
 fn reach(settings: &Settings, agent: &Agent, token: Option<String>) -> Reach {
     Reach {
         listen: agent.local_addr(),
+        otlp: agent.otlp_addr(),
         url: settings.url.as_ref().map(|url| url.0.clone()),
         token,
         flush: settings.flush,

@@ -15,6 +15,7 @@ use super::feed::Feed;
 use crate::config::Settings;
 use crate::export;
 use crate::ingest::{Inbound, RequestRecord};
+use crate::io::agent::Agent;
 use crate::io::clock::Clock;
 use crate::io::ndjson::{Closed, Ndjson};
 use crate::io::signals::{Signal, Signals};
@@ -207,7 +208,7 @@ impl Reporter {
             .map(|agent| format!("http://{}", agent.local_addr()));
         let uds = feed.agent().and_then(|agent| agent.uds_path());
         let uds = uds.map(|path| path.display().to_string());
-        let otlp = feed.agent().and_then(|agent| agent.otlp_addr());
+        let otlp = feed.agent().and_then(Agent::otlp_addr);
         let otlp = otlp.map(|address| format!("http://{address}"));
         let event = Event::Listening {
             url: url.as_deref(),

@@ -12,6 +12,7 @@ use super::Told;
 use super::feed::Feed;
 use crate::config::{Command, Settings};
 use crate::export::{self, Export, Progress};
+use crate::io::agent::Agent;
 use crate::io::clipboard::{Clipboard, Copied, CopyError};
 use crate::io::clock::Clock;
 use crate::io::files::{self, Draft};
@@ -95,7 +96,7 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
                 .and_then(|agent| agent.uds_path())
                 .map(|path| path.display().to_string()),
             otlp: agent
-                .and_then(|agent| agent.otlp_addr())
+                .and_then(Agent::otlp_addr)
                 .map(|address| address.to_string()),
             token_set: settings.token.is_some(),
             opened_files,

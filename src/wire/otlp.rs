@@ -54,7 +54,8 @@ impl Encoding {
     /// neither.
     pub(crate) fn of(content_type: Option<&str>, body: &[u8]) -> Option<Self> {
         let Some(content_type) = content_type.filter(|text| !text.trim().is_empty()) else {
-            let begins_json = matches!(body.first(), Some(b'{' | b' ' | b'\t' | b'\r' | b'\n'));
+            // A line feed is how nearly every request in protobuf begins.
+            let begins_json = matches!(body.first(), Some(b'{' | b' ' | b'\t' | b'\r'));
             return Some(if begins_json {
                 Self::Json
             } else {
@@ -62,17 +63,15 @@ impl Encoding {
             });
         };
         let essence = content_type.split(';').next().unwrap_or_default().trim();
-        let is = |name: &&str| essence.eq_ignore_ascii_case(name);
-        if ["application/x-protobuf", "application/protobuf"]
-            .iter()
-            .any(|name| is(name))
-        {
-            Some(Self::Protobuf)
-        } else if is(&"application/json") {
-            Some(Self::Json)
-        } else {
-            None
-        }
+        let known = [
+            ("application/x-protobuf", Self::Protobuf),
+            ("application/protobuf", Self::Protobuf),
+            ("application/json", Self::Json),
+        ];
+        let named = known
+            .into_iter()
+            .find(|(name, _)| essence.eq_ignore_ascii_case(name));
+        named.map(|(_, encoding)| encoding)
     }
 
     /// The content type of an answer, and the body that says that everything was taken: a response
@@ -207,11 +206,10 @@ impl<'a> Trace<'a> {
     /// What `createChunks` in `pkg/trace/api/otlp.go` decides: the last span that names a priority
     /// has it, and else the receiver keeps.
     fn decision(&self) -> Decision {
-        let named = self
-            .spans
-            .iter()
-            .filter_map(|(_, span)| span_priority(span));
-        match named.last() {
+        let spans = self.spans.iter().rev();
+        let mut spans = spans.map(|(_, span)| span_priority(span));
+        let last = spans.find_map(|named| named);
+        match last {
             Some(priority) => Decision {
                 priority,
                 maker: BY_HAND,

@@ -2,6 +2,7 @@
 line, what it sent. `OTEL_EXPORTER_OTLP_ENDPOINT` says where to; with `json` in JSON, otherwise in protobuf.
 """
 
+import base64
 import json
 import logging
 import sys
@@ -70,6 +71,9 @@ def describe(span):
 
 
 def plain(value):
+    """A value as JSON has it; bytes in base64."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -127,7 +131,7 @@ def main():
     link(provider.get_tracer("links"))
     provider.shutdown()
     assert sent.results and all(result is SpanExportResult.SUCCESS for result in sent.results), sent.results
-    print(json.dumps({"facts": {}, "spans": [describe(span) for span in sent.spans]}, default=str), flush=True)
+    print(json.dumps({"facts": {}, "spans": [describe(span) for span in sent.spans]}), flush=True)
 
 
 if __name__ == "__main__":

@@ -97,8 +97,8 @@ pub(super) fn whole(value: &Value) -> Option<i64> {
 /// `_sampling_priority_v1`.
 pub(super) fn span_priority(span: &Span) -> Option<i32> {
     let named = |attribute: &&KeyValue| metric_key(&attribute.key) == PRIORITY;
-    let numbers = span.attributes.iter().filter(named).filter_map(value);
-    let priority = numbers.filter_map(number).next()?;
+    let mut said = span.attributes.iter().filter(named).filter_map(value);
+    let priority = said.find_map(number)?;
     #[expect(
         clippy::cast_possible_truncation,
         reason = "saturates; a priority is small"
@@ -267,6 +267,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "the rows below read better")]
     fn check_text(value: Value, expect: &str) {
         assert_eq!(text(&value), expect);
     }

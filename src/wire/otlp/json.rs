@@ -386,11 +386,10 @@ impl<'a> Reader<'a> {
         let malformed = |sentence: Box<str>| self.error(Problem::Malformed(sentence), raw);
         check_id(hex.len() / 2, n_bytes).map_err(malformed)?;
         let byte = |pair: &[u8]| {
-            let digits = pair.iter().map(|digit| char::from(*digit).to_digit(16));
-            let byte = digits.fold(Some(0), |byte, digit| Some(byte? * 16 + digit?));
-            (pair.len() == 2)
-                .then_some(byte?)
-                .and_then(|byte| u8::try_from(byte).ok())
+            let mut digits = pair.iter().map(|digit| char::from(*digit).to_digit(16));
+            let byte = digits.try_fold(0, |byte, digit| Some(byte * 16 + digit?))?;
+            let is_whole = pair.len() == 2;
+            u8::try_from(byte).ok().filter(|_| is_whole)
         };
         let bytes: Option<Vec<u8>> = hex.as_bytes().chunks(2).map(byte).collect();
         bytes.ok_or_else(|| malformed("expected an id in hex".into()))

@@ -100,10 +100,10 @@ pub(super) fn service<'r>(lookup: &Lookup<'r>) -> Cow<'r, str> {
     service.unwrap_or(Cow::Borrowed(NO_SERVICE))
 }
 
-/// The operation.
-pub(super) fn operation(span: &Span, lookup: &Lookup<'_>) -> Cow<'static, str> {
-    if let Some(name) = lookup.tag_value(&["operation.name"]) {
-        return Cow::Owned(name);
+/// The operation; one that the client names as it named it, like the service.
+pub(super) fn operation<'r>(span: &Span, lookup: &Lookup<'r>) -> Cow<'r, str> {
+    if let Some(name) = lookup.text(&["operation.name"]) {
+        return name;
     }
     let side = match kind(span) {
         Some(SpanKind::Client) => Some("client"),
@@ -223,7 +223,10 @@ fn with<'r>(first: Cow<'r, str>, second: Option<Cow<'r, str>>) -> Cow<'r, str> {
 }
 
 fn cut(name: Cow<'_, str>) -> Cow<'_, str> {
-    let end = name.floor_char_boundary(RESOURCE_BYTES_MAX);
+    let mut end = RESOURCE_BYTES_MAX.min(name.len());
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
     match name {
         Cow::Borrowed(name) => Cow::Borrowed(name.get(..end).unwrap_or(name)),
         Cow::Owned(mut name) => {

@@ -62,7 +62,7 @@ impl<'a> Resource<'a> {
 ///
 /// The Agent takes those that are called `datadog.container.tag.…` off the spans, and sends them as
 /// tags of the payload (`ConsumeContainerTagsFromResource`). Here they stay where they can be seen.
-pub(super) fn resource_tags<'a>(resource: Option<&'a messages::Resource>) -> Inherited<'a> {
+pub(super) fn resource_tags(resource: Option<&messages::Resource>) -> Inherited<'_> {
     let mut tags = Inherited::default();
     for attribute in resource
         .into_iter()

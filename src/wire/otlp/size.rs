@@ -15,6 +15,9 @@ use crate::wire::error::{DecodeError, Problem};
 /// How deep messages may nest; what `prost` takes as well.
 pub(super) const DEPTH_MAX: usize = 100;
 
+/// The numbers of all fields are below this.
+const FIELDS_MAX: usize = 17;
+
 /// A list of messages grows by doubling, and then has the old one and the new one.
 const GROWTH: usize = 2;
 
@@ -58,6 +61,8 @@ impl Budget {
 #[derive(Clone, Copy)]
 enum Content {
     Message(Kind),
+    /// One of several messages.
+    List(Kind),
     Text,
     /// An id of so many bytes, or of none.
     Id(usize),
@@ -84,34 +89,35 @@ enum Kind {
 }
 
 impl Kind {
+    #[expect(clippy::match_same_arms, reason = "a table: one row a field")]
     /// The name of a field and what stands in it; none for numbers and for what we do not know.
-    fn field(self, number: u64) -> Option<(&'static str, Content)> {
-        use Content::{Id, Message, Text};
+    fn field(self, number: usize) -> Option<(&'static str, Content)> {
+        use Content::{Id, List, Message, Text};
         Some(match (self, number) {
-            (Self::Request, 1) => ("resource_spans", Message(Self::ResourceSpans)),
+            (Self::Request, 1) => ("resource_spans", List(Self::ResourceSpans)),
             (Self::ResourceSpans, 1) => ("resource", Message(Self::Resource)),
-            (Self::ResourceSpans, 2) => ("scope_spans", Message(Self::ScopeSpans)),
+            (Self::ResourceSpans, 2) => ("scope_spans", List(Self::ScopeSpans)),
             (Self::ResourceSpans | Self::ScopeSpans, 3) => ("schema_url", Text),
-            (Self::Resource, 1) => ("attributes", Message(Self::KeyValue)),
-            (Self::Resource, 3) => ("entity_refs", Message(Self::EntityRef)),
+            (Self::Resource, 1) => ("attributes", List(Self::KeyValue)),
+            (Self::Resource, 3) => ("entity_refs", List(Self::EntityRef)),
             (Self::EntityRef, 1..=4) => ("entity_ref", Text),
             (Self::ScopeSpans, 1) => ("scope", Message(Self::Scope)),
-            (Self::ScopeSpans, 2) => ("spans", Message(Self::Span)),
+            (Self::ScopeSpans, 2) => ("spans", List(Self::Span)),
             (Self::Scope, 1) => ("name", Text),
             (Self::Scope, 2) => ("version", Text),
-            (Self::Scope, 3) => ("attributes", Message(Self::KeyValue)),
-            (Self::Span, 1) | (Self::Link, 1) => ("trace_id", Id(16)),
-            (Self::Span, 2) | (Self::Link, 2) => ("span_id", Id(8)),
-            (Self::Span, 3) | (Self::Link, 3) => ("trace_state", Text),
+            (Self::Scope, 3) => ("attributes", List(Self::KeyValue)),
+            (Self::Span | Self::Link, 1) => ("trace_id", Id(16)),
+            (Self::Span | Self::Link, 2) => ("span_id", Id(8)),
+            (Self::Span | Self::Link, 3) => ("trace_state", Text),
             (Self::Span, 4) => ("parent_span_id", Id(8)),
             (Self::Span, 5) => ("name", Text),
-            (Self::Span, 9) => ("attributes", Message(Self::KeyValue)),
-            (Self::Span, 11) => ("events", Message(Self::Event)),
-            (Self::Span, 13) => ("links", Message(Self::Link)),
+            (Self::Span, 9) => ("attributes", List(Self::KeyValue)),
+            (Self::Span, 11) => ("events", List(Self::Event)),
+            (Self::Span, 13) => ("links", List(Self::Link)),
             (Self::Span, 15) => ("status", Message(Self::Status)),
             (Self::Event, 2) => ("name", Text),
-            (Self::Event, 3) => ("attributes", Message(Self::KeyValue)),
-            (Self::Link, 4) => ("attributes", Message(Self::KeyValue)),
+            (Self::Event, 3) => ("attributes", List(Self::KeyValue)),
+            (Self::Link, 4) => ("attributes", List(Self::KeyValue)),
             (Self::Status, 2) => ("message", Text),
             (Self::KeyValue, 1) => ("key", Text),
             (Self::KeyValue, 2) => ("value", Message(Self::AnyValue)),
@@ -119,8 +125,8 @@ impl Kind {
             (Self::AnyValue, 5) => ("array_value", Message(Self::Array)),
             (Self::AnyValue, 6) => ("kvlist_value", Message(Self::List)),
             (Self::AnyValue, 7) => ("bytes_value", Text),
-            (Self::Array, 1) => ("values", Message(Self::AnyValue)),
-            (Self::List, 1) => ("values", Message(Self::KeyValue)),
+            (Self::Array, 1) => ("values", List(Self::AnyValue)),
+            (Self::List, 1) => ("values", List(Self::KeyValue)),
             _ => return None,
         })
     }
@@ -167,15 +173,23 @@ impl Walk<'_> {
         }
         let counted = kind.count(&mut self.budget);
         counted.map_err(|problem| self.error(problem.into()))?;
+        // How many of each list have been seen, for the path of an error.
+        let mut n_items = [0; FIELDS_MAX];
         while self.at < end {
             let key = self.varint(end)?;
-            let number = key >> 3;
             match key & 7 {
                 0 => drop(self.varint(end)?),
                 1 => self.skip(8, end)?,
                 2 => {
-                    let length = self.length(end)?;
-                    self.field(kind.field(number), length, depth_left)?;
+                    let field = usize::try_from(key >> 3).ok();
+                    let field = field.filter(|number| *number < FIELDS_MAX);
+                    let n_items = field.and_then(|number| n_items.get_mut(number));
+                    let field = field.and_then(|number| kind.field(number));
+                    self.field(field, end, depth_left)
+                        .map_err(|error| place(error, field, n_items.as_deref().copied()))?;
+                    if let Some(n_items) = n_items {
+                        *n_items += 1;
+                    }
                 }
                 5 => self.skip(4, end)?,
                 _ => return Err(self.malformed("a group or an unknown type of field")),
@@ -187,16 +201,17 @@ impl Walk<'_> {
     fn field(
         &mut self,
         field: Option<(&'static str, Content)>,
-        length: usize,
+        end: usize,
         depth_left: usize,
     ) -> Result<(), DecodeError> {
+        let length = self.length(end)?;
         let end = self.at + length;
-        let Some((name, content)) = field else {
+        let Some((_, content)) = field else {
             self.at = end;
             return Ok(());
         };
         let checked = match content {
-            Content::Message(kind) => self.message(kind, end, depth_left - 1),
+            Content::Message(kind) | Content::List(kind) => self.message(kind, end, depth_left - 1),
             Content::Text => {
                 let counted = self.budget.string(length);
                 counted.map_err(|problem| self.error(problem.into()))
@@ -204,9 +219,8 @@ impl Walk<'_> {
             Content::Id(expected) => check_id(length, expected)
                 .map_err(|sentence| self.error(Problem::Malformed(sentence))),
         };
-        checked.map_err(|error| error.in_field(name))?;
         self.at = end;
-        Ok(())
+        checked
     }
 
     fn varint(&mut self, end: usize) -> Result<u64, DecodeError> {
@@ -254,6 +268,20 @@ impl Walk<'_> {
     #[cold]
     fn error(&self, problem: Problem) -> DecodeError {
         DecodeError::new(problem, self.at)
+    }
+}
+
+/// The error, seen from the message whose field it is in.
+#[cold]
+fn place(
+    error: DecodeError,
+    field: Option<(&'static str, Content)>,
+    index: Option<usize>,
+) -> DecodeError {
+    match (field, index) {
+        (Some((name, Content::List(_))), Some(index)) => error.in_element(index).in_field(name),
+        (Some((name, _)), _) => error.in_field(name),
+        (None, _) => error,
     }
 }
 

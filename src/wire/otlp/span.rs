@@ -91,7 +91,7 @@ impl<'a> Mapping<'a> {
         tagging.first(first);
         tagging.before_attributes();
         tagging.attributes();
-        tagging.after_attributes(self.resource_tags.get("db.name").is_some());
+        tagging.after_attributes();
         let none = &mut Inherited::default();
         let scope = self.scopes.get_mut(scope).unwrap_or(none);
         write_meta(
@@ -252,7 +252,7 @@ impl<'a> Tagging<'a, '_> {
         self.metrics.set_if_absent("_dd1.sr.eausr", rate);
     }
 
-    fn after_attributes(&mut self, resource_names_database: bool) {
+    fn after_attributes(&mut self) {
         let span = self.span;
         let trace_id = format!("{:032x}", id(&span.trace_id));
         self.meta.set("otel.trace_id", trace_id.into());
@@ -280,7 +280,7 @@ impl<'a> Tagging<'a, '_> {
         }
         if let Some(Value::StringValue(namespace)) = find(&span.attributes, "db.namespace")
             && !namespace.is_empty()
-            && !resource_names_database
+            && self.lookup.resource.find("db.name").is_none()
         {
             self.meta.set_if_absent("db.name", namespace.into());
         }
@@ -347,10 +347,8 @@ const EXCEPTION: &str = "exception";
 /// The head sampler's probability in a W3C trace state, by either of OpenTelemetry's ways to write
 /// it: `samplingProbFromTracestate` in `pkg/trace/transform/sampling.go`.
 fn sample_rate(trace_state: &str) -> Option<f64> {
-    let members = trace_state.split(',').map(str::trim);
-    let ours = members
-        .filter_map(|member| member.strip_prefix("ot="))
-        .next()?;
+    let mut members = trace_state.split(',').map(str::trim);
+    let ours = members.find_map(|member| member.strip_prefix("ot="))?;
     let said = |name: &str| ours.split(';').find_map(|pair| pair.strip_prefix(name));
     let threshold = said("th:").filter(|hex| {
         let is_hex = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');

@@ -40,12 +40,11 @@ impl<'a, V> Tags<'a, V> {
     pub(super) fn set(&mut self, key: impl Into<Cow<'a, str>>, value: V) {
         let key = key.into();
         let place = self.places.get(&key).copied();
-        match place.and_then(|place| self.entries.get_mut(place)) {
-            Some((_, before)) => *before = value,
-            None => {
-                self.places.insert(key.clone(), self.entries.len());
-                self.entries.push((key, value));
-            }
+        if let Some((_, before)) = place.and_then(|place| self.entries.get_mut(place)) {
+            *before = value;
+        } else {
+            self.places.insert(key.clone(), self.entries.len());
+            self.entries.push((key, value));
         }
     }
 
