@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
     }
 
     fn resource_spans(&mut self, raw: Raw<'a>) -> Read<ResourceSpans> {
-        let mut spans = self.message::<ResourceSpans>(raw)?;
+        let mut spans = ResourceSpans::default();
         self.members(raw, |reader, name, value| {
             match name {
                 "resource" => spans.resource = reader.optional(value, Self::resource)?,
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
     }
 
     fn resource(&mut self, raw: Raw<'a>) -> Read<Resource> {
-        let mut resource = self.message::<Resource>(raw)?;
+        let mut resource = Resource::default();
         self.members(raw, |reader, name, value| {
             if name == "attributes" {
                 resource.attributes = reader.list(value, Self::attribute)?;
@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
     }
 
     fn scope_spans(&mut self, raw: Raw<'a>) -> Read<ScopeSpans> {
-        let mut spans = self.message::<ScopeSpans>(raw)?;
+        let mut spans = ScopeSpans::default();
         self.members(raw, |reader, name, value| {
             match name {
                 "scope" => spans.scope = reader.optional(value, Self::scope)?,
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
     }
 
     fn scope(&mut self, raw: Raw<'a>) -> Read<InstrumentationScope> {
-        let mut scope = self.message::<InstrumentationScope>(raw)?;
+        let mut scope = InstrumentationScope::default();
         self.members(raw, |reader, name, value| {
             match name {
                 "name" => scope.name = reader.text(value)?,
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
     }
 
     fn span(&mut self, raw: Raw<'a>) -> Read<Span> {
-        let mut span = self.message::<Span>(raw)?;
+        let mut span = Span::default();
         self.members(raw, |reader, name, value| {
             match name {
                 "traceId" | "trace_id" => span.trace_id = reader.id(value, 16)?,
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
     }
 
     fn event(&mut self, raw: Raw<'a>) -> Read<Event> {
-        let mut event = self.message::<Event>(raw)?;
+        let mut event = Event::default();
         self.members(raw, |reader, name, value| {
             match name {
                 "timeUnixNano" | "time_unix_nano" => event.time_unix_nano = reader.whole(value)?,
@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
     }
 
     fn link(&mut self, raw: Raw<'a>) -> Read<Link> {
-        let mut link = self.message::<Link>(raw)?;
+        let mut link = Link::default();
         self.members(raw, |reader, name, value| {
             match name {
                 "traceId" | "trace_id" => link.trace_id = reader.id(value, 16)?,
@@ -203,7 +203,7 @@ impl<'a> Reader<'a> {
     }
 
     fn attribute(&mut self, raw: Raw<'a>) -> Read<KeyValue> {
-        let mut attribute = self.message::<KeyValue>(raw)?;
+        let mut attribute = KeyValue::default();
         self.members(raw, |reader, name, value| {
             match name {
                 "key" => attribute.key = reader.text(value)?,
@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
 
     /// A value. It calls itself as deep as `DEPTH_MAX` and JSON's own bound let it.
     fn any_value(&mut self, raw: Raw<'a>) -> Read<AnyValue> {
-        let mut any = self.message::<AnyValue>(raw)?;
+        let mut any = AnyValue::default();
         let Some(depth_left) = self.depth_left.checked_sub(1) else {
             return Err(self.error(Problem::TooDeep { max: DEPTH_MAX }, raw));
         };
@@ -282,13 +282,6 @@ impl<'a> Reader<'a> {
         self.error(Problem::WrongType { expected, found }, raw)
     }
 
-    /// An empty message, within the budget.
-    fn message<T: Default>(&mut self, raw: Raw<'a>) -> Read<T> {
-        let counted = self.budget.message::<T>();
-        counted.map_err(|problem| self.error(problem.into(), raw))?;
-        Ok(T::default())
-    }
-
     /// Reads the members of an object one after another.
     fn members(
         &mut self,
@@ -314,6 +307,8 @@ impl<'a> Reader<'a> {
         }
         let mut items = Vec::new();
         for (index, raw) in raw.items().enumerate() {
+            let counted = self.budget.message::<T>();
+            counted.map_err(|problem| self.error(problem.into(), raw))?;
             let item = item(self, raw).map_err(|error| error.in_element(index))?;
             items.push(item);
         }

@@ -4,8 +4,7 @@
 
 use std::mem::size_of;
 
-use opentelemetry_proto::tonic::common::v1::{AnyValue, EntityRef, InstrumentationScope, KeyValue};
-use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, EntityRef, KeyValue};
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 
@@ -131,20 +130,19 @@ impl Kind {
         })
     }
 
+    /// One more in a list. What is no element of one is within another message, whose size has its
+    /// own in it.
     fn count(self, budget: &mut Budget) -> Result<(), TooLarge> {
         match self {
-            // Within another message, whose size has its own in it.
-            Self::Request | Self::Status | Self::Array | Self::List => Ok(()),
-            Self::Resource => budget.message::<Resource>(),
             Self::ResourceSpans => budget.message::<ResourceSpans>(),
             Self::EntityRef => budget.message::<EntityRef>(),
             Self::ScopeSpans => budget.message::<ScopeSpans>(),
-            Self::Scope => budget.message::<InstrumentationScope>(),
             Self::Span => budget.message::<Span>(),
             Self::Event => budget.message::<Event>(),
             Self::Link => budget.message::<Link>(),
             Self::KeyValue => budget.message::<KeyValue>(),
             Self::AnyValue => budget.message::<AnyValue>(),
+            _ => Ok(()),
         }
     }
 }
@@ -171,8 +169,6 @@ impl Walk<'_> {
         if depth_left == 0 {
             return Err(self.error(Problem::TooDeep { max: DEPTH_MAX }));
         }
-        let counted = kind.count(&mut self.budget);
-        counted.map_err(|problem| self.error(problem.into()))?;
         // How many of each list have been seen, for the path of an error.
         let mut n_items = [0; FIELDS_MAX];
         while self.at < end {
@@ -211,16 +207,25 @@ impl Walk<'_> {
             return Ok(());
         };
         let checked = match content {
-            Content::Message(kind) | Content::List(kind) => self.message(kind, end, depth_left - 1),
-            Content::Text => {
-                let counted = self.budget.string(length);
-                counted.map_err(|problem| self.error(problem.into()))
+            Content::Message(kind) => self.message(kind, end, depth_left - 1),
+            Content::List(kind) => {
+                let counted = kind.count(&mut self.budget);
+                counted
+                    .map_err(|problem| self.error(problem.into()))
+                    .and_then(|()| self.message(kind, end, depth_left - 1))
             }
+            Content::Text => self.string(length),
             Content::Id(expected) => check_id(length, expected)
-                .map_err(|sentence| self.error(Problem::Malformed(sentence))),
+                .map_err(|sentence| self.error(Problem::Malformed(sentence)))
+                .and_then(|()| self.string(length)),
         };
         self.at = end;
         checked
+    }
+
+    fn string(&mut self, length: usize) -> Result<(), DecodeError> {
+        let counted = self.budget.string(length);
+        counted.map_err(|problem| self.error(problem.into()))
     }
 
     fn varint(&mut self, end: usize) -> Result<u64, DecodeError> {
