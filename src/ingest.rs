@@ -10,10 +10,10 @@ pub use crate::wire::endpoint::{RequestClass, TraceFormat};
 pub use lines::{LineReader, Lines};
 
 use crate::logs::LogRecord;
-use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via};
+use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via, printable};
 use crate::wire::encoding::{self, EncodingError};
 use crate::wire::header::TraceHeaders;
-use crate::wire::{DecodeError, v04, v05, v07, v10};
+use crate::wire::{DecodeError, otlp, v04, v05, v07, v10};
 
 /// What the shell hands to the loop.
 #[derive(Debug)]
@@ -194,6 +194,9 @@ pub struct RequestBody<'a> {
     pub via: Via,
 }
 
+/// A content type longer than this is cut in what is told of it.
+const CONTENT_TYPE_BYTES_MAX: usize = 64;
+
 /// Why a request brings nothing, and how to answer it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -205,6 +208,17 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    fn unknown_type(content_type: Option<&str>) -> Self {
+        let content_type = printable(content_type.unwrap_or_default(), CONTENT_TYPE_BYTES_MAX);
+        Self {
+            status: 415,
+            reason: format!(
+                "OTLP is not read as {content_type}. Send application/x-protobuf \
+                 (OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf) or application/json"
+            ),
+        }
+    }
+
     fn not_built(reason: impl Into<String>) -> Self {
         Self {
             status: 501,
@@ -247,6 +261,8 @@ fn receive(
     builder: &mut ChunkBuilder,
 ) -> Result<Received, Rejection> {
     let mut payload = match Shape::of(format, body.content_type, bytes) {
+        Shape::Otlp(Some(encoding)) => otlp::decode(bytes, encoding, builder)?,
+        Shape::Otlp(None) => return Err(Rejection::unknown_type(body.content_type)),
         Shape::V04 => v04::decode(bytes, builder)?,
         Shape::V05 => v05::decode(bytes, builder)?,
         Shape::V07 => v07::decode(bytes, builder)?,
@@ -261,7 +277,7 @@ fn receive(
     payload.tracer = payload.tracer.or(&body.headers.tracer);
     Ok(Received {
         at: body.at,
-        via: body.via,
+        via: format.via(body.via),
         payload,
         client_dropped_p0_traces: body.headers.client_dropped_p0_traces,
         client_dropped_p0_spans: body.headers.client_dropped_p0_spans,
@@ -277,6 +293,8 @@ enum Shape {
     V07,
     V10,
     Json,
+    /// OTLP, and how it is written; none where that is neither of its two ways.
+    Otlp(Option<otlp::Encoding>),
 }
 
 impl Shape {
@@ -286,6 +304,7 @@ impl Shape {
         let first = bytes.first().copied();
         let says_json = content_type.is_some_and(is_json);
         match (format, first) {
+            (TraceFormat::Otlp, _) => Self::Otlp(otlp::Encoding::of(content_type, bytes)),
             (TraceFormat::V05, _) => Self::V05,
             (_, Some(0x90..=0x9f | 0xdc | 0xdd | 0xc0)) => Self::V04,
             (TraceFormat::V07, Some(0x80..=0x8f | 0xde | 0xdf)) => Self::V07,

@@ -10,6 +10,7 @@ pub mod error;
 pub mod header;
 pub(crate) mod log_writer;
 mod msgpack;
+pub(crate) mod otlp;
 pub(crate) mod relay;
 mod said;
 pub mod v04;

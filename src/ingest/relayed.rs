@@ -92,6 +92,7 @@ impl Relayed<'_> {
             Action::Traces(format) => self.payload(PayloadKind::Traces(format), builder),
             Action::Logs => self.payload(PayloadKind::Logs, builder),
             Action::Acknowledge { status, note } => (status, note.to_owned(), Brought::Nothing),
+            Action::AcknowledgeOtlp(note) => (200, note.to_owned(), Brought::Nothing),
             Action::Info => (200, String::new(), Brought::Nothing),
             Action::Refuse(reason) => (501, reason.to_owned(), Brought::Nothing),
         };

@@ -174,15 +174,15 @@ impl Word {
         self.may_be_number()
             && match value {
                 Value::Bool(bool) => self.is_in_number(&bool),
-                Value::Int(int) => self.is_in_whole(int.unsigned_abs(), int),
-                Value::Uint(uint) => self.is_in_whole(uint, uint),
+                Value::Int(int) => self.is_in_whole(int.unsigned_abs(), &int),
+                Value::Uint(uint) => self.is_in_whole(uint, &uint),
                 Value::Float(float) if float.fract() == 0.0 && float.abs() < EXACT_MAX => {
                     #[expect(
                         clippy::cast_possible_truncation,
                         reason = "whole, and within what floats hold exactly"
                     )]
                     let whole = float as i64;
-                    self.is_in_whole(whole.unsigned_abs(), float)
+                    self.is_in_whole(whole.unsigned_abs(), &float)
                 }
                 Value::Float(float) => self.is_in_number(&float),
                 _ => false,

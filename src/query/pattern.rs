@@ -214,8 +214,8 @@ impl Word {
 
     /// Whether it stands in a whole number of this size, which is written out only if it has digits
     /// enough.
-    pub(super) fn is_in_whole(&self, size: u64, number: impl ToString) -> bool {
-        size >= self.least && self.is_in_number(&number)
+    pub(super) fn is_in_whole(&self, size: u64, number: &impl ToString) -> bool {
+        size >= self.least && self.is_in_number(number)
     }
 
     pub(super) fn is_in(&self, text: Text<'_>) -> bool {

@@ -140,21 +140,18 @@ impl WordSearch {
     /// Looks at what is new in the dictionaries of a trace.
     fn learn(&mut self, trace: &TraceEntry) {
         for dictionary in trace.chunks().filter_map(TraceChunk::dictionary) {
-            let place = match self.place_of(dictionary) {
-                Some(place) => place,
-                None => {
-                    if self.found.len() >= DICTIONARIES_MAX {
-                        self.found.remove(0);
-                    }
-                    self.found.push(Found {
-                        dictionary: Arc::downgrade(dictionary),
-                        n_strings: 0,
-                        holding: Vec::new(),
-                        sketch: Sketch::default(),
-                    });
-                    self.found.len() - 1
+            let place = self.place_of(dictionary).unwrap_or_else(|| {
+                if self.found.len() >= DICTIONARIES_MAX {
+                    self.found.remove(0);
                 }
-            };
+                self.found.push(Found {
+                    dictionary: Arc::downgrade(dictionary),
+                    n_strings: 0,
+                    holding: Vec::new(),
+                    sketch: Sketch::default(),
+                });
+                self.found.len() - 1
+            });
             if let Some(found) = self.found.get_mut(place) {
                 found.learn(&self.word, dictionary);
             }

@@ -15,6 +15,7 @@ use super::feed::Feed;
 use crate::config::Settings;
 use crate::export;
 use crate::ingest::{Inbound, RequestRecord};
+use crate::io::agent::Agent;
 use crate::io::clock::Clock;
 use crate::io::ndjson::{Closed, Ndjson};
 use crate::io::signals::{Signal, Signals};
@@ -39,6 +40,7 @@ enum Event<'a> {
     Listening {
         url: Option<&'a str>,
         uds: Option<&'a str>,
+        otlp: Option<&'a str>,
     },
     Refused {
         path: &'a str,
@@ -207,9 +209,12 @@ impl Reporter {
             .map(|agent| format!("http://{}", agent.local_addr()));
         let uds = feed.agent().and_then(|agent| agent.uds_path());
         let uds = uds.map(|path| path.display().to_string());
+        let otlp = feed.agent().and_then(Agent::otlp_addr);
+        let otlp = otlp.map(|address| format!("http://{address}"));
         let event = Event::Listening {
             url: url.as_deref(),
             uds: uds.as_deref(),
+            otlp: otlp.as_deref(),
         };
         self.tell(&event);
         self.hand_on();

@@ -12,6 +12,7 @@ use super::Told;
 use super::feed::Feed;
 use crate::config::{Command, Settings};
 use crate::export::{self, Export, Progress};
+use crate::io::agent::Agent;
 use crate::io::clipboard::{Clipboard, Copied, CopyError};
 use crate::io::clock::Clock;
 use crate::io::files::{self, Draft};
@@ -94,6 +95,9 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
             uds: agent
                 .and_then(|agent| agent.uds_path())
                 .map(|path| path.display().to_string()),
+            otlp: agent
+                .and_then(Agent::otlp_addr)
+                .map(|address| address.to_string()),
             token_set: settings.token.is_some(),
             opened_files,
             log_files: settings.logs.iter().map(|path| log_name(path)).collect(),

@@ -87,7 +87,6 @@ impl ChunkBuilder {
             return Ok(StrId::own(*start));
         }
         let start = self.own(bytes)?;
-        self.may_name_container |= names_container(bytes);
         let (text, hasher) = (&self.text, &self.hasher);
         self.known.insert_unique(hash, start, |start| {
             hasher.hash_one(own_string(text, *start).unwrap_or_default())
@@ -167,6 +166,7 @@ impl ChunkBuilder {
         if text_bytes.saturating_add(bytes.len()) > self.limit_bytes {
             return Err(self.too_large());
         }
+        self.may_name_container |= names_container(bytes);
         let mut length = bytes.len();
         while length >= 0x80 {
             self.text.push(length.to_le_bytes()[0] | 0x80);

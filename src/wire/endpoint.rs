@@ -7,6 +7,8 @@ mod path;
 pub(crate) use info::{InfoSettings, info};
 pub(crate) use path::plain;
 
+use crate::trace::Via;
+
 /// What kind of payload an endpoint takes; decides what a refusal counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestClass {
@@ -33,6 +35,18 @@ pub enum TraceFormat {
     V07,
     /// `/v1.0/traces`.
     V10,
+    /// `/v1/traces`: OTLP.
+    Otlp,
+}
+
+impl TraceFormat {
+    /// The way by which spans in this format came, over a connection or in lines.
+    pub fn via(self, via: Via) -> Via {
+        match (self, via) {
+            (Self::Otlp, Via::Http | Via::Uds) => Via::Otlp,
+            (_, via) => via,
+        }
+    }
 }
 
 /// A path, or all paths below one, and what is done with a request for it.
@@ -94,6 +108,8 @@ pub enum Action {
         /// What the request log says of it.
         note: &'static str,
     },
+    /// Answers as an OTLP collector that has taken everything; what the request log says of it.
+    AcknowledgeOtlp(&'static str),
     /// Refuses with 501, for this reason.
     Refuse(&'static str),
 }
@@ -137,6 +153,12 @@ impl Endpoint {
         Self::new(path, Methods::Any, RequestClass::Other, action)
     }
 
+    /// For what an SDK sends to the same address as its spans: an error would fill its log.
+    const fn otlp_silent(path: &'static str) -> Self {
+        let action = Action::AcknowledgeOtlp(NOT_SHOWN);
+        Self::new(path, Methods::Write, RequestClass::Other, action)
+    }
+
     const fn accepted(path: &'static str, class: RequestClass, note: &'static str) -> Self {
         Self::new(
             path,
@@ -166,8 +188,6 @@ pub(crate) fn find(path: &str) -> Option<&'static Endpoint> {
 
 const NOT_SHOWN: &str = "accepted, not shown";
 const NO_STATS: &str = "accepted, not compared with the spans";
-const OTLP_REFUSED: &str =
-    "OTLP is not decoded; unset OTEL_TRACES_EXPORTER, so that ddtrace sends its own format";
 const AGENTLESS_REFUSED: &str =
     "the agentless format is not decoded; set DD_TRACE_AGENT_URL to this address instead";
 const JSON_ONLY_REFUSED: &str =
@@ -186,7 +206,10 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::silent("/v0.4/services", "").listed(),
     Endpoint::refused("/v0.2/traces", JSON_ONLY_REFUSED),
     Endpoint::refused("/v0.1/spans", JSON_ONLY_REFUSED),
-    Endpoint::refused("/v1/traces", OTLP_REFUSED),
+    // Not listed: a real Agent has them on a port of their own.
+    Endpoint::traces("/v1/traces", TraceFormat::Otlp),
+    Endpoint::otlp_silent("/v1/logs"),
+    Endpoint::otlp_silent("/v1/metrics"),
     Endpoint::refused("/v1/input", AGENTLESS_REFUSED),
     Endpoint::new("/v0.6/stats", Methods::Write, RequestClass::Stats,
         Action::Acknowledge { status: 200, note: NO_STATS }).listed(),

@@ -99,6 +99,9 @@ pub enum Problem {
         /// How deep they may nest.
         max: usize,
     },
+    /// Bytes that are no message of the format, in a sentence.
+    #[error("{0}")]
+    Malformed(Box<str>),
     /// Decoded, it would take too much memory.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),

@@ -6,7 +6,7 @@
 use super::decoded_bytes_max;
 use super::error::{DecodeError, Problem};
 use super::msgpack::Reader;
-use super::value::Decoder;
+use super::value::{Decoder, Twin, Use};
 use crate::trace::{Attribute, ChunkBuilder, Field, StrId, TooLarge, TracerPayload};
 
 /// Elements of every span.
@@ -53,11 +53,10 @@ struct Dictionary<'a> {
     chunk: u32,
 }
 
-/// A string of the payload, and its twin: shared by all chunks, or that of the chunk that used it last.
+/// A string of the payload.
 struct Entry<'a> {
     text: &'a [u8],
-    chunk: u32,
-    id: StrId,
+    twin: Twin,
 }
 
 impl<'a> Dictionary<'a> {
@@ -76,8 +75,7 @@ impl<'a> Dictionary<'a> {
             let text = reader.key().map_err(|error| error.in_element(index))?;
             strings.push(Entry {
                 text,
-                chunk: 0,
-                id: StrId::default(),
+                twin: Twin::default(),
             });
         }
         Ok(Self { strings, chunk: 0 })
@@ -143,7 +141,7 @@ impl<'a> Spans<'a, '_> {
             self.decoder.builder.set_null(field);
             return Ok(());
         }
-        let text = self.text(|builder, text| builder.field_text(field, text));
+        let text = self.text(Use::Field(field));
         let (id, _) = text.map_err(|error| error.in_field(field.name()))?;
         self.decoder.builder.set_text(field, id);
         Ok(())
@@ -158,8 +156,7 @@ impl<'a> Spans<'a, '_> {
         let n_tags = self.decoder.reader.map()?;
         let opened = self.decoder.builder.attribute(attribute).open_map();
         for _ in 0..n_tags {
-            let (id, key) = self.text(|builder, text| builder.key(None, text))?;
-            self.decoder.builder.key_again(id);
+            let (id, key) = self.text(Use::Key)?;
             self.decoder.builder.writer().key(id);
             self.tag(attribute, id).map_err(|error| error.in_key(key))?;
         }
@@ -175,17 +172,13 @@ impl<'a> Spans<'a, '_> {
             self.decoder.builder.writer().null();
             return Ok(());
         }
-        let (id, _) = self.text(|builder, text| builder.value_of(key, text))?;
+        let (id, _) = self.text(Use::ValueOf(key))?;
         self.decoder.builder.writer().text(id);
         Ok(())
     }
 
-    /// A string by its index: added at its first use in the payload or in the chunk, found again at
-    /// the others without hashing anything.
-    fn text(
-        &mut self,
-        add: impl FnOnce(&mut ChunkBuilder, &[u8]) -> Result<StrId, TooLarge>,
-    ) -> Result<(StrId, &'a [u8]), DecodeError> {
+    /// A string by its index.
+    fn text(&mut self, used: Use) -> Result<(StrId, &'a [u8]), DecodeError> {
         let start = self.decoder.reader.offset();
         let index = self.decoder.reader.id()?;
         let length = self.dictionary.strings.len();
@@ -198,12 +191,9 @@ impl<'a> Spans<'a, '_> {
                 start,
             ));
         };
-        if entry.chunk != self.dictionary.chunk && !entry.id.is_shared() {
-            let added = add(self.decoder.builder, entry.text);
-            entry.id = added.map_err(|problem| self.decoder.too_large(problem))?;
-            entry.chunk = self.dictionary.chunk;
-        }
-        Ok((entry.id, entry.text))
+        let (chunk, text) = (self.dictionary.chunk, entry.text);
+        let id = self.decoder.twin(&mut entry.twin, chunk, text, used)?;
+        Ok((id, text))
     }
 }
 

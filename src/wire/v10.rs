@@ -24,7 +24,7 @@ use super::decoded_bytes_max;
 use super::error::{DecodeError, Problem};
 use super::msgpack::{Item, Reader, wrong_type};
 use super::said::Room;
-use super::value::Decoder;
+use super::value::{Decoder, Use};
 use crate::trace::{ChunkBuilder, StrId, TracerInfo, TracerPayload};
 use attributes::Tag;
 use strings::{StringIndex, Strings};
@@ -162,8 +162,8 @@ impl<'a> Payload<'a, '_> {
     }
 
     /// A string as one of the chunk.
-    fn id(&mut self, index: StringIndex) -> Result<StrId, DecodeError> {
-        self.strings.id(index, &mut self.decoder)
+    fn id(&mut self, index: StringIndex, used: Use) -> Result<StrId, DecodeError> {
+        self.strings.id(index, used, &mut self.decoder)
     }
 
     /// Steps over a value. The strings in it count: later ones are named by their place.

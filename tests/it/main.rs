@@ -26,6 +26,8 @@ mod lines;
 #[cfg(unix)]
 mod open;
 #[cfg(unix)]
+mod otlp;
+#[cfg(unix)]
 mod pty;
 mod replay;
 #[cfg(unix)]

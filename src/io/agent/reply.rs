@@ -1,5 +1,5 @@
 //! What is answered, and what the request log says of it. Every answer that says yes has a body: a
-//! tracer takes an empty one for a failure.
+//! tracer takes an empty one for a failure. Only in protobuf nothing is a whole message.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -8,6 +8,7 @@ use hyper::{Response, StatusCode};
 
 use crate::ingest::{Brought, Rejection};
 use crate::trace::printable;
+use crate::wire::otlp;
 
 use super::record::NOTE_BYTES_MAX;
 
@@ -56,6 +57,23 @@ impl Reply {
         match brought {
             Brought::Logs(_) => Self::json(202, Bytes::from_static(b"{}"), brought.summary()),
             _ => Self::json(200, rates, brought.summary()),
+        }
+    }
+
+    /// The answer to OTLP that was taken, written as the request was.
+    pub(super) fn otlp(encoding: otlp::Encoding, note: impl Into<Box<str>>) -> Self {
+        let (content_type, body) = encoding.success();
+        Self {
+            content_type: HeaderValue::from_static(content_type),
+            ..Self::json(200, Bytes::from_static(body), note)
+        }
+    }
+
+    /// A refusal of OTLP.
+    pub(super) fn otlp_refusal(encoding: otlp::Encoding, rejection: Rejection) -> Self {
+        match encoding.refusal(&rejection.reason) {
+            Some(body) => Self::json(rejection.status, body.into(), rejection.reason),
+            None => rejection.into(),
         }
     }
 

@@ -6,13 +6,14 @@ use std::cell::RefCell;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response};
 
-use crate::ingest::{self, Brought, Inbound, PayloadKind, Rejection, RequestBody};
+use crate::ingest::{self, Brought, Inbound, PayloadKind, Rejection, RequestBody, TraceFormat};
 use crate::io::clock;
 use crate::trace::{ChunkBuilder, UnixNanos, Via};
 use crate::wire::header::TraceHeaders;
+use crate::wire::otlp::Encoding;
 
 use super::body::{self, Problem};
 use super::connection::Connection;
@@ -28,7 +29,9 @@ pub(super) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let (parts, mut body) = request.into_parts();
+    let content_type = parts.headers.get(CONTENT_TYPE);
     let asked = Asked {
+        content_type: content_type.and_then(|text| text.to_str().ok()),
         method: parts.method.as_str(),
         path: parts.uri.path(),
         is_cross_site: parts
@@ -38,6 +41,7 @@ pub(super) async fn answer(
     };
     let route = Route::of(&asked, shared.token.as_ref());
     let headers = TraceHeaders::read(|name| parts.headers.get(name).map(HeaderValue::as_bytes));
+    let via = route.via(via);
     let begun = record::begun(&route, asked.method, &headers, via);
     let mut pending = Pending::new(begun, shared.inbox.clone());
     let waits_for_us = parts.headers.contains_key(EXPECT);
@@ -109,6 +113,7 @@ async fn take(
     let is_large = held.bytes.len() > shared.limits.decode_inline_bytes_max;
     // How large a packed body is comes out when it is unpacked.
     let is_packed = payload.head.contains_key(CONTENT_ENCODING);
+    let otlp = payload.otlp(&held.bytes);
     let decoded = if is_large || is_packed {
         let bytes = held.bytes.clone();
         let decoding = tokio::task::spawn_blocking(move || payload.decode(&bytes, at));
@@ -118,12 +123,14 @@ async fn take(
     } else {
         payload.decode(&held.bytes, at)
     };
-    Ok(match decoded {
-        Ok(brought) => {
+    Ok(match (decoded, otlp) {
+        (Ok(brought), Some(otlp)) => (Reply::otlp(otlp, brought.summary()), brought),
+        (Err(rejection), Some(otlp)) => (Reply::otlp_refusal(otlp, rejection), Brought::Nothing),
+        (Ok(brought), None) => {
             let rates = shared.rates.borrow().clone();
             (Reply::accepted(&brought, rates), brought)
         }
-        Err(rejection) => (Reply::from(rejection), Brought::Nothing),
+        (Err(rejection), None) => (Reply::from(rejection), Brought::Nothing),
     })
 }
 
@@ -164,16 +171,22 @@ thread_local! {
 }
 
 impl Payload {
-    fn decode(self, bytes: &[u8], at: UnixNanos) -> Result<Brought, Rejection> {
-        let text = |name| {
-            self.head
-                .get(name)
-                .and_then(|value: &HeaderValue| value.to_str().ok())
-        };
+    fn text(&self, name: HeaderName) -> Option<&str> {
+        let value: Option<&HeaderValue> = self.head.get(name);
+        value.and_then(|value| value.to_str().ok())
+    }
+
+    /// How OTLP is to be answered: as it is written.
+    fn otlp(&self, bytes: &[u8]) -> Option<Encoding> {
+        let is_otlp = self.kind == PayloadKind::Traces(TraceFormat::Otlp);
+        is_otlp.then(|| Encoding::of(self.text(CONTENT_TYPE), bytes))?
+    }
+
+    fn decode(&self, bytes: &[u8], at: UnixNanos) -> Result<Brought, Rejection> {
         let body = RequestBody {
             kind: self.kind,
-            content_type: text(CONTENT_TYPE),
-            content_encoding: text(CONTENT_ENCODING),
+            content_type: self.text(CONTENT_TYPE),
+            content_encoding: self.text(CONTENT_ENCODING),
             headers: self.headers.clone(),
             bytes,
             at,

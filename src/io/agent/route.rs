@@ -2,10 +2,11 @@
 
 use crate::ingest::{PayloadKind, RequestClass};
 use crate::wire::endpoint::{self, Action, Endpoint};
+use crate::wire::otlp;
 
 use super::reply::Reply;
 use super::token::Token;
-use crate::trace::printable;
+use crate::trace::{Via, printable};
 
 /// What is known of a request before its body.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub(super) struct Asked<'a> {
     pub(super) method: &'a str,
     /// As it came, with the token, possibly encoded.
     pub(super) path: &'a str,
+    /// `Content-Type`.
+    pub(super) content_type: Option<&'a str>,
     /// Whether a web page of another site sent it (`Sec-Fetch-Site`).
     pub(super) is_cross_site: bool,
 }
@@ -43,6 +46,14 @@ pub(super) enum Target {
 const PATH_BYTES_MAX: usize = 512;
 
 impl Route {
+    /// The way a request came: what speaks OTLP came by OTLP, whatever connection that was.
+    pub(super) fn via(&self, via: Via) -> Via {
+        match self.target {
+            Target::Payload(PayloadKind::Traces(format)) => format.via(via),
+            _ => via,
+        }
+    }
+
     pub(super) fn of(asked: &Asked<'_>, token: Option<&Token>) -> Self {
         let asked_path = endpoint::plain(asked.path);
         let asked_path = asked_path.as_ref();
@@ -74,7 +85,7 @@ impl Route {
         };
         let (class, target) = match refusal(endpoint, asked) {
             Some((class, reply)) => (class, Target::Reply(reply)),
-            None => (endpoint.class, target(endpoint)),
+            None => (endpoint.class, target(endpoint, asked)),
         };
         Self {
             path: shown,
@@ -109,13 +120,19 @@ fn refusal(endpoint: &Endpoint, asked: &Asked<'_>) -> Option<(RequestClass, Repl
     ))
 }
 
-fn target(endpoint: &Endpoint) -> Target {
+fn target(endpoint: &Endpoint, asked: &Asked<'_>) -> Target {
     match endpoint.action {
         Action::Info => Target::Info,
         Action::Traces(format) => Target::Payload(PayloadKind::Traces(format)),
         Action::Logs => Target::Payload(PayloadKind::Logs),
         Action::Acknowledge { status, note } => {
             Target::Reply(Reply::json(status, bytes::Bytes::from_static(b"{}"), note))
+        }
+        Action::AcknowledgeOtlp(note) => {
+            // Nobody looks at the body: what is not called JSON is answered as protobuf.
+            let encoding = otlp::Encoding::of(asked.content_type, b"");
+            let encoding = encoding.unwrap_or(otlp::Encoding::Protobuf);
+            Target::Reply(Reply::otlp(encoding, note))
         }
         Action::Refuse(reason) => Target::Reply(Reply::refusal(501, reason)),
     }
@@ -154,6 +171,7 @@ mod tests {
             &Asked {
                 method,
                 path,
+                content_type: None,
                 is_cross_site: false,
             },
             token.as_ref(),

@@ -49,6 +49,7 @@ impl Shared {
             limits,
             rates,
             listen: _,
+            otlp: _,
             uds: _,
         } = settings;
         Self {
@@ -84,7 +85,8 @@ pub(super) fn spawn(
         .thread_name("agent-decode")
         .build()?;
     let entered = runtime.enter();
-    let tcp = TcpListener::from_std(listeners.tcp);
+    let tcp = std::iter::once(listeners.tcp).chain(listeners.otlp);
+    let tcp: io::Result<Vec<_>> = tcp.map(TcpListener::from_std).collect();
     let uds = listeners.uds.map(UnixListener::from_std).transpose();
     drop(entered);
     let (tcp, uds) = match (tcp, uds) {
@@ -101,7 +103,7 @@ pub(super) fn spawn(
 fn run(
     runtime: Runtime,
     shared: Shared,
-    tcp: TcpListener,
+    tcp: Vec<TcpListener>,
     uds: Option<UnixListener>,
     mut stopped: watch::Receiver<()>,
 ) {
@@ -110,10 +112,14 @@ fn run(
     local.block_on(&runtime, async {
         let connections = Connections::new(&shared.limits);
         let slow_heads = Rc::clone(&connections).close_slow_heads(shared.limits.header_read_max);
-        let mut tasks = vec![
-            spawn_local(accept_tcp(tcp, Rc::clone(&shared), Rc::clone(&connections))),
-            spawn_local(slow_heads),
-        ];
+        let mut tasks = vec![spawn_local(slow_heads)];
+        for tcp in tcp {
+            tasks.push(spawn_local(accept_tcp(
+                tcp,
+                Rc::clone(&shared),
+                Rc::clone(&connections),
+            )));
+        }
         if let Some(uds) = uds {
             tasks.push(spawn_local(accept_uds(
                 uds,

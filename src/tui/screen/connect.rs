@@ -240,7 +240,11 @@ fn row_block(row: &Row, theme: &Theme, width: u16) -> Block {
         Some(Mark::Ok) => theme.text,
         Some(Mark::Waiting) | None => theme.dim,
     };
-    let mut lines = words(&row.words, 2, style, (theme, width));
+    let all = format!("{}   {}", row.words, row.aside);
+    let has_room =
+        !row.aside.is_empty() && text::width(&all) + usize::from(WORDS_AT) <= width.into();
+    let said = if has_room { &all } else { &row.words };
+    let mut lines = words(said, 2, style, (theme, width));
     if let Some(mark) = row.mark {
         name_hop(&mut lines, mark, row.label, theme);
     }

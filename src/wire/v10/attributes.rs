@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::error::{DecodeError, Problem};
 use super::super::msgpack::{Item, wrong_type};
 use super::super::said::Room;
+use super::super::value::Use;
 use super::{Mark, Payload, StringIndex};
 use crate::trace::{Attribute, Tags, TooLarge};
 
@@ -121,7 +122,7 @@ impl<'a> Payload<'a, '_> {
     pub(super) fn write(&mut self, value: TagValue<'a>) -> Result<(), DecodeError> {
         match value {
             TagValue::Text(text) => {
-                let text = self.id(text)?;
+                let text = self.id(text, Use::Plain)?;
                 self.decoder.builder.writer().text(text);
             }
             TagValue::Bool(bool) => self.decoder.builder.writer().bool(bool),
@@ -168,7 +169,7 @@ impl<'a> Payload<'a, '_> {
         let opened = self.decoder.builder.writer().open_map();
         for _ in 0..n_tags {
             let key = self.string()?;
-            let id = self.id(key)?;
+            let id = self.id(key, Use::Key)?;
             self.decoder.builder.writer().key(id);
             let value = self.kind();
             value

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use super::super::error::DecodeError;
+use super::super::value::Use;
 use super::attributes::{Tag, TagValue};
 use super::chunk::Head;
 use super::{Mark, Payload, StringIndex};
-use crate::trace::{Attribute, Field, tag};
+use crate::trace::{Attribute, Field, StrId, tag};
 
 /// What a span says in fields where v0.4 has tags, and what lies behind it.
 #[derive(Default)]
@@ -70,7 +71,7 @@ impl<'a> Payload<'a, '_> {
     /// Begins a span with the fields that v0.4 always has; v1.0 leaves them out where they are empty.
     fn begin(&mut self, head: &Head<'a>) -> Result<(), DecodeError> {
         self.decoder.begin_span()?;
-        let empty = self.id(StringIndex::EMPTY)?;
+        let empty = self.id(StringIndex::EMPTY, Use::Field(Field::Service))?;
         let builder = &mut *self.decoder.builder;
         for field in [Field::Service, Field::Name, Field::Resource] {
             builder.set_text(field, empty);
@@ -126,7 +127,9 @@ impl<'a> Payload<'a, '_> {
     }
 
     fn text_field(&mut self, field: Field) -> Result<(), DecodeError> {
-        let text = self.string().and_then(|text| self.id(text));
+        let text = self
+            .string()
+            .and_then(|text| self.id(text, Use::Field(field)));
         let text = text.map_err(|error| error.in_field(field.name()))?;
         self.decoder.builder.set_text(field, text);
         Ok(())
@@ -185,10 +188,7 @@ impl<'a> Payload<'a, '_> {
         }
         let opened = self.decoder.builder.attribute(Attribute::Meta).open_map();
         for (name, text) in named.iter().filter(|(_, text)| !text.is_empty()) {
-            let (key, text) = (
-                self.decoder.intern(name.as_bytes())?,
-                self.decoder.intern(text)?,
-            );
+            let (key, text) = self.named(name, text)?;
             let mut writer = self.decoder.builder.writer();
             writer.key(key);
             writer.text(text);
@@ -196,6 +196,14 @@ impl<'a> Payload<'a, '_> {
         self.write_these(Attribute::Meta, tags)?;
         self.decoder.builder.writer().close(opened);
         Ok(())
+    }
+
+    fn named(&mut self, key: &str, text: &[u8]) -> Result<(StrId, StrId), DecodeError> {
+        let builder = &mut *self.decoder.builder;
+        let pair = builder
+            .key(None, key.as_bytes())
+            .and_then(|key| Ok((key, builder.value_of(key, text)?)));
+        pair.map_err(|problem| self.decoder.too_large(problem))
     }
 
     fn write_metrics(
@@ -229,9 +237,16 @@ impl<'a> Payload<'a, '_> {
 
     fn write_these(&mut self, attribute: Attribute, tags: &[Tag<'a>]) -> Result<(), DecodeError> {
         for tag in tags.iter().filter(|tag| tag.value.attribute() == attribute) {
-            let key = self.id(tag.key)?;
+            let key = self.id(tag.key, Use::Key)?;
             self.decoder.builder.writer().key(key);
-            self.write_plain(tag.value)
+            let written = match tag.value {
+                TagValue::Text(text) => {
+                    let text = self.id(text, Use::ValueOf(key));
+                    text.map(|text| self.decoder.builder.writer().text(text))
+                }
+                other => self.write_plain(other),
+            };
+            written
                 .map_err(|error| error.in_key(self.strings.text(tag.key)))
                 .map_err(|error| error.in_field("attributes"))?;
         }

@@ -8,7 +8,7 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::super::error::{DecodeError, Problem};
-use super::super::value::Decoder;
+use super::super::value::{Decoder, Twin, Use};
 use crate::trace::{StrId, TooLarge};
 
 /// A string of the payload, by number.
@@ -23,13 +23,11 @@ impl StringIndex {
     }
 }
 
-/// A string, and its twin in the chunk that used it last.
+/// A string of the payload.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry<'a> {
     text: &'a [u8],
-    /// The number of that chunk, from 1.
-    chunk: u32,
-    id: StrId,
+    twin: Twin,
 }
 
 /// What a string takes here, with its place in the table of hashes.
@@ -145,21 +143,17 @@ impl<'a> Strings<'a> {
         entry.map_or(&[], |entry| entry.text)
     }
 
-    /// A string as one of the chunk: added at its first use there, found again at the others
-    /// without hashing anything.
+    /// A string as one of the chunk.
     pub(super) fn id(
         &mut self,
         index: StringIndex,
+        used: Use,
         decoder: &mut Decoder<'_, '_>,
     ) -> Result<StrId, DecodeError> {
-        let Some(entry) = self.entries.get_mut(index.place()) else {
-            return decoder.keep(&[]);
-        };
-        if entry.chunk != self.chunk {
-            entry.id = decoder.keep(entry.text)?;
-            entry.chunk = self.chunk;
+        match self.entries.get_mut(index.place()) {
+            Some(entry) => decoder.twin(&mut entry.twin, self.chunk, entry.text, used),
+            None => decoder.keep(&[]),
         }
-        Ok(entry.id)
     }
 }
 

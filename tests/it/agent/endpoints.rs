@@ -20,7 +20,7 @@ fn method_of(endpoint: &Endpoint) -> &'static str {
 
 fn status_of(endpoint: &Endpoint) -> u16 {
     match endpoint.action {
-        Action::Info | Action::Traces(_) => 200,
+        Action::Info | Action::Traces(_) | Action::AcknowledgeOtlp(_) => 200,
         Action::Logs => 202,
         Action::Acknowledge { status, .. } => status,
         Action::Refuse(_) => 501,
@@ -32,6 +32,7 @@ fn body_of(endpoint: &Endpoint) -> &'static [u8] {
     match (endpoint.methods, endpoint.action) {
         (Methods::Read, _) => b"",
         (_, Action::Traces(TraceFormat::V05)) => b"\x92\x91\xa0\x90",
+        (_, Action::Traces(TraceFormat::Otlp)) => b"{}",
         _ => NO_TRACES,
     }
 }
@@ -49,7 +50,12 @@ fn check_rows<S: std::io::Read + std::io::Write>(
             endpoint.path.into()
         };
         let body = body_of(endpoint);
-        let answer = client.ask(method_of(endpoint), &path, body);
+        // An SDK of OpenTelemetry always says which it sends, and wants the same back.
+        let headers = match endpoint.action {
+            Action::AcknowledgeOtlp(_) => "Content-Type: application/json\r\n",
+            _ => "",
+        };
+        let answer = client.ask_with(method_of(endpoint), &path, headers, body);
         assert_eq!(answer.status, status_of(endpoint), "{path}");
         assert!(!answer.body.trim().is_empty(), "{path} answers nothing");
         assert!(
@@ -67,6 +73,10 @@ fn check_rows<S: std::io::Read + std::io::Write>(
         }
         let record = server.record();
         assert_eq!((&*record.path, &*record.endpoint), (&*path, endpoint.path));
+        let via = match endpoint.action {
+            Action::Traces(format) => format.via(via),
+            _ => via,
+        };
         assert_eq!(
             (record.status, record.class, record.via),
             (answer.status, endpoint.class, via)

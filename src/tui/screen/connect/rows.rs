@@ -18,6 +18,8 @@ pub(super) struct Row {
     pub(super) mark: Option<Mark>,
     pub(super) label: &'static str,
     pub(super) words: String,
+    /// What is told beside, if there is room on the same line.
+    pub(super) aside: String,
 }
 
 impl Row {
@@ -27,6 +29,7 @@ impl Row {
             mark: Some(mark),
             label,
             words: words.into(),
+            aside: String::new(),
         }
     }
 
@@ -37,6 +40,7 @@ impl Row {
             mark: None,
             label: "",
             words: words.into(),
+            aside: String::new(),
         }
     }
 }
@@ -65,8 +69,15 @@ fn listening(facts: &Facts<'_>) -> Vec<Row> {
         } else {
             ""
         };
+        let otlp = match &listening.otlp {
+            Some(address) => format!("OTLP on {address}"),
+            None => "OTLP off".to_owned(),
+        };
         let words = format!("listening on {url}{token}");
-        rows.push(Row::new(7, Mark::Ok, "port", words));
+        rows.push(Row {
+            aside: otlp,
+            ..Row::new(7, Mark::Ok, "port", words)
+        });
     }
     if let Some(url) = &listening.app_url {
         rows.push(Row::more(8, format!("the app reaches us at {url}")));
