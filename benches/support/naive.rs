@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 pub(crate) struct Span {
     service: String,
     name: String,
@@ -31,13 +32,16 @@ impl Span {
 
     /// So that nothing of it is left out because nobody reads it.
     pub(crate) fn weight(&self) -> u64 {
-        let numbers = self.span_id ^ self.parent_id ^ self.error.unsigned_abs() as u64;
+        let numbers = self.span_id ^ self.parent_id ^ u64::from(self.error.unsigned_abs());
         let times = self.start.wrapping_add(self.duration).cast_unsigned();
         numbers ^ times ^ (self.metrics.len() as u64)
     }
 }
 
-pub(crate) fn decode_v04(body: &[u8]) -> Vec<Vec<Span>> {
+/// The spans of each trace.
+pub(crate) type Traces = Vec<Vec<Span>>;
+
+pub(crate) fn decode_v04(body: &[u8]) -> Traces {
     rmp_serde::from_slice(body).unwrap()
 }
 
@@ -58,7 +62,7 @@ struct IndexedSpan {
     r#type: usize,
 }
 
-pub(crate) fn decode_v05(body: &[u8]) -> Vec<Vec<Span>> {
+pub(crate) fn decode_v05(body: &[u8]) -> Traces {
     let (strings, chunks): (Vec<String>, Vec<Vec<IndexedSpan>>) =
         rmp_serde::from_slice(body).unwrap();
     let text = |place: usize| strings[place].clone();
@@ -98,7 +102,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn insert(&mut self, chunks: Vec<Vec<Span>>, traces_max: usize) {
+    pub(crate) fn insert(&mut self, chunks: Traces, traces_max: usize) {
         for chunk in chunks {
             let Some(id) = chunk.first().map(|span| span.trace_id) else {
                 continue;
@@ -122,8 +126,8 @@ impl Store {
 }
 
 // Not every bench takes all of it.
-const _: [fn(&[u8]) -> Vec<Vec<Span>>; 2] = [decode_v04, decode_v05];
-const _: fn(&mut Store, Vec<Vec<Span>>, usize) = Store::insert;
+const _: [fn(&[u8]) -> Traces; 2] = [decode_v04, decode_v05];
+const _: fn(&mut Store, Traces, usize) = Store::insert;
 const _: fn(&Span) -> u64 = Span::weight;
 const _: fn(&Span, &str) -> bool = Span::contains;
 const _: fn(&Store) -> usize = |store| store.spans().count();

@@ -75,7 +75,7 @@ impl Program {
         let child = pair.slave.spawn_command(command).unwrap();
         let mut drawn = pair.master.try_clone_reader().unwrap();
         thread::spawn(move || {
-            let mut bytes = [0; 65_536];
+            let mut bytes = vec![0; 65_536];
             while drawn.read(&mut bytes).is_ok_and(|n_bytes| n_bytes > 0) {}
         });
         let program = Self {
