@@ -10,6 +10,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a bench reads the clock and the environment, prints, and fails loudly"
@@ -38,7 +39,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::LocalSet;
 
 use compare::{median, say};
-use load::{Answers, Load, ask, request};
+use load::{Answers, Asker, Load, Request as TraceRequest};
 use payload::{Format, Tags};
 use program::Program;
 
@@ -249,15 +250,13 @@ fn compare_memory() {
 
 /// Sends so many spans, no two payloads alike, and returns how many there were.
 fn send(program: &Program, tags: Tags, n_traces: usize, n_spans: usize) -> usize {
-    let mut sent = 0;
-    let requests = (1_000..)
-        .map(|seed| request(Format::V04, tags, n_traces, seed))
-        .take_while(|(_, n_spans_of_request)| {
-            let goes_on = sent < n_spans;
-            sent += n_spans_of_request;
-            goes_on
-        });
-    let n_spans = ask(program.address, requests).n_spans;
+    let mut asker = Asker::connect(program.address);
+    for seed in 1_000.. {
+        asker.ask(&TraceRequest::new(Format::V04, tags, n_traces, seed));
+        if asker.answers.n_spans >= n_spans {
+            break;
+        }
+    }
     thread::sleep(Duration::from_millis(500));
-    n_spans
+    asker.answers.n_spans
 }

@@ -126,7 +126,7 @@ fn write_v05(out: &mut Vec<u8>, span: &Span, dictionary: &mut Dictionary) {
         write_uint(out, dictionary.place(text)).unwrap();
     }
     for id in [span.trace_id, span.span_id, span.parent_id] {
-        write_uint(out, id).unwrap();
+        write_u64(out, id).unwrap();
     }
     for number in [span.start, span.duration] {
         write_sint(out, number.cast_signed()).unwrap();

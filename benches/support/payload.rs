@@ -58,12 +58,22 @@ pub(crate) fn n_spans(n_traces: usize, seed: u64) -> usize {
         .sum()
 }
 
+/// The trace ids in the same call's payload.
+pub(crate) fn trace_ids(n_traces: usize, seed: u64) -> Vec<u64> {
+    traces(Tags::Light, n_traces, seed)
+        .iter()
+        .flatten()
+        .map(|span| span.trace_id)
+        .collect()
+}
+
 // Not every bench takes all of it.
 const _: [Tags; 2] = [Tags::Rich, Tags::Light];
 const _: [Format; 5] = Format::ALL;
 const _: [fn(Format) -> &'static str; 2] = [Format::path, Format::content_type];
 const _: fn(Format, Tags, usize, u64) -> Vec<u8> = encode;
 const _: fn(usize, u64) -> usize = n_spans;
+const _: fn(usize, u64) -> Vec<u64> = trace_ids;
 
 #[expect(clippy::struct_field_names, reason = "the names of the wire")]
 struct Span {
