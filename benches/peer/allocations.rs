@@ -32,7 +32,8 @@ fn main() {
             continue;
         };
         for (name, mut pass) in contenders {
-            pass();
+            let n_spans = pass();
+            assert!(name == "floor" || n_spans == contenders::n_spans());
             let n_allocations = a_trace(|| assert!(pass() < usize::MAX));
             println!("{format:?} {name:<12}{n_allocations:>8.1} allocations a trace");
         }

@@ -21,6 +21,7 @@ pub(crate) fn bodies(format: Format) -> Vec<Vec<u8>> {
     (0..N_PAYLOADS).map(body).collect()
 }
 
+/// How many spans are in them.
 pub(crate) fn n_spans() -> usize {
     let n_spans = |seed| payload::n_spans(N_TRACES, seed);
     (0..N_PAYLOADS).map(n_spans).sum()
