@@ -313,7 +313,6 @@ fn print_ratios() {
     say("store.insert.naive", times[0] / times[1]);
     let ours = held("ours");
     say("store.held.naive", ours / held("naive"));
-    say("store.held.million", ours * 1e6 / f64::from(1 << 20));
     held("window");
 }
 
@@ -350,7 +349,10 @@ fn print_held(what: &str) {
         }
     }
     let grown = resident_bytes("self") - before;
-    black_box((&ours, naive.spans().map(naive::Span::weight).max()));
+    black_box((
+        &ours,
+        naive.traces().flatten().map(naive::Span::weight).max(),
+    ));
     println!(
         "held by {what}, bytes a span of {n_spans}: {:.0}",
         grown / n_spans as f64

@@ -36,7 +36,7 @@ pub(crate) fn is_asked() -> bool {
     std::env::args().any(|argument| argument == "ratios")
 }
 
-/// Megabytes are what people read; bytes are what the system counts.
+/// What a process holds in memory: `self`, or its number.
 pub(crate) fn resident_bytes(process: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
