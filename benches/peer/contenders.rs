@@ -45,12 +45,18 @@ pub(crate) fn all(format: Format, bodies: &[Vec<u8>]) -> Option<Vec<Contender<'_
         Format::V04 => {
             contenders.push(("from_slice", Box::new(move || sum(bodies, slice_v04))));
             contenders.push(("from_bytes", Box::new(move || sum(&shared, bytes_v04))));
-            contenders.push(("owned", Box::new(move || sum(bodies, owned(naive::decode_v04)))));
+            contenders.push((
+                "owned",
+                Box::new(move || sum(bodies, owned(naive::decode_v04))),
+            ));
         }
         Format::V05 => {
             contenders.push(("from_slice", Box::new(move || sum(bodies, slice_v05))));
             contenders.push(("from_bytes", Box::new(move || sum(&shared, bytes_v05))));
-            contenders.push(("owned", Box::new(move || sum(bodies, owned(naive::decode_v05)))));
+            contenders.push((
+                "owned",
+                Box::new(move || sum(bodies, owned(naive::decode_v05))),
+            ));
         }
         Format::V10 => {
             contenders.push(("from_slice", Box::new(move || sum(bodies, slice_v10))));
@@ -142,5 +148,7 @@ fn measure(rest: &mut &[u8]) -> (usize, usize) {
 fn length<const N: usize>(rest: &mut &[u8]) -> usize {
     let (bytes, after) = rest.split_first_chunk::<N>().unwrap();
     *rest = after;
-    bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte))
+    bytes
+        .iter()
+        .fold(0, |sum, byte| sum << 8 | usize::from(*byte))
 }

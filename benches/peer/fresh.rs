@@ -47,7 +47,10 @@ fn compare_on(format: Format) {
     let ours = ns_of("ours").unwrap_or(f64::NAN);
     for name in &names {
         let ns = ns_of(name).unwrap_or(f64::NAN);
-        println!("{format:?} {name:<12}{ns:>8.0} ns/span{:>8.2} of ours", ns / ours);
+        println!(
+            "{format:?} {name:<12}{ns:>8.0} ns/span{:>8.2} of ours",
+            ns / ours
+        );
     }
     if let Some(floor) = ns_of("floor") {
         say(&format!("fresh.{format:?}.floor"), ours / floor);
