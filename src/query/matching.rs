@@ -17,7 +17,7 @@ use crate::trace::{
 };
 
 /// How deep tags and fields are looked through.
-const DEPTH_MAX: usize = 8;
+pub(super) const DEPTH_MAX: usize = 8;
 /// So many spans of a trace are asked for their container: tracers tag all of them or the first.
 const SPANS_ASKED: usize = 16;
 /// The tags that name a container.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 
 use super::Query;
 use super::expression::Expression;
+use super::matching::DEPTH_MAX;
 use super::pattern::Word;
 use super::term::{State, Term};
 use crate::store::{LogEntry, Store, TraceEntry};
@@ -58,9 +59,10 @@ impl Search {
         mut lines: impl Iterator<Item = &'a LogEntry>,
     ) -> bool {
         let known = self.words.iter().find(|known| known.word == *word);
-        let may_be_in_spans = known.is_none_or(|known| known.may_be_in_spans(trace));
-        word.is_in_trace_itself(trace)
-            || may_be_in_spans && word.is_in_spans(trace)
+        let in_spans = known.map_or(Look::Unsure, |known| known.look_at_spans(trace));
+        in_spans == Look::There
+            || word.is_in_trace_itself(trace)
+            || in_spans == Look::Unsure && word.is_in_spans(trace)
             || lines.any(|line| word.is_in_record(line.record()))
     }
 }
@@ -164,37 +166,58 @@ impl WordSearch {
         self.found.iter().rposition(is_same)
     }
 
-    /// Whether an exact look at the spans can be worth it: `false` is certain.
-    fn may_be_in_spans(&self, trace: &TraceEntry) -> bool {
-        self.word.may_be_id()
+    /// Looks at the spans without reading what they share.
+    fn look_at_spans(&self, trace: &TraceEntry) -> Look {
+        let mut unsure = self.word.may_be_id()
             && trace
                 .spans()
-                .any(|(_, span)| self.word.is_in_span_id(span.span_id()))
-            || trace.chunks().any(|chunk| self.may_be_in(chunk))
+                .any(|(_, span)| self.word.is_in_span_id(span.span_id()));
+        for chunk in trace.chunks() {
+            match self.look_at(chunk) {
+                Look::There if trace.may_have_replaced() => unsure = true,
+                Look::There => return Look::There,
+                Look::Unsure => unsure = true,
+                Look::Nowhere => {}
+            }
+        }
+        if unsure { Look::Unsure } else { Look::Nowhere }
     }
 
-    fn may_be_in(&self, chunk: &TraceChunk) -> bool {
-        let found = match chunk.dictionary() {
-            Some(dictionary) => match self.place_of(dictionary).and_then(|at| self.found.get(at)) {
-                Some(found) => Some(found),
-                None => return true,
-            },
+    fn look_at(&self, chunk: &TraceChunk) -> Look {
+        let place = chunk
+            .dictionary()
+            .map(|dictionary| self.place_of(dictionary));
+        let found = match place {
             None => None,
+            Some(Some(place)) => self.found.get(place),
+            Some(None) => return Look::Unsure,
         };
-        if self.word.is_in(Text(chunk.own_text())) {
-            return true;
-        }
         let may_be_shared = found.is_some_and(|found| found.sketch.meets(chunk.sketch()));
-        if !may_be_shared && !self.word.may_be_number() {
-            return false;
-        }
-        chunk.any_leaf(&mut |leaf| match leaf {
+        let is = &mut |leaf: Leaf<'_>| match leaf {
             Leaf::Shared(place) => found.is_some_and(|found| found.holds(place)),
-            // Looked through above, all of them at once.
+            // Looked through below, all of them at once.
             Leaf::Own => false,
             Leaf::Other(value) => self.word.is_in_scalar(value),
-        })
+        };
+        if (may_be_shared || self.word.may_be_number()) && chunk.any_leaf(DEPTH_MAX, is) {
+            return Look::There;
+        }
+        if self.word.is_in(Text(chunk.own_text())) {
+            return Look::Unsure;
+        }
+        Look::Nowhere
     }
+}
+
+/// What a look at a chunk without reading its shared strings says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// The word is there.
+    There,
+    /// It may be: only an exact look tells.
+    Unsure,
+    /// It is not.
+    Nowhere,
 }
 
 #[cfg(test)]

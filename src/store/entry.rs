@@ -193,6 +193,11 @@ impl TraceEntry {
         self.chunks.iter().map(|(_, chunk)| chunk)
     }
 
+    /// Whether a chunk may hold spans that are none of the trace's: duplicates, or older snapshots.
+    pub(crate) fn may_have_replaced(&self) -> bool {
+        self.slots.is_some()
+    }
+
     /// The span that names the trace: its root, else its earliest span.
     pub fn head(&self) -> Option<Span<'_>> {
         self.span(self.summary.head()?)

@@ -181,10 +181,11 @@ impl TraceChunk {
         self.sketch
     }
 
-    /// Whether any name of its spans, or any value in their attributes, is so.
-    pub(crate) fn any_leaf(&self, is: &mut impl FnMut(Leaf<'_>) -> bool) -> bool {
+    /// Whether any name of its spans is so, or any value in their attributes down to a depth.
+    pub(crate) fn any_leaf(&self, depth_max: usize, is: &mut impl FnMut(Leaf<'_>) -> bool) -> bool {
         let mut names = self.spans.iter().flat_map(Record::shared_texts);
-        names.any(|place| is(Leaf::Shared(place))) || self.reader(0, self.text_start).any_leaf(is)
+        names.any(|place| is(Leaf::Shared(place)))
+            || self.reader(0, self.text_start).any_leaf(depth_max, is)
     }
 
     /// Its own strings beside each other, with their lengths between them.

@@ -54,6 +54,7 @@ pub(super) enum Stored<T> {
 impl Record {
     pub(super) fn starting_at(attributes: u32) -> Self {
         Self {
+            texts: [HIDDEN; 4],
             attributes,
             ..Self::default()
         }
@@ -90,7 +91,7 @@ impl Record {
         })
     }
 
-    /// The places of its strings in the dictionary; a field that is not there may give one too.
+    /// The places of its strings in the dictionary.
     pub(super) fn shared_texts(&self) -> impl Iterator<Item = u32> {
         self.texts
             .iter()
@@ -137,6 +138,9 @@ impl Record {
     }
 
     pub(super) fn set_presence(&mut self, field: Field, presence: Presence) {
+        if let Some(text) = text_place(field).and_then(|place| self.texts.get_mut(place)) {
+            *text = HIDDEN;
+        }
         let shift = 2 * field.place();
         self.flags &= !((NULL | PRESENT) << shift);
         self.flags |= match presence {

@@ -14,7 +14,7 @@
 //! The packing never leaves the process: whoever reads it wrote it. Even so a reader of torn bytes
 //! ends early instead of panicking.
 
-use super::{ATTRIBUTE_DEPTH_MAX, Field, Sketch, StrId, Text, TraceChunk};
+use super::{Field, Sketch, StrId, Text, TraceChunk};
 
 /// An attribute's value as a tracer sent it, with its type.
 #[derive(Clone, Copy, Debug)]
@@ -307,7 +307,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether any leaf of the attributes from here on is so.
-    pub(super) fn any_leaf(mut self, is: &mut impl FnMut(Leaf<'a>) -> bool) -> bool {
+    pub(super) fn any_leaf(
+        mut self,
+        depth_max: usize,
+        is: &mut impl FnMut(Leaf<'a>) -> bool,
+    ) -> bool {
         while let Some(code) = self.byte() {
             if code >= HIDDEN {
                 let number = self.varint().unwrap_or_default();
@@ -318,7 +322,7 @@ impl<'a> Reader<'a> {
                 }
                 continue;
             }
-            if self.any_in_value(is, ATTRIBUTE_DEPTH_MAX + 1) {
+            if self.any_in_value(is, depth_max) {
                 return true;
             }
         }
