@@ -1,3 +1,5 @@
+//! A search finds what an exact look finds.
+
 use std::collections::BTreeSet;
 
 use super::*;
