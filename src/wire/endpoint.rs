@@ -21,6 +21,10 @@ pub enum RequestClass {
 /// The form in which an endpoint takes spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceFormat {
+    /// `/v0.1/spans` and `/spans`, in JSON only: spans without chunks.
+    V01,
+    /// `/v0.2/traces`, in JSON only.
+    V02,
     /// `/v0.3/traces`; the body is that of v0.4.
     V03,
     /// `/v0.4/traces`.
@@ -83,6 +87,8 @@ pub enum Action {
     Traces(TraceFormat),
     /// Reads log lines and answers 202.
     Logs,
+    /// Takes what goes to Datadog without an Agent, spans or log lines, and answers 202.
+    Intake,
     /// Answers `{}`, which keeps the client silent. An empty body would count as a failure.
     Acknowledge {
         /// 200 or 202.
@@ -165,10 +171,6 @@ const NO_STATS: &str = "accepted, not compared with the spans";
 const V07_REFUSED: &str = "v0.7 payloads are not decoded; set DD_TRACE_API_VERSION=v0.5 or v0.4";
 const OTLP_REFUSED: &str =
     "OTLP is not decoded; unset OTEL_TRACES_EXPORTER, so that ddtrace sends its own format";
-const AGENTLESS_REFUSED: &str =
-    "the agentless format is not decoded; set DD_TRACE_AGENT_URL to this address instead";
-const JSON_ONLY_REFUSED: &str =
-    "v0.1 and v0.2 are not decoded; use a tracer that sends v0.3 or newer";
 
 /// The table. The first row that fits serves a path, so what is below a path comes after it.
 #[rustfmt::skip]
@@ -183,10 +185,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::silent("/v0.3/services", "").listed(),
     Endpoint::silent("/v0.4/services", "").listed(),
     Endpoint::refused("/v0.7/traces", V07_REFUSED),
-    Endpoint::refused("/v0.2/traces", JSON_ONLY_REFUSED),
-    Endpoint::refused("/v0.1/spans", JSON_ONLY_REFUSED),
+    // Hidden in the Agent too: no client that is still made shall choose them.
+    Endpoint::traces("/v0.2/traces", TraceFormat::V02),
+    Endpoint::traces("/v0.1/spans", TraceFormat::V01),
+    Endpoint::traces("/spans", TraceFormat::V01),
     Endpoint::refused("/v1/traces", OTLP_REFUSED),
-    Endpoint::refused("/v1/input", AGENTLESS_REFUSED),
+    // No path of an Agent, and so not listed.
+    Endpoint::new("/v1/input", Methods::Write, RequestClass::Traces, Action::Intake),
     Endpoint::new("/v0.6/stats", Methods::Write, RequestClass::Stats,
         Action::Acknowledge { status: 200, note: NO_STATS }).listed(),
     Endpoint::new("/api/v2/logs", Methods::Write, RequestClass::Logs, Action::Logs),

@@ -74,6 +74,12 @@ pub enum Problem {
         /// How deep they may nest.
         max: usize,
     },
+    /// JSON that is not read to the end of a value.
+    #[error("the body is cut short: its JSON does not end")]
+    JsonEnds,
+    /// What does not fit is no JSON.
+    #[error("the body is no JSON from here on")]
+    NoJson,
     /// Decoded, it would take too much memory.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),

@@ -97,6 +97,7 @@ async fn take(
     let is_large = held.bytes.len() > shared.limits.decode_inline_bytes_max;
     // How large a packed body is comes out when it is unpacked.
     let is_packed = payload.head.contains_key(CONTENT_ENCODING);
+    let kind = payload.kind;
     let decoded = if is_large || is_packed {
         let bytes = held.bytes.clone();
         let decoding = tokio::task::spawn_blocking(move || payload.decode(&bytes, at));
@@ -109,7 +110,7 @@ async fn take(
     Ok(match decoded {
         Ok(brought) => {
             let rates = shared.rates.borrow().clone();
-            (Reply::accepted(&brought, rates), brought)
+            (Reply::accepted(kind, &brought, rates), brought)
         }
         Err(rejection) => (Reply::from(rejection), Brought::Nothing),
     })

@@ -112,6 +112,7 @@ fn target(endpoint: &Endpoint) -> Target {
         Action::Info => Target::Info,
         Action::Traces(format) => Target::Payload(PayloadKind::Traces(format)),
         Action::Logs => Target::Payload(PayloadKind::Logs),
+        Action::Intake => Target::Payload(PayloadKind::Intake),
         Action::Acknowledge { status, note } => {
             Target::Reply(Reply::json(status, bytes::Bytes::from_static(b"{}"), note))
         }
