@@ -20,6 +20,8 @@ mod cli;
 mod clients;
 #[cfg(unix)]
 mod headless;
+#[cfg(unix)]
+mod json;
 mod lines;
 #[cfg(unix)]
 mod open;
