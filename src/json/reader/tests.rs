@@ -1,5 +1,7 @@
 //! Reading in one pass and checking first must agree on what is JSON.
 
+use std::fmt::Write as _;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -21,8 +23,9 @@ fn walk(reader: &mut Reader<'_>, depth_left: usize) -> Result<String, Fault> {
             let mut object = reader.open();
             let mut text = "{".to_owned();
             while let Some(key) = reader.key(&mut object)? {
-                text += &format!("{:?}:", String::from_utf8_lossy(&key));
-                text += &(walk(reader, depth_left - 1)? + ",");
+                let key = String::from_utf8_lossy(&key);
+                let value = walk(reader, depth_left - 1)?;
+                write!(text, "{key:?}:{value},").unwrap();
             }
             text + "}"
         }
@@ -51,10 +54,8 @@ fn refused(text: &str, at: usize, is_end: bool) {
 #[test]
 fn values_are_read_where_they_stand() {
     check(
-        r#" { "a" : [ 1 , -0.5e3,true , null ] , "b\n":{} , "" : "\ud83d\ude00" } tail"#,
-        r#"{"a":[1,-0.5e3,true,skipped,],"b\n":{},"":"\u{1f600}",}"#
-            .replace("\\u{1f600}", "\u{1f600}")
-            .as_str(),
+        r#" { "a" : [ 1 , -0.5e3,true , null ] , "b\n":{} , "" : "\u00e9\ud83d\ude00" } tail"#,
+        r#"{"a":[1,-0.5e3,true,skipped,],"b\n":{},"":"é😀",}"#,
     );
     check("[]", "[]");
     check("NaN", "NaN");

@@ -43,27 +43,21 @@ fn has_digits(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// An id written as a string.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Id(pub(super) u64);
+/// An id as a string, of clients whose numbers are too short for it.
+pub(super) fn decimal_id(text: &[u8]) -> Option<u64> {
+    digits(text, 10)?.parse().ok()
+}
 
-impl Id {
-    /// For clients whose numbers are too short for an id.
-    pub(super) fn of_decimal(text: &[u8]) -> Option<Self> {
-        digits(text, 10).and_then(|digits| digits.parse().ok().map(Self))
-    }
-
-    /// 16 hex digits in either case, or decimal ones if there are more. Of 128 bits the lower half
-    /// counts: the upper one has its own tag.
-    pub(super) fn of_hex(text: &[u8]) -> Option<Self> {
-        match text.len() {
-            1..=16 | 32 => {
-                let whole = u128::from_str_radix(digits(text, 16)?, 16).ok()?;
-                Some(Self(low_half(whole)))
-            }
-            17..=20 => Self::of_decimal(text),
-            _ => None,
+/// An id as 16 hex digits in either case, or as decimal ones if there are more. Of 128 bits the lower
+/// half counts: the upper one has its own tag.
+pub(super) fn hex_id(text: &[u8]) -> Option<u64> {
+    match text.len() {
+        1..=16 | 32 => {
+            let whole = u128::from_str_radix(digits(text, 16)?, 16).ok()?;
+            Some(low_half(whole))
         }
+        17..=20 => decimal_id(text),
+        _ => None,
     }
 }
 

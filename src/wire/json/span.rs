@@ -1,16 +1,12 @@
 //! A span in JSON: its plain fields, and where each of its attributes goes. Fields have the names of
 //! v0.4 in every dialect.
 
-use std::borrow::Cow;
-
-use super::number::{self, Id};
-use super::unknown;
-use super::{DecodeError, Decoder, Dialect, Problem};
+use super::{DecodeError, Decoder, Dialect, Problem, number, unknown};
 use crate::json::Kind;
 use crate::trace::{ATTRIBUTE_DEPTH_MAX, Attribute, Field, StrId};
 use crate::wire::v04::{Content, content};
 
-impl<'a> Decoder<'a, '_> {
+impl Decoder<'_, '_> {
     /// A span. A null instead of one is skipped, as in v0.4.
     pub(super) fn span(&mut self) -> Result<(), DecodeError> {
         if self.null()? {
@@ -52,35 +48,31 @@ impl<'a> Decoder<'a, '_> {
                 self.builder.set_text(field, text);
             }
             _ => {
-                let start = self.reader.offset();
                 let bits = self.number_field(field)?;
-                let bits = bits.map_err(|problem| DecodeError::new(problem, start))?;
                 self.builder.set_number(field, bits);
             }
         }
         Ok(())
     }
 
-    /// The bits of a field that is a number, or what is wrong with it.
-    fn number_field(&mut self, field: Field) -> Result<Result<u64, Problem>, DecodeError> {
+    /// The bits of a field that is a number.
+    fn number_field(&mut self, field: Field) -> Result<u64, DecodeError> {
+        let start = self.reader.offset();
         let expected = match (field.is_id(), self.dialect) {
             (false, _) => "an integer",
             (true, Dialect::Agent) => "an id of 64 bits",
             (true, _) => "an id of 16 hex digits",
         };
-        Ok(match (self.reader.kind()?, field) {
+        let bits = match (self.reader.kind()?, field) {
             (Kind::Bool, Field::Error) => Ok(u64::from(self.reader.bool()?)),
             (Kind::Text, _) if field.is_id() => {
                 let digits = self.reader.string()?;
-                let is_decimal = self.dialect == Dialect::Agent;
-                let id = if is_decimal {
-                    Id::of_decimal(&digits)
-                } else {
-                    Id::of_hex(&digits)
+                let id = match self.dialect {
+                    Dialect::Agent => number::decimal_id(&digits),
+                    Dialect::Printed | Dialect::Agentless => number::hex_id(&digits),
                 };
                 let found = "a string that is none";
-                id.map(|Id(id)| id)
-                    .ok_or(Problem::WrongType { expected, found })
+                id.ok_or(Problem::WrongType { expected, found })
             }
             (Kind::Number, Field::Start) => {
                 let start = number::time(self.reader.number()?);
@@ -93,10 +85,11 @@ impl<'a> Decoder<'a, '_> {
             (Kind::Number, Field::Error) => number::error_flag(self.reader.number()?),
             (Kind::Number, _) => number::id(self.reader.number()?, expected),
             _ => return Err(self.wrong_type(expected)),
-        })
+        };
+        bits.map_err(|problem| DecodeError::new(problem, start))
     }
 
-    fn unknown_field(&mut self, name: &Cow<'a, [u8]>) -> Result<(), DecodeError> {
+    fn unknown_field(&mut self, name: &[u8]) -> Result<(), DecodeError> {
         self.reader.kind()?;
         let mut bytes = Vec::new();
         unknown::encode(&mut bytes, &mut self.reader, ATTRIBUTE_DEPTH_MAX)?;

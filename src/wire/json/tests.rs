@@ -175,7 +175,7 @@ proptest! {
     #[test]
     fn a_flat_array_says_the_same_as_its_one_chunk(sent in sayable()) {
         let spans = sent.concat();
-        let mut flat = write_chunks(&[spans.clone()]);
+        let mut flat = write_chunks(std::slice::from_ref(&spans));
         flat.pop();
         let payload = decode_spans(&flat.as_bytes()[1..], &mut ChunkBuilder::default()).unwrap();
         let twin = v04::decode(&sent::encode_v04(&[spans]), &mut ChunkBuilder::default()).unwrap();
@@ -338,7 +338,7 @@ fn ids_keep_all_64_bits_as_numbers_and_as_decimal_strings() {
         }
     }
     check(&json!({ "span_id": -1 }), |span| {
-        assert_eq!(span.span_id().0, u64::MAX)
+        assert_eq!(span.span_id().0, u64::MAX);
     });
     let expected = "[0][0].span_id: expected an id of 64 bits, found";
     for text in [
