@@ -13,7 +13,7 @@ use crate::logs::LogRecord;
 use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via, printable};
 use crate::wire::encoding::{self, EncodingError};
 use crate::wire::header::TraceHeaders;
-use crate::wire::{DecodeError, otlp, v04, v05, v07, v10};
+use crate::wire::{DecodeError, json, log_writer, otlp, v04, v05, v07, v10};
 
 /// What the shell hands to the loop.
 #[derive(Debug)]
@@ -173,6 +173,19 @@ pub enum PayloadKind {
     Traces(TraceFormat),
     /// Log lines.
     Logs,
+    /// Spans or log lines, as they go to Datadog without an Agent.
+    Intake,
+}
+
+impl PayloadKind {
+    /// The status of the answer to one that was taken. Datadog's intakes promise no more than to
+    /// look at it later.
+    pub fn accepted_status(self) -> u16 {
+        match self {
+            Self::Traces(_) => 200,
+            Self::Logs | Self::Intake => 202,
+        }
+    }
 }
 
 /// The request of a payload, read to its end.
@@ -218,13 +231,6 @@ impl Rejection {
             ),
         }
     }
-
-    fn not_built(reason: impl Into<String>) -> Self {
-        Self {
-            status: 501,
-            reason: reason.into(),
-        }
-    }
 }
 
 impl From<EncodingError> for Rejection {
@@ -248,40 +254,63 @@ impl From<DecodeError> for Rejection {
 /// Decodes the body of a payload.
 pub fn bring(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Brought, Rejection> {
     let bytes = encoding::unpack(body.bytes, body.content_encoding, BODY_BYTES_MAX)?;
-    match body.kind {
-        PayloadKind::Traces(format) => receive(format, body, &bytes, builder).map(Brought::Spans),
-        PayloadKind::Logs => logs::records(&bytes, body.content_type, body.at).map(Brought::Logs),
-    }
-}
-
-fn receive(
-    format: TraceFormat,
-    body: &RequestBody<'_>,
-    bytes: &[u8],
-    builder: &mut ChunkBuilder,
-) -> Result<Received, Rejection> {
-    let mut payload = match Shape::of(format, body.content_type, bytes) {
-        Shape::Otlp(Some(encoding)) => otlp::decode(bytes, encoding, builder)?,
-        Shape::Otlp(None) => return Err(Rejection::unknown_type(body.content_type)),
-        Shape::V04 => v04::decode(bytes, builder)?,
-        Shape::V05 => v05::decode(bytes, builder)?,
-        Shape::V07 => v07::decode(bytes, builder)?,
-        Shape::V10 => v10::decode(bytes, builder)?,
-        Shape::Json => {
-            return Err(Rejection::not_built(
-                "trace payloads in JSON are not read yet. Send msgpack with \
-                 content-type: application/msgpack",
-            ));
+    let payload = match body.kind {
+        PayloadKind::Traces(format) => decode(format, body.content_type, &bytes, builder)?,
+        PayloadKind::Intake if is_agentless(&bytes) => json::decode_traces(&bytes, builder)?,
+        PayloadKind::Logs | PayloadKind::Intake => {
+            return logs::records(&bytes, body.content_type, body.at).map(Brought::Logs);
         }
     };
+    Ok(Brought::Spans(receive(payload, body)))
+}
+
+/// Whether what came without an Agent are spans, as its first member tells.
+fn is_agentless(bytes: &[u8]) -> bool {
+    /// More than anybody's white space.
+    const HEAD_BYTES: usize = 256;
+    let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
+    log_writer::begins_traces(&String::from_utf8_lossy(head))
+}
+
+fn receive(mut payload: TracerPayload, body: &RequestBody<'_>) -> Received {
     payload.tracer = payload.tracer.or(&body.headers.tracer);
-    Ok(Received {
+    let via = match body.kind {
+        PayloadKind::Traces(format) => format.via(body.via),
+        PayloadKind::Logs | PayloadKind::Intake => body.via,
+    };
+    Received {
         at: body.at,
-        via: format.via(body.via),
+        via,
         payload,
         client_dropped_p0_traces: body.headers.client_dropped_p0_traces,
         client_dropped_p0_spans: body.headers.client_dropped_p0_spans,
         relay: None,
+    }
+}
+
+fn decode(
+    format: TraceFormat,
+    content_type: Option<&str>,
+    bytes: &[u8],
+    builder: &mut ChunkBuilder,
+) -> Result<TracerPayload, Rejection> {
+    Ok(match (Shape::of(format, content_type, bytes), format) {
+        (Shape::Json, TraceFormat::V01) => json::decode_spans(bytes, builder)?,
+        (Shape::Json, _) => json::decode_chunks(bytes, builder)?,
+        (_, TraceFormat::V01 | TraceFormat::V02) => {
+            return Err(Rejection {
+                status: 415,
+                reason: "unsupported media type: v0.1 and v0.2 are JSON only. Send \
+                         application/json, or msgpack to /v0.4/traces"
+                    .into(),
+            });
+        }
+        (Shape::V04, _) => v04::decode(bytes, builder)?,
+        (Shape::V05, _) => v05::decode(bytes, builder)?,
+        (Shape::V07, _) => v07::decode(bytes, builder)?,
+        (Shape::V10, _) => v10::decode(bytes, builder)?,
+        (Shape::Otlp(Some(encoding)), _) => otlp::decode(bytes, encoding, builder)?,
+        (Shape::Otlp(None), _) => return Err(Rejection::unknown_type(content_type)),
     })
 }
 
@@ -302,7 +331,9 @@ impl Shape {
     /// where it can. The bytes that begin a JSON text begin no msgpack array or map.
     fn of(format: TraceFormat, content_type: Option<&str>, bytes: &[u8]) -> Self {
         let first = bytes.first().copied();
-        let says_json = content_type.is_some_and(is_json);
+        let says = |types| content_type.is_some_and(|content_type| is_one_of(content_type, types));
+        let says_json = says(&["application/json", "text/json"]);
+        let says_msgpack = says(&["application/msgpack"]);
         match (format, first) {
             (TraceFormat::Otlp, _) => Self::Otlp(otlp::Encoding::of(content_type, bytes)),
             (TraceFormat::V05, _) => Self::V05,
@@ -311,16 +342,18 @@ impl Shape {
             (TraceFormat::V10, Some(0x80..=0x8f | 0xde | 0xdf)) => Self::V10,
             (_, Some(b'[' | b'{' | b' ' | b'\t' | b'\r' | b'\n')) => Self::Json,
             _ if says_json => Self::Json,
+            // JSON only: what does not claim to be msgpack either is JSON that is broken.
+            (TraceFormat::V01 | TraceFormat::V02, _) if !says_msgpack => Self::Json,
             _ => Self::V04,
         }
     }
 }
 
-fn is_json(content_type: &str) -> bool {
+fn is_one_of(content_type: &str, types: &[&str]) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    ["application/json", "text/json"]
+    types
         .iter()
-        .any(|json| essence.eq_ignore_ascii_case(json))
+        .any(|known| essence.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]

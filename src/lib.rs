@@ -35,9 +35,8 @@
 //!
 //! - [`trace`]: the model, depends on nothing. A `TraceChunk` is packed into four allocations; a
 //!   `Span` is a view of it and says exactly what the client said, absent and nil told apart.
-//! - [`wire`]: bytes to model. One bounded reader (`msgpack`), one file a format (`v04`, `v05`, `v07`, `v10`,
-//!   `otlp`,
-//!   `log_writer` for printed spans), `relay` (lines to messages), `encoding` (gzip, deflate, zstd),
+//! - [`wire`]: bytes to model. One bounded reader (`msgpack`), one file a format (`v04`, `v05`, `v07`,
+//!   `v10`, `otlp`, `json`, of which `log_writer` knows printed lines), `relay` (lines to messages), `encoding`,
 //!   `header`, `error` (offset and field path), and `endpoint`: the one table of routes, from which
 //!   `/info` is printed too.
 //! - [`ingest`]: one request to spans, lines or a rejection with its reason; a stream of bytes to

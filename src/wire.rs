@@ -8,6 +8,7 @@ pub(crate) mod encoding;
 pub(crate) mod endpoint;
 pub mod error;
 pub mod header;
+pub mod json;
 pub(crate) mod log_writer;
 mod msgpack;
 pub(crate) mod otlp;

@@ -91,10 +91,10 @@ impl Relayed<'_> {
         let (status, note, brought) = match endpoint.action {
             Action::Traces(format) => self.payload(PayloadKind::Traces(format), builder),
             Action::Logs => self.payload(PayloadKind::Logs, builder),
+            Action::Intake => self.payload(PayloadKind::Intake, builder),
             Action::Acknowledge { status, note } => (status, note.to_owned(), Brought::Nothing),
             Action::AcknowledgeOtlp(note) => (200, note.to_owned(), Brought::Nothing),
             Action::Info => (200, String::new(), Brought::Nothing),
-            Action::Refuse(reason) => (501, reason.to_owned(), Brought::Nothing),
         };
         self.request((endpoint.path, endpoint.class), (status, note), brought)
     }
@@ -105,8 +105,7 @@ impl Relayed<'_> {
                 if let Brought::Spans(received) = &mut brought {
                     received.relay = Some(self.source);
                 }
-                let status = if kind == PayloadKind::Logs { 202 } else { 200 };
-                (status, brought.summary(), brought)
+                (kind.accepted_status(), brought.summary(), brought)
             }
             Err(rejection) => (rejection.status, rejection.reason, Brought::Nothing),
         }

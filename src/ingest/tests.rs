@@ -78,17 +78,83 @@ fn a_payload_says_more_of_its_tracer_than_the_headers() {
 }
 
 #[test]
-fn what_is_not_built_says_so_and_what_to_do() {
-    for json in ["[[]]", " [[]]", "\n{}", "{}"] {
-        check(
-            &body(TraceFormat::V04, json.as_bytes()),
-            Err((501, "in JSON")),
-        );
-        check(
-            &body(TraceFormat::V03, json.as_bytes()),
-            Err((501, "in JSON")),
-        );
+fn json_is_told_from_msgpack_by_its_first_byte() {
+    let span = br#" [[{"trace_id": 1, "span_id": 2}]]"#;
+    for format in [
+        TraceFormat::V02,
+        TraceFormat::V03,
+        TraceFormat::V04,
+        TraceFormat::V10,
+    ] {
+        check(&body(format, span), Ok(1));
     }
+    check(&body(TraceFormat::V01, &span[2..span.len() - 1]), Ok(1));
+    check(
+        &body(TraceFormat::V04, b"{}"),
+        Err((
+            400,
+            "expected an array of chunks, found an object at byte 0",
+        )),
+    );
+    check(&body(TraceFormat::V04, b"\n[["), Err((400, "at byte 3")));
+}
+
+#[test]
+fn the_oldest_formats_are_json_only() {
+    for format in [TraceFormat::V01, TraceFormat::V02] {
+        check(&body(format, V04), Err((415, "unsupported media type")));
+        check(&body(format, b""), Err((415, "unsupported media type")));
+        let unlabelled = |bytes| RequestBody {
+            content_type: None,
+            ..body(format, bytes)
+        };
+        check(&unlabelled(V04), Err((415, "unsupported media type")));
+        check(&unlabelled(b""), Err((400, "at byte 0")));
+        check(&unlabelled(b"[]"), Ok(0));
+        check(&unlabelled(b"\x80"), Err((400, "at byte 0")));
+    }
+}
+
+#[test]
+fn the_intake_takes_spans_and_lines() {
+    let intake = |bytes| RequestBody {
+        kind: PayloadKind::Intake,
+        content_type: Some("application/json"),
+        ..body(TraceFormat::V04, bytes)
+    };
+    check(
+        &intake(br#"{"traces": [{"spans": [{"trace_id": "a"}, {"trace_id": "a"}]}]}"#),
+        Ok(2),
+    );
+    check(&intake(br#"{"traces":[]}"#), Ok(0));
+    check(
+        &intake(br#"{"traces":[{"spans":[{"span_id":"x"}]}]}"#),
+        Err((400, ".traces[0].spans[0].span_id: expected an id of 16")),
+    );
+    let lines = bring(
+        &intake(br#"[{"message":"a"},{"message":"b"}]"#),
+        &mut ChunkBuilder::default(),
+    );
+    assert!(
+        matches!(&lines, Ok(Brought::Logs(lines)) if lines.len() == 2),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn what_the_body_says_of_the_tracer_comes_before_the_headers() {
+    let mut request = RequestBody {
+        kind: PayloadKind::Intake,
+        ..body(
+            TraceFormat::V04,
+            br#"{"traces":[{"languageName":"nodejs","spans":[{}]}]}"#,
+        )
+    };
+    request.headers.tracer.language = "python".into();
+    let Ok(Brought::Spans(received)) = bring(&request, &mut ChunkBuilder::default()) else {
+        panic!("no spans came");
+    };
+    assert_eq!(&*received.payload.tracer.language, "nodejs");
 }
 
 #[test]
@@ -136,7 +202,7 @@ fn the_content_decides_and_not_what_it_is_called() {
         content_type: Some("Text/JSON; charset=x"),
         ..body(TraceFormat::V04, b"nul")
     };
-    check(&labelled, Err((501, "in JSON")));
+    check(&labelled, Err((400, "its JSON does not end at byte 3")));
     let identity = RequestBody {
         content_encoding: Some("Identity"),
         ..body(TraceFormat::V04, V04)

@@ -25,6 +25,10 @@ pub enum RequestClass {
 /// The form in which an endpoint takes spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceFormat {
+    /// `/v0.1/spans` and `/spans`, in JSON only: spans without chunks.
+    V01,
+    /// `/v0.2/traces`, in JSON only.
+    V02,
     /// `/v0.3/traces`; the body is that of v0.4.
     V03,
     /// `/v0.4/traces`.
@@ -101,6 +105,8 @@ pub enum Action {
     Traces(TraceFormat),
     /// Reads log lines and answers 202.
     Logs,
+    /// Takes what goes to Datadog without an Agent, spans or log lines, and answers 202.
+    Intake,
     /// Answers `{}`, which keeps the client silent. An empty body would count as a failure.
     Acknowledge {
         /// 200 or 202.
@@ -110,8 +116,6 @@ pub enum Action {
     },
     /// Answers as an OTLP collector that has taken everything; what the request log says of it.
     AcknowledgeOtlp(&'static str),
-    /// Refuses with 501, for this reason.
-    Refuse(&'static str),
 }
 
 impl Endpoint {
@@ -136,15 +140,6 @@ impl Endpoint {
             Methods::Write,
             RequestClass::Traces,
             Action::Traces(format),
-        )
-    }
-
-    const fn refused(path: &'static str, reason: &'static str) -> Self {
-        Self::new(
-            path,
-            Methods::Write,
-            RequestClass::Traces,
-            Action::Refuse(reason),
         )
     }
 
@@ -188,10 +183,6 @@ pub(crate) fn find(path: &str) -> Option<&'static Endpoint> {
 
 const NOT_SHOWN: &str = "accepted, not shown";
 const NO_STATS: &str = "accepted, not compared with the spans";
-const AGENTLESS_REFUSED: &str =
-    "the agentless format is not decoded; set DD_TRACE_AGENT_URL to this address instead";
-const JSON_ONLY_REFUSED: &str =
-    "v0.1 and v0.2 are not decoded; use a tracer that sends v0.3 or newer";
 
 /// The table. The first row that fits serves a path, so what is below a path comes after it.
 #[rustfmt::skip]
@@ -204,13 +195,16 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new("/info", Methods::Read, RequestClass::Other, Action::Info),
     Endpoint::silent("/v0.3/services", "").listed(),
     Endpoint::silent("/v0.4/services", "").listed(),
-    Endpoint::refused("/v0.2/traces", JSON_ONLY_REFUSED),
-    Endpoint::refused("/v0.1/spans", JSON_ONLY_REFUSED),
+    // Hidden in the Agent too: no client that is still made shall choose them.
+    Endpoint::traces("/v0.2/traces", TraceFormat::V02),
+    Endpoint::traces("/v0.1/spans", TraceFormat::V01),
+    Endpoint::traces("/spans", TraceFormat::V01),
     // Not listed: a real Agent has them on a port of their own.
     Endpoint::traces("/v1/traces", TraceFormat::Otlp),
     Endpoint::otlp_silent("/v1/logs"),
     Endpoint::otlp_silent("/v1/metrics"),
-    Endpoint::refused("/v1/input", AGENTLESS_REFUSED),
+    // No path of an Agent, and so not listed.
+    Endpoint::new("/v1/input", Methods::Write, RequestClass::Traces, Action::Intake),
     Endpoint::new("/v0.6/stats", Methods::Write, RequestClass::Stats,
         Action::Acknowledge { status: 200, note: NO_STATS }).listed(),
     Endpoint::new("/api/v2/logs", Methods::Write, RequestClass::Logs, Action::Logs),
@@ -273,17 +267,6 @@ mod tests {
         for endpoint in ENDPOINTS {
             check(endpoint.path, Some(endpoint.path));
         }
-    }
-
-    #[test]
-    fn nothing_is_listed_that_is_refused() {
-        let refused = |endpoint: &&Endpoint| matches!(endpoint.action, Action::Refuse(_));
-        assert!(
-            ENDPOINTS
-                .iter()
-                .filter(refused)
-                .all(|endpoint| !endpoint.listed)
-        );
     }
 
     #[test]

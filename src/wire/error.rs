@@ -102,6 +102,12 @@ pub enum Problem {
     /// Bytes that are no message of the format, in a sentence.
     #[error("{0}")]
     Malformed(Box<str>),
+    /// JSON that is not read to the end of a value.
+    #[error("the body is cut short: its JSON does not end")]
+    JsonEnds,
+    /// What does not fit is no JSON.
+    #[error("the body is no JSON from here on")]
+    NoJson,
     /// Decoded, it would take too much memory.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),

@@ -44,14 +44,14 @@ type UnknownField = (StrId, StrId);
 pub(super) type Unknown = Vec<UnknownField>;
 
 /// What the value of a span's field becomes.
-enum Content {
+pub(super) enum Content {
     Plain(Field),
     Tags(Attribute, TagKind),
     Maps(Attribute),
 }
 
-/// A span's field by its name on the wire.
-fn content(name: &[u8]) -> Option<Content> {
+/// A span's field by its name, here and in JSON.
+pub(super) fn content(name: &[u8]) -> Option<Content> {
     Some(match name {
         b"service" => Content::Plain(Field::Service),
         b"name" => Content::Plain(Field::Name),

@@ -22,6 +22,8 @@ mod clients;
 mod headless;
 #[cfg(unix)]
 mod hostile;
+#[cfg(unix)]
+mod json;
 mod lines;
 #[cfg(unix)]
 mod open;

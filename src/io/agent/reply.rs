@@ -6,7 +6,7 @@ use http_body_util::Full;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use crate::ingest::{Brought, Rejection};
+use crate::ingest::{Brought, PayloadKind, Rejection, TraceFormat};
 use crate::trace::printable;
 use crate::wire::otlp;
 
@@ -52,11 +52,19 @@ impl Reply {
         }
     }
 
-    /// The answer to a payload that was taken: the rates for spans, nothing for lines.
-    pub(super) fn accepted(brought: &Brought, rates: Bytes) -> Self {
-        match brought {
-            Brought::Logs(_) => Self::json(202, Bytes::from_static(b"{}"), brought.summary()),
-            _ => Self::json(200, rates, brought.summary()),
+    /// The answer to a payload that was taken: the rates where a tracer expects them.
+    pub(super) fn accepted(kind: PayloadKind, brought: &Brought, rates: Bytes) -> Self {
+        let status = kind.accepted_status();
+        let note = brought.summary();
+        match kind {
+            PayloadKind::Traces(TraceFormat::V01 | TraceFormat::V02) => Self {
+                content_type: TEXT,
+                ..Self::json(status, Bytes::from_static(b"OK\n"), note)
+            },
+            PayloadKind::Traces(_) => Self::json(status, rates, note),
+            PayloadKind::Logs | PayloadKind::Intake => {
+                Self::json(status, Bytes::from_static(b"{}"), note)
+            }
         }
     }
 

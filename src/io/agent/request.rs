@@ -114,6 +114,7 @@ async fn take(
     // How large a packed body is comes out when it is unpacked.
     let is_packed = payload.head.contains_key(CONTENT_ENCODING);
     let otlp = payload.otlp(&held.bytes);
+    let kind = payload.kind;
     let decoded = if is_large || is_packed {
         let bytes = held.bytes.clone();
         let decoding = tokio::task::spawn_blocking(move || payload.decode(&bytes, at));
@@ -128,7 +129,7 @@ async fn take(
         (Err(rejection), Some(otlp)) => (Reply::otlp_refusal(otlp, rejection), Brought::Nothing),
         (Ok(brought), None) => {
             let rates = shared.rates.borrow().clone();
-            (Reply::accepted(&brought, rates), brought)
+            (Reply::accepted(kind, &brought, rates), brought)
         }
         (Err(rejection), None) => (Reply::from(rejection), Brought::Nothing),
     })

@@ -125,6 +125,7 @@ fn target(endpoint: &Endpoint, asked: &Asked<'_>) -> Target {
         Action::Info => Target::Info,
         Action::Traces(format) => Target::Payload(PayloadKind::Traces(format)),
         Action::Logs => Target::Payload(PayloadKind::Logs),
+        Action::Intake => Target::Payload(PayloadKind::Intake),
         Action::Acknowledge { status, note } => {
             Target::Reply(Reply::json(status, bytes::Bytes::from_static(b"{}"), note))
         }
@@ -134,7 +135,6 @@ fn target(endpoint: &Endpoint, asked: &Asked<'_>) -> Target {
             let encoding = encoding.unwrap_or(otlp::Encoding::Protobuf);
             Target::Reply(Reply::otlp(encoding, note))
         }
-        Action::Refuse(reason) => Target::Reply(Reply::refusal(501, reason)),
     }
 }
 

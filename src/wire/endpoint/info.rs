@@ -110,5 +110,8 @@ mod tests {
             .collect();
         assert!(endpoints.contains(&"/v0.5/traces") && endpoints.contains(&"/debugger/v1/input"));
         assert!(endpoints.contains(&"/v1.0/traces") && endpoints.contains(&"/v0.7/traces"));
+        for hidden in ["/v0.1/spans", "/spans", "/v0.2/traces", "/v1/input"] {
+            assert!(!endpoints.contains(&hidden), "{hidden}");
+        }
     }
 }
