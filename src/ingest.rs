@@ -10,12 +10,13 @@ pub(crate) use crate::wire::encoding::BODY_BYTES_MAX;
 pub use crate::wire::endpoint::{Action, ENDPOINTS};
 pub use crate::wire::endpoint::{RequestClass, TraceFormat};
 pub use lines::{LineReader, Lines};
+#[doc(hidden)]
+pub use relayed::bring_message;
 
 use crate::logs::LogRecord;
 use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via};
 use crate::wire::encoding::{self, EncodingError};
 use crate::wire::header::TraceHeaders;
-use crate::wire::relay::Message;
 use crate::wire::{DecodeError, v04, v05};
 
 /// What the shell hands to the loop.
@@ -239,18 +240,6 @@ pub fn bring(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Broug
         PayloadKind::Traces(format) => receive(format, body, &bytes, builder).map(Brought::Spans),
         PayloadKind::Logs => logs::records(&bytes, body.content_type, body.at).map(Brought::Logs),
     }
-}
-
-/// What a request brings that is nothing but bytes, head and body: the way a relay's messages take,
-/// and the one way to every decoder by its path. For the tests that send what no client would.
-#[doc(hidden)]
-pub fn bring_message(bytes: Vec<u8>, at: UnixNanos, builder: &mut ChunkBuilder) -> Request {
-    let message = Message {
-        source: RelaySource(1),
-        seq: 1,
-        bytes,
-    };
-    relayed::request(&message, at, builder)
 }
 
 fn receive(
