@@ -6,8 +6,12 @@ mod logs;
 mod relayed;
 
 pub(crate) use crate::wire::encoding::BODY_BYTES_MAX;
+#[doc(hidden)]
+pub use crate::wire::endpoint::{Action, ENDPOINTS};
 pub use crate::wire::endpoint::{RequestClass, TraceFormat};
 pub use lines::{LineReader, Lines};
+#[doc(hidden)]
+pub use relayed::bring_message;
 
 use crate::logs::LogRecord;
 use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via, printable};

@@ -44,6 +44,9 @@ pub const EXAMPLE_SPANS: &str = "name:llm.* dur>50ms http.status_code:>=500";
 /// A query for log lines.
 pub const EXAMPLE_LOGS: &str = "lvl>=warn container:ta- \"out of memory\"";
 
+/// How much of a text is repaired, one thing at a time, each of which reads all of it again.
+const REPAIRS_MAX: usize = 16;
+
 /// What is looked for. The empty query matches everything.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
@@ -95,11 +98,16 @@ impl Query {
     }
 
     /// The query without what is wrong with it, and with what is open closed: `err dur>` is `err`.
-    /// What a term finds is shown until the next one is written out.
+    /// What a term finds is shown until the next one is written out. A text in which too much is
+    /// wrong was pasted by mistake, and asks for nothing.
     #[must_use]
     pub fn sound(mut self) -> Self {
-        // Each step takes something away or closes it, so this ends.
+        let mut n_repairs = 0;
         while let Some(fault) = self.fault {
+            n_repairs += 1;
+            if n_repairs > REPAIRS_MAX {
+                return Self::default();
+            }
             let (before, rest) = self.text.split_at_checked(fault.start).unwrap_or_default();
             let after = rest.get(fault.end - fault.start..).unwrap_or_default();
             self = match fault.repair {

@@ -27,7 +27,7 @@ pub(super) fn records(
     if is_plain || !text.trim_start().starts_with(['[', '{']) {
         text_lines(&text, at)
     } else {
-        items(&text, at)
+        items(&text, bytes, at)
     }
 }
 
@@ -41,14 +41,14 @@ fn text_lines(text: &str, at: UnixNanos) -> Result<Vec<LogRecord>, Rejection> {
     Ok(records)
 }
 
-/// One value after another, each an item or an array of them.
-fn items(text: &str, at: UnixNanos) -> Result<Vec<LogRecord>, Rejection> {
+/// One value after another, each an item or an array of them. The text is that of the bytes, repaired.
+fn items(text: &str, bytes: &[u8], at: UnixNanos) -> Result<Vec<LogRecord>, Rejection> {
     let mut records = Vec::new();
     let mut rest = text;
     while !rest.trim_start().is_empty() {
         let offset = text.len() - rest.len();
         let (value, after) =
-            Raw::first(rest).map_err(|fault| no_json(offset + fault.at, fault.is_end))?;
+            Raw::first(rest).map_err(|fault| no_json(bytes, offset + fault.at, fault.is_end))?;
         let item = (value.kind() != Kind::Array).then_some(value);
         for item in item.into_iter().chain(value.items()) {
             records.push(LogRecord::parse_item(item.text(), at));
@@ -69,7 +69,28 @@ fn check_number(records: &[LogRecord]) -> Result<(), Rejection> {
     })
 }
 
-fn no_json(at: usize, is_end: bool) -> Rejection {
+/// The place in bytes of a place in their text, in which what is no UTF-8 was replaced.
+fn place_in(bytes: &[u8], place: usize) -> usize {
+    let (mut in_text, mut in_bytes) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
+        let valid = chunk.valid().len();
+        if place <= in_text + valid {
+            break;
+        }
+        let invalid = chunk.invalid().len();
+        in_bytes += valid + invalid;
+        in_text += valid;
+        if invalid > 0 {
+            in_text += char::REPLACEMENT_CHARACTER.len_utf8();
+        }
+    }
+    in_bytes
+        .saturating_add(place.saturating_sub(in_text))
+        .min(bytes.len())
+}
+
+fn no_json(bytes: &[u8], place: usize, is_end: bool) -> Rejection {
+    let at = place_in(bytes, place);
     let reason = if is_end {
         format!("the body is cut short: its JSON does not end, at byte {at}")
     } else {
@@ -119,6 +140,16 @@ mod tests {
         let status = |body: String| records(body.as_bytes(), None, AT).unwrap_err().status;
         assert_eq!(status(format!("[0{}]", ",0".repeat(LINES_MAX))), 413);
         assert_eq!(status("x\n".repeat(LINES_MAX + 1)), 413);
+    }
+
+    #[test]
+    fn the_place_of_a_fault_is_that_in_the_bytes_that_came() {
+        let body = b"[\"\xff\xfe\xed\xa0\",x]";
+        let reason = records(body, None, AT).unwrap_err().reason;
+        assert_eq!(reason, "the body is no JSON from byte 8 on");
+        let body = b"[\"\xff\xff\xff";
+        let reason = records(body, None, AT).unwrap_err().reason;
+        assert!(reason.ends_with("does not end, at byte 5"), "{reason}");
     }
 
     #[test]

@@ -37,6 +37,17 @@ pub(super) fn request(message: &Message, at: UnixNanos, builder: &mut ChunkBuild
     relayed.take(builder)
 }
 
+/// What a request brings that is nothing but bytes, head and body: the one way to every decoder by
+/// its path, for the tests that send what no client would.
+pub fn bring_message(bytes: Vec<u8>, at: UnixNanos, builder: &mut ChunkBuilder) -> Request {
+    let message = Message {
+        source: RelaySource(1),
+        seq: 1,
+        bytes,
+    };
+    request(&message, at, builder)
+}
+
 fn unreadable(reason: &str, message: &Message, at: UnixNanos) -> Request {
     let note = format!(
         "message {} of a relay is no HTTP request: {reason}",

@@ -404,6 +404,9 @@ fn hostile_nesting_has_an_end() {
         let store = store_of(&request());
         let trace = store.traces().next().unwrap();
         let _either = query.matches_trace(&store, trace);
+        // Each repair reads all of the text again.
+        let pasted = Query::new(&text.repeat(5_000));
+        assert_eq!(pasted.sound().fault(), None, "{text}");
     }
 }
 

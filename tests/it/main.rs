@@ -18,6 +18,9 @@ mod child;
 mod cli;
 #[cfg(unix)]
 mod clients;
+#[cfg(target_os = "linux")]
+mod flood;
+mod fuzz;
 #[cfg(unix)]
 mod headless;
 #[cfg(unix)]
