@@ -39,6 +39,7 @@
 //!   `v10`, `otlp`, `json`, of which `log_writer` knows printed lines), `relay` (lines to messages), `encoding`,
 //!   `header`, `error` (offset and field path), and `endpoint`: the one table of routes, from which
 //!   `/info` is printed too.
+//! - [`normalize`]: what the Agent makes of a span before it samples and sends it, and what it corrects.
 //! - [`ingest`]: one request to spans, lines or a rejection with its reason; a stream of bytes to
 //!   records, spans and relayed requests.
 //! - [`logs`]: a line to a record: message, level, time, ids, fields; Modal's own status lines.
@@ -101,6 +102,7 @@ pub mod ingest;
 pub mod io;
 mod json;
 pub mod logs;
+pub mod normalize;
 pub mod query;
 pub mod run;
 pub mod store;

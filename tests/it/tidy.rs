@@ -121,6 +121,16 @@ fn dependencies_point_one_way() {
     );
     check_within("wire", &["crate::ingest", "crate::store", "crate::export"]);
     check_within("store", &["crate::export", "crate::query"]);
+    check_within(
+        "normalize",
+        &[
+            "crate::wire",
+            "crate::ingest",
+            "crate::store",
+            "crate::query",
+            "crate::export",
+        ],
+    );
     check_within("query", &["crate::wire", "crate::ingest", "crate::export"]);
 }
 

@@ -1,5 +1,6 @@
 //! The details of one span as a tree: every field and tag, nested JSON opened, the stack whole.
 
+mod agent;
 mod details;
 #[cfg(test)]
 mod tests;

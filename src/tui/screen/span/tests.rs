@@ -1,5 +1,7 @@
 //! The details of hostile and of ordinary spans, as text and as frames.
 
+mod agent;
+
 use ratatui::buffer::Buffer;
 
 use super::*;
