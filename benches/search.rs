@@ -38,6 +38,7 @@ fn filled() -> Store {
             payload: v04::decode(&payload, &mut builder).unwrap(),
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
+            client_computed_stats: false,
             relay: None,
         };
         store.insert(received, Now::default());

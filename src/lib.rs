@@ -36,11 +36,13 @@
 //! - [`trace`]: the model, depends on nothing. A `TraceChunk` is packed into four allocations; a
 //!   `Span` is a view of it and says exactly what the client said, absent and nil told apart.
 //! - [`wire`]: bytes to model. One bounded reader (`msgpack`), one file a format (`v04`, `v05`,
-//!   `log_writer` for printed spans), `relay` (lines to messages), `encoding` (gzip, deflate, zstd),
+//!   `log_writer` for printed spans), `stats` and `telemetry` (what clients counted), `relay` (lines to
+//!   messages), `encoding` (gzip, deflate, zstd),
 //!   `header`, `error` (offset and field path), and `endpoint`: the one table of routes, from which
 //!   `/info` is printed too.
 //! - [`ingest`]: one request to spans, lines or a rejection with its reason; a stream of bytes to
 //!   records, spans and relayed requests.
+//! - [`stats`]: what a client says it counted itself: hits, errors, durations, the sums of its telemetry.
 //! - [`logs`]: a line to a record: message, level, time, ids, fields; Modal's own status lines.
 //! - [`query`]: the filter language, one for traces, spans and lines; reads it and matches.
 //! - [`env_lines`]: the lines to paste into an app, a shell, a compose file, so that its spans come
@@ -103,6 +105,7 @@ mod json;
 pub mod logs;
 pub mod query;
 pub mod run;
+pub mod stats;
 pub mod store;
 pub mod trace;
 pub mod tui;

@@ -11,6 +11,8 @@ pub mod header;
 pub(crate) mod log_writer;
 mod msgpack;
 pub(crate) mod relay;
+pub(crate) mod stats;
+pub(crate) mod telemetry;
 pub mod v04;
 pub mod v05;
 mod value;

@@ -6,7 +6,7 @@ use http_body_util::Full;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use crate::ingest::{Brought, Rejection};
+use crate::ingest::{Brought, PayloadKind, Rejection};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -47,12 +47,13 @@ impl Reply {
         }
     }
 
-    /// The answer to a payload that was taken: the rates for spans, nothing for lines.
-    pub(super) fn accepted(brought: &Brought, rates: Bytes) -> Self {
-        match brought {
-            Brought::Logs(_) => Self::json(202, Bytes::from_static(b"{}"), brought.summary()),
-            _ => Self::json(200, rates, brought.summary()),
-        }
+    /// The answer to a payload that was taken: the rates for spans, nothing for all else.
+    pub(super) fn accepted(kind: PayloadKind, brought: &Brought, rates: Bytes) -> Self {
+        let body = match kind {
+            PayloadKind::Traces(_) => rates,
+            _ => Bytes::from_static(b"{}"),
+        };
+        Self::json(kind.accepted_status(), body, brought.summary())
     }
 
     pub(super) fn busy() -> Self {

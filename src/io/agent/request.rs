@@ -85,7 +85,7 @@ async fn refuse_or(
     Ok((reply, Brought::Nothing))
 }
 
-/// Reads and decodes spans or log lines.
+/// Reads and decodes spans, log lines, or what a client counted.
 async fn take(
     shared: &Shared,
     payload: Payload,
@@ -93,6 +93,7 @@ async fn take(
     pending: &mut Pending,
 ) -> Outcome {
     let held = body::keep(body, &shared.limits, &shared.budget, pending).await?;
+    let kind = payload.kind;
     let at = clock::wall();
     let is_large = held.bytes.len() > shared.limits.decode_inline_bytes_max;
     // How large a packed body is comes out when it is unpacked.
@@ -109,7 +110,7 @@ async fn take(
     Ok(match decoded {
         Ok(brought) => {
             let rates = shared.rates.borrow().clone();
-            (Reply::accepted(&brought, rates), brought)
+            (Reply::accepted(kind, &brought, rates), brought)
         }
         Err(rejection) => (Reply::from(rejection), Brought::Nothing),
     })

@@ -112,6 +112,8 @@ fn target(endpoint: &Endpoint) -> Target {
         Action::Info => Target::Info,
         Action::Traces(format) => Target::Payload(PayloadKind::Traces(format)),
         Action::Logs => Target::Payload(PayloadKind::Logs),
+        Action::Stats => Target::Payload(PayloadKind::Stats),
+        Action::Telemetry => Target::Payload(PayloadKind::Telemetry),
         Action::Acknowledge { status, note } => {
             Target::Reply(Reply::json(status, bytes::Bytes::from_static(b"{}"), note))
         }
