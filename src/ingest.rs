@@ -103,19 +103,20 @@ impl Brought {
 
     /// How much it is: `2 chunks, 9 spans`, `12 lines`, `6 buckets, 50 hits, 1 error`.
     pub fn summary(&self) -> String {
+        let length = |number: usize, noun| counted(u64::try_from(number).unwrap_or(u64::MAX), noun);
         match self {
             Self::Nothing | Self::Hello(_) => String::new(),
             Self::Spans(received) => format!(
                 "{}, {}",
-                counted(received.payload.n_chunks, "chunk"),
-                counted(received.payload.n_spans(), "span")
+                length(received.payload.n_chunks, "chunk"),
+                length(received.payload.n_spans(), "span")
             ),
-            Self::Logs(records) => counted(records.len(), "line"),
+            Self::Logs(records) => length(records.len(), "line"),
             Self::Stats(stats) => {
                 let (hits, errors) = stats.hits_and_errors();
                 format!(
                     "{}, {}, {}",
-                    counted(stats.buckets.len(), "bucket"),
+                    length(stats.buckets.len(), "bucket"),
                     counted(hits, "hit"),
                     counted(errors, "error")
                 )
@@ -126,11 +127,10 @@ impl Brought {
 }
 
 /// `1 chunk`, `2 chunks`.
-fn counted<N: PartialEq<N> + From<bool> + std::fmt::Display>(number: N, noun: &str) -> String {
-    if number == N::from(true) {
-        format!("{number} {noun}")
-    } else {
-        format!("{number} {noun}s")
+fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
     }
 }
 

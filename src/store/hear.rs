@@ -82,8 +82,8 @@ impl Store {
             client_hits_without_span,
             ..
         } = &mut self.counters;
-        let missing = client_hits_without_span.saturating_add(after);
-        *client_hits_without_span = missing.saturating_sub(before).min(*client_hits);
+        let missing = client_hits_without_span.saturating_sub(before);
+        *client_hits_without_span = missing.saturating_add(after).min(*client_hits);
     }
 }
 

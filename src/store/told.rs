@@ -292,8 +292,8 @@ impl Told {
         self.bytes = (self.bytes + operation.bytes()).saturating_sub(bytes);
         self.n_missing = self
             .n_missing
-            .saturating_add(operation.n_missing())
-            .saturating_sub(n_missing);
+            .saturating_sub(n_missing)
+            .saturating_add(operation.n_missing());
     }
 
     /// Compares the spans that waited for what has been told by now.
@@ -301,12 +301,13 @@ impl Told {
         let Some(latest) = self.latest() else {
             return;
         };
-        for (second, process) in self.waiting.before(waiting::first_untold(latest)) {
-            let told_until = self.told_until(&process);
-            if told_until.is_none_or(|until| second >= waiting::first_untold(until)) {
+        for slot in self.waiting.before(waiting::first_untold(latest)) {
+            let (second, process) = &slot;
+            let told_until = self.told_until(process);
+            if told_until.is_none_or(|until| *second >= waiting::first_untold(until)) {
                 continue;
             }
-            for (operation, resource, n_spans) in self.waiting.take((second, process)) {
+            for (operation, resource, n_spans) in self.waiting.take(&slot) {
                 self.change(operation, resource, |tally| {
                     raise(&mut tally.n_arrived, n_spans);
                 });

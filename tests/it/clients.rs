@@ -2,6 +2,8 @@
 //!
 //! Ignored by default, because they need Python with ddtrace; `.ci/run` makes `.venv` and runs them.
 
+mod counted;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -64,8 +64,8 @@ impl Waiting {
     }
 
     /// Takes out what ended in a second.
-    pub(super) fn take(&mut self, slot: Slot) -> Vec<(OperationKey, Box<str>, u64)> {
-        let groups = self.slots.remove(&slot).unwrap_or_default();
+    pub(super) fn take(&mut self, slot: &Slot) -> Vec<(OperationKey, Box<str>, u64)> {
+        let groups = self.slots.remove(slot).unwrap_or_default();
         self.left(&groups);
         let group = |((operation, resource), n_spans)| (operation, resource, n_spans);
         groups.into_iter().map(group).collect()

@@ -1,4 +1,4 @@
-//! A DDSketch in protobuf to our own bins. What it says of itself (offsets, counts, widths) is never
+//! A `DDSketch` in protobuf to our own bins. What it says of itself (offsets, counts, widths) is never
 //! allocated, only what its bytes hold.
 //!
 //! The messages are those of `libdd-ddsketch` in `DataDog/libdatadog`. Its own reader is not used: it

@@ -9,7 +9,7 @@ use crate::tui::text;
 /// A hop, how it stands, and what is known of it.
 ///
 /// ```text
-/// weight  3 child   4 its page, tracer, logs   5 relay   6 stdout   7 port   8 socket   9 environment
+/// weight  3 child, what is missing   4 its page, tracer, what was told, logs   5 relay   6 stdout   7 port   8 socket   9 environment
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
@@ -173,15 +173,16 @@ fn told(facts: &Facts<'_>) -> Vec<Row> {
             }
         };
         let words = format!(
-            "by tracer  Datadog-Client-Dropped-P0-Traces {}  ...-Spans {}   stats: {}, {}, {}: \
-             {outcome}   tab lists them",
-            counters.client_dropped_p0_traces,
-            counters.client_dropped_p0_spans,
+            "by tracer  stats: {}, {}, {}: {outcome}   Datadog-Client-Dropped-P0-Traces {}  \
+             ...-Spans {}   tab lists them",
             text::count(sums.n_buckets, "bucket"),
             text::count(sums.hits, "hit"),
             text::count(sums.errors, "error"),
+            counters.client_dropped_p0_traces,
+            counters.client_dropped_p0_spans,
         );
-        rows.push(Row::new(4, mark, "told", words));
+        let weight = if mark == Mark::Warn { 3 } else { 4 };
+        rows.push(Row::new(weight, mark, "told", words));
         rows.extend(told_advice(facts).map(|words| Row::more(4, words)));
     }
     let said = sums.telemetry;
@@ -212,12 +213,12 @@ fn told_advice(facts: &Facts<'_>) -> Option<&'static str> {
     ) {
         (0, _) => None,
         (_, 0) => Some(
-            "No tracer says that it sampled them away: they were lost on the way. The program's log \
-             and the requests below may say where.",
+            "No tracer says that it sampled them away (ddtrace 2 never does): else they were lost on \
+             the way, and the program's log or the requests below may say where.",
         ),
         _ => Some(
-            "An agent said client_drop_p0s, so the tracer drops what its sampling rejects. \
-             DD_TRACE_STATS_COMPUTATION_ENABLED=false sends all, as does a rule that keeps them.",
+            "DD_TRACE_STATS_COMPUTATION_ENABLED=false sends all, as does a sampling rule that keeps \
+             them: an agent said client_drop_p0s, so the tracer drops what it rejects.",
         ),
     }
 }

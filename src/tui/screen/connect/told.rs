@@ -9,6 +9,7 @@ use crate::store::{Compared, Tally, Told};
 use crate::tui::action::{Action, Motion};
 use crate::tui::screen::ViewContext;
 use crate::tui::text;
+use crate::tui::theme::Glyphs;
 use crate::tui::widget::{Border, draw_border, put};
 
 /// Whether the list is shown, and how far the user has moved in it.
@@ -49,6 +50,7 @@ impl ConnectPane {
     }
 
     pub(super) fn draw_told(&mut self, context: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
+        let glyphs = context.theme.glyphs;
         let told = context.store.told();
         let compared = told.compared();
         let list = &mut self.told;
@@ -69,7 +71,7 @@ impl ConnectPane {
         let mut rows = inner.rows();
         let width = usize::from(inner.width.saturating_sub(2));
         if let Some(row) = rows.next() {
-            let heading = text::cut(HEADING, width, context.theme.glyphs);
+            let heading = text::cut(heading(width), width, glyphs);
             put(buffer, row, 1, &heading, context.theme.dim);
         }
         for (compared, row) in compared.iter().skip(list.first).zip(rows) {
@@ -78,42 +80,63 @@ impl ConnectPane {
                 _ if !told.is_compared() => context.theme.text,
                 _ => context.theme.warning,
             };
-            let line = line(compared, context);
-            let line = text::cut(&line, width, context.theme.glyphs);
+            let line = line(compared, width, glyphs);
+            let line = text::cut(&line, width, glyphs);
             put(buffer, row, 1, &line, style);
         }
     }
 }
 
-const HEADING: &str =
-    " COUNTED  ARRIVED  MISSING   ERRORS     P50     P99  SERVICE  OPERATION  RESOURCE";
+/// Narrower than this, only the counts are shown.
+const WIDE: usize = 90;
 
-fn line(compared: &Compared<'_>, context: &ViewContext<'_>) -> String {
-    let glyphs = context.theme.glyphs;
+fn heading(width: usize) -> &'static str {
+    if width < WIDE {
+        " COUNTED  ARRIVED  MISSING  RESOURCE  OPERATION  SERVICE"
+    } else {
+        " COUNTED  ARRIVED  MISSING   ERRORS     P50     P99  RESOURCE  OPERATION  SERVICE"
+    }
+}
+
+fn line(compared: &Compared<'_>, width: usize, glyphs: Glyphs) -> String {
     let shown = |text: &str| text::visible(text.to_owned().into(), glyphs).into_owned();
-    let counts = compared.tally.map(|tally| &tally.counts);
-    let errors = counts.map_or_else(String::new, |counts| counts.errors.to_string());
-    let latency = compared.tally.map(both).and_then(|sketch| sketch.latency());
+    let more = if width < WIDE {
+        String::new()
+    } else {
+        errors_and_durations(compared.tally, glyphs)
+    };
+    format!(
+        "{:>8} {:>8} {:>8}{more}  {}  {}  {}",
+        compared.hits,
+        compared.n_arrived,
+        compared.n_missing(),
+        compared
+            .resource
+            .map_or_else(|| ALL_RESOURCES.to_owned(), shown),
+        shown(&compared.operation.name),
+        shown(&compared.operation.service),
+    )
+}
+
+/// In the columns of the wide heading.
+fn errors_and_durations(tally: Option<&Tally>, glyphs: Glyphs) -> String {
+    let Some(tally) = tally else {
+        return " ".repeat(25);
+    };
+    let latency = both(tally).latency();
     let quantile = |nanos: Option<u64>| {
         let nanos = nanos.map(|nanos| i64::try_from(nanos).unwrap_or(i64::MAX));
         nanos.map_or_else(String::new, |nanos| text::duration(nanos, glyphs))
     };
     format!(
-        "{:>8} {:>8} {:>8} {errors:>8} {} {}  {}  {}  {}",
-        compared.hits,
-        compared.n_arrived,
-        compared.n_missing(),
+        " {:>8} {} {}",
+        tally.counts.errors,
         right(&quantile(latency.map(|latency| latency.p50))),
         right(&quantile(latency.map(|latency| latency.p99))),
-        shown(&compared.operation.service),
-        shown(&compared.operation.name),
-        compared
-            .resource
-            .map_or_else(|| ALL_RESOURCES.to_owned(), shown),
     )
 }
 
-const ALL_RESOURCES: &str = "all together: the client changes resources before it counts";
+const ALL_RESOURCES: &str = "(all of them: the client changes resources before it counts)";
 
 /// Right-aligned, whatever the width of its characters.
 fn right(text: &str) -> String {
