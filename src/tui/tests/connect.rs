@@ -231,7 +231,7 @@ fn what_clients_counted_is_moved_through_in_place_of_the_requests() {
     );
     counts(&mut seat, 0);
     assert!(seat.shows("told    by tracer"));
-    assert!(seat.shows("No tracer says that it sampled them away"));
+    assert!(seat.shows("ddtrace 2 drops what it rejects"));
     assert!(seat.shows("What clients counted") && seat.shows("POST /v1/generate"));
     seat.keys("G");
     assert!(seat.shows("SELECT 9") && !seat.shows("POST /v1/generate"));

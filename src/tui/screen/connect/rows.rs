@@ -213,8 +213,9 @@ fn told_advice(facts: &Facts<'_>) -> Option<&'static str> {
     ) {
         (0, _) => None,
         (_, 0) => Some(
-            "No tracer says that it sampled them away (ddtrace 2 never does): else they were lost on \
-             the way, and the program's log or the requests below may say where.",
+            "ddtrace 2 drops what it rejects and does not say so: \
+             DD_TRACE_STATS_COMPUTATION_ENABLED=false sends all. Others lost them on the way: the \
+             program's log may say where.",
         ),
         _ => Some(
             "DD_TRACE_STATS_COMPUTATION_ENABLED=false sends all, as does a sampling rule that keeps \
