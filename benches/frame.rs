@@ -172,6 +172,7 @@ fn request(shape: Shape, ids: impl IntoIterator<Item = u64>) -> Request {
             payload,
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
+            client_computed_stats: false,
             relay: None,
         }),
     }

@@ -66,6 +66,7 @@ fn filled_with(n_payloads: u64) -> Store {
             payload: v04::decode(&payload, &mut builder).unwrap(),
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
+            client_computed_stats: false,
             relay: None,
         };
         store.insert(received, Now::default());

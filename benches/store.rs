@@ -217,6 +217,7 @@ fn fill(store: &mut Store, payloads: Vec<TracerPayload>) {
             payload,
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
+            client_computed_stats: false,
             relay: None,
         };
         store.insert(received, Now::default());

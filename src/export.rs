@@ -12,6 +12,7 @@ mod open;
 mod span;
 mod summary;
 mod text;
+mod told;
 mod value;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use log::log_event;
 pub use open::{Kept, OpenError, Opened, open};
 pub use summary::trace_event;
 pub use text::write_json;
+pub use told::ToldJson;
 
 use crate::store::{LogEntry, LogKey, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::trace::{Span, UnixNanos};

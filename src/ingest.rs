@@ -14,10 +14,11 @@ pub use lines::{LineReader, Lines};
 pub use relayed::bring_message;
 
 use crate::logs::LogRecord;
+use crate::stats::{ClientStats, ClientTelemetry};
 use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via, printable};
 use crate::wire::encoding::{self, EncodingError};
 use crate::wire::header::TraceHeaders;
-use crate::wire::{DecodeError, json, log_writer, otlp, v04, v05, v07, v10};
+use crate::wire::{DecodeError, json, log_writer, otlp, stats, telemetry, v04, v05, v07, v10};
 
 /// What the shell hands to the loop.
 #[derive(Debug)]
@@ -87,6 +88,10 @@ pub enum Brought {
     Spans(Received),
     /// Log lines.
     Logs(Vec<LogRecord>),
+    /// What a client counted of its spans.
+    Stats(Box<ClientStats>),
+    /// What a client says of itself.
+    Telemetry(Box<ClientTelemetry>),
     /// A relay has begun to speak.
     Hello(Box<Hello>),
 }
@@ -95,28 +100,68 @@ impl Brought {
     /// What it occupies in memory beside its own size.
     pub fn heap_bytes(&self) -> usize {
         match self {
-            Self::Nothing | Self::Hello(_) => 0,
+            Self::Nothing | Self::Hello(_) | Self::Telemetry(_) => 0,
+            Self::Stats(stats) => stats.heap_bytes(),
             Self::Spans(received) => received.payload.heap_bytes(),
             Self::Logs(records) => records.iter().map(LogRecord::heap_bytes).sum(),
         }
     }
 
-    /// How much it is: `2 chunks, 9 spans`, `12 lines`.
+    /// How much it is: `2 chunks, 9 spans`, `12 lines`, `6 buckets, 50 hits, 1 error`.
     pub fn summary(&self) -> String {
-        let count = |number: usize, noun: &str| match number {
-            1 => format!("1 {noun}"),
-            number => format!("{number} {noun}s"),
-        };
+        let length = |number: usize, noun| counted(u64::try_from(number).unwrap_or(u64::MAX), noun);
         match self {
             Self::Nothing | Self::Hello(_) => String::new(),
             Self::Spans(received) => format!(
                 "{}, {}",
-                count(received.payload.n_chunks, "chunk"),
-                count(received.payload.n_spans(), "span")
+                length(received.payload.n_chunks, "chunk"),
+                length(received.payload.n_spans(), "span")
             ),
-            Self::Logs(records) => count(records.len(), "line"),
+            Self::Logs(records) => length(records.len(), "line"),
+            Self::Stats(stats) => {
+                let (hits, errors) = stats.hits_and_errors();
+                format!(
+                    "{}, {}, {}",
+                    length(stats.buckets.len(), "bucket"),
+                    counted(hits, "hit"),
+                    counted(errors, "error")
+                )
+            }
+            Self::Telemetry(telemetry) => telemetry_summary(telemetry),
         }
     }
+}
+
+/// `1 chunk`, `2 chunks`.
+fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
+    }
+}
+
+/// `150 spans created, 150 finished, 43 chunks dropped`; nothing where nothing was counted.
+fn telemetry_summary(telemetry: &ClientTelemetry) -> String {
+    let sums = &telemetry.sums;
+    let mut parts = Vec::new();
+    if sums.spans_created > 0 {
+        parts.push(format!("{} created", counted(sums.spans_created, "span")));
+    }
+    if sums.spans_finished > 0 {
+        parts.push(format!("{} finished", sums.spans_finished));
+    }
+    if sums.trace_chunks_sent > 0 {
+        parts.push(format!("{} sent", counted(sums.trace_chunks_sent, "chunk")));
+    }
+    if sums.trace_chunks_dropped > 0 {
+        let dropped = counted(sums.trace_chunks_dropped, "chunk");
+        parts.push(format!("{dropped} dropped"));
+    }
+    if telemetry.n_unreadable > 0 {
+        let unread = counted(telemetry.n_unreadable, "part");
+        parts.push(format!("{unread} not readable, ignored"));
+    }
+    parts.join(", ")
 }
 
 /// A line of the request log.
@@ -166,6 +211,8 @@ pub struct Received {
     pub client_dropped_p0_traces: u64,
     /// `Datadog-Client-Dropped-P0-Spans`.
     pub client_dropped_p0_spans: u64,
+    /// `Datadog-Client-Computed-Stats`: the client counts these spans itself, and tells later.
+    pub client_computed_stats: bool,
     /// The relay that passed them on.
     pub relay: Option<RelaySource>,
 }
@@ -179,6 +226,10 @@ pub enum PayloadKind {
     Logs,
     /// Spans or log lines, as they go to Datadog without an Agent.
     Intake,
+    /// What a client counted.
+    Stats,
+    /// What a client says of itself.
+    Telemetry,
 }
 
 impl PayloadKind {
@@ -186,8 +237,8 @@ impl PayloadKind {
     /// look at it later.
     pub fn accepted_status(self) -> u16 {
         match self {
-            Self::Traces(_) => 200,
-            Self::Logs | Self::Intake => 202,
+            Self::Traces(_) | Self::Stats => 200,
+            Self::Logs | Self::Intake | Self::Telemetry => 202,
         }
     }
 }
@@ -257,13 +308,27 @@ impl From<DecodeError> for Rejection {
 
 /// Decodes the body of a payload.
 pub fn bring(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Brought, Rejection> {
-    let bytes = encoding::unpack(body.bytes, body.content_encoding, BODY_BYTES_MAX)?;
+    let unpacked = encoding::unpack(body.bytes, body.content_encoding, BODY_BYTES_MAX);
+    if body.kind == PayloadKind::Telemetry {
+        let read = unpacked.map_or_else(
+            |_packed_badly| ClientTelemetry::unreadable(),
+            |bytes| telemetry::read(&bytes),
+        );
+        return Ok(Brought::Telemetry(Box::new(read)));
+    }
+    let bytes = unpacked?;
     let payload = match body.kind {
         PayloadKind::Traces(format) => decode(format, body.content_type, &bytes, builder)?,
         PayloadKind::Intake if is_agentless(&bytes) => json::decode_traces(&bytes, builder)?,
         PayloadKind::Logs | PayloadKind::Intake => {
             return logs::records(&bytes, body.content_type, body.at).map(Brought::Logs);
         }
+        PayloadKind::Stats => {
+            let mut stats = stats::decode(&bytes)?;
+            stats.source.complete_from(&body.headers.tracer);
+            return Ok(Brought::Stats(Box::new(stats)));
+        }
+        PayloadKind::Telemetry => return Ok(Brought::Nothing),
     };
     Ok(Brought::Spans(receive(payload, body)))
 }
@@ -280,7 +345,7 @@ fn receive(mut payload: TracerPayload, body: &RequestBody<'_>) -> Received {
     payload.tracer = payload.tracer.or(&body.headers.tracer);
     let via = match body.kind {
         PayloadKind::Traces(format) => format.via(body.via),
-        PayloadKind::Logs | PayloadKind::Intake => body.via,
+        _ => body.via,
     };
     Received {
         at: body.at,
@@ -288,6 +353,7 @@ fn receive(mut payload: TracerPayload, body: &RequestBody<'_>) -> Received {
         payload,
         client_dropped_p0_traces: body.headers.client_dropped_p0_traces,
         client_dropped_p0_spans: body.headers.client_dropped_p0_spans,
+        client_computed_stats: body.headers.client_computed_stats,
         relay: None,
     }
 }

@@ -36,12 +36,14 @@
 //! - [`trace`]: the model, depends on nothing. A `TraceChunk` is packed into four allocations; a
 //!   `Span` is a view of it and says exactly what the client said, absent and nil told apart.
 //! - [`wire`]: bytes to model. One bounded reader (`msgpack`), one file a format (`v04`, `v05`, `v07`,
-//!   `v10`, `otlp`, `json`, of which `log_writer` knows printed lines), `relay` (lines to messages), `encoding`,
+//!   `v10`, `otlp`, `json`, of which `log_writer` knows printed lines), `stats` and `telemetry` (what
+//!   clients counted), `relay` (lines to messages), `encoding`,
 //!   `header`, `error` (offset and field path), and `endpoint`: the one table of routes, from which
 //!   `/info` is printed too.
 //! - [`normalize`]: what the Agent makes of a span before it samples and sends it, and what it corrects.
 //! - [`ingest`]: one request to spans, lines or a rejection with its reason; a stream of bytes to
 //!   records, spans and relayed requests.
+//! - [`stats`]: what a client says it counted itself: hits, errors, durations, the sums of its telemetry.
 //! - [`logs`]: a line to a record: message, level, time, ids, fields; Modal's own status lines.
 //! - [`query`]: the filter language, one for traces, spans and lines; reads it and matches.
 //! - [`env_lines`]: the lines to paste into an app, a shell, a compose file, so that its spans come
@@ -105,6 +107,7 @@ pub mod logs;
 pub mod normalize;
 pub mod query;
 pub mod run;
+pub mod stats;
 pub mod store;
 pub mod trace;
 pub mod tui;

@@ -14,11 +14,13 @@ mod container;
 mod counters;
 mod entries;
 mod entry;
+mod hear;
 mod index;
 mod join;
 mod logs;
 mod restore;
 mod summary;
+mod told;
 mod tree;
 
 #[cfg(test)]
@@ -32,6 +34,7 @@ pub use counters::Counters;
 pub use entry::{Arrival, TraceEntry};
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
 pub use summary::Summary;
+pub use told::{Compared, Operation, OperationKey, Tally, Told, ToldClient, ToldSums};
 pub use tree::{RowMark, SpanTree, TreeRow};
 
 use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
@@ -76,6 +79,9 @@ const ENTRY_OVERHEAD_BYTES: usize = entries::PLACE_BYTES + 24;
 const TWINS_MAX: usize = 64;
 /// Lines that belong to no trace may take a quarter of the budget before they go first.
 const LOOSE_SHARE: usize = 4;
+/// What clients told may take an eighth of the budget, and never more than this.
+const TOLD_SHARE: usize = 8;
+const TOLD_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How far eviction looks for a complete trace before it takes the oldest, complete or not.
 const EVICTION_LOOKAHEAD: usize = 64;
 
@@ -98,6 +104,7 @@ pub struct Store {
     #[expect(clippy::vec_box, reason = "moved out of its slot, not copied")]
     evicted: Vec<Box<TraceEntry>>,
     counters: Counters,
+    told: Told,
     bytes: usize,
     memory_bytes_max: usize,
     revision: u64,
@@ -121,6 +128,7 @@ impl Store {
             changed: Vec::new(),
             evicted: Vec::new(),
             counters: Counters::default(),
+            told: Told::new((memory_bytes_max / TOLD_SHARE).min(TOLD_BYTES_MAX)),
             bytes: 0,
             memory_bytes_max,
             revision: 0,
@@ -170,6 +178,8 @@ impl Store {
                     self.add_log(record, now);
                 }
             }
+            Brought::Stats(stats) => self.hear_stats(*stats),
+            Brought::Telemetry(telemetry) => self.hear_telemetry(*telemetry),
             Brought::Hello(hello) => self.hello(*hello),
         }
     }
@@ -242,10 +252,15 @@ impl Store {
             &mut self.counters.client_dropped_p0_spans,
             received.client_dropped_p0_spans,
         );
+        let is_counted = received.client_computed_stats;
+        self.delivered(is_counted, !payload.chunks.is_empty());
         let tracer = self.shared_tracer(payload.tracer);
         for mut chunk in payload.chunks {
             if chunk.is_empty() {
                 continue;
+            }
+            if is_counted {
+                self.count_arrived(&chunk);
             }
             let arrival = Arrival {
                 at,
@@ -341,7 +356,7 @@ impl Store {
 
     /// Bytes held, by our own count.
     pub fn bytes(&self) -> usize {
-        self.bytes + self.logs.bytes() + self.shared_bytes()
+        self.bytes + self.logs.bytes() + self.told.bytes() + self.shared_bytes()
     }
 
     /// The strings that the chunks here share; none once the last of them has gone.

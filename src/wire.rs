@@ -14,6 +14,8 @@ mod msgpack;
 pub(crate) mod otlp;
 pub(crate) mod relay;
 mod said;
+pub(crate) mod stats;
+pub(crate) mod telemetry;
 pub mod v04;
 pub mod v05;
 pub mod v07;

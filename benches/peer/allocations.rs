@@ -58,6 +58,7 @@ fn insert(format: Format, bodies: &[Vec<u8>]) {
             payload: decoder.decode(body).unwrap(),
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
+            client_computed_stats: false,
             relay: None,
         };
         store.insert(received, Now::default());

@@ -8,9 +8,10 @@ mod layout;
 mod lines;
 pub(crate) mod recorded;
 mod round_trip;
+mod told;
 mod twins;
 
-use super::{Format, Kept, OpenError, Opened, open, write_all};
+use super::{Format, Kept, OpenError, Opened, ToldJson, open, write_all, write_json};
 use crate::ingest::{Received, RequestClass, RequestRecord};
 use crate::store::Store;
 use crate::trace::{Now, TraceChunk, TracerInfo, TracerPayload, UnixNanos, Via};
@@ -51,6 +52,7 @@ pub(crate) fn deliver(store: &mut Store, chunks: Vec<TraceChunk>) {
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
+        client_computed_stats: false,
         relay: None,
     };
     store.insert(received, Now::default());

@@ -103,6 +103,8 @@ impl Relayed<'_> {
             Action::Traces(format) => self.payload(PayloadKind::Traces(format), builder),
             Action::Logs => self.payload(PayloadKind::Logs, builder),
             Action::Intake => self.payload(PayloadKind::Intake, builder),
+            Action::Stats => self.payload(PayloadKind::Stats, builder),
+            Action::Telemetry => self.payload(PayloadKind::Telemetry, builder),
             Action::Acknowledge { status, note } => (status, note.to_owned(), Brought::Nothing),
             Action::AcknowledgeOtlp(note) => (200, note.to_owned(), Brought::Nothing),
             Action::Info => (200, String::new(), Brought::Nothing),
@@ -339,6 +341,18 @@ mod tests {
     }
 
     #[test]
+    fn statistics_come_as_over_http() {
+        let head = b"POST /v0.6/stats HTTP/1.1\r\nDatadog-Meta-Lang: python\r\n\r\n";
+        let body = include_bytes!("../../tests/fixtures/client/stats-v06-412.msgpack");
+        let request = take(&[&head[..], body].concat());
+        assert_eq!(&*request.record.note, "1 bucket, 5 hits, 0 errors");
+        assert!(matches!(request.brought, Brought::Stats(stats) if stats.buckets.len() == 1));
+        let refused = take(&[&head[..], &body[..99]].concat());
+        assert_eq!(refused.record.status, 400);
+        assert!(refused.record.is_refused_payload());
+    }
+
+    #[test]
     fn what_is_no_request_is_refused_with_its_reason() {
         for (bytes, status) in [
             (&b"no request"[..], 400),
@@ -349,6 +363,10 @@ mod tests {
             (b"GET /v0.4/traces HTTP/1.1\r\n\r\n", 405),
             (b"POST /telemetry/proxy/x HTTP/1.1\r\n\r\n{}", 202),
             (b"POST /v0.6/stats HTTP/1.1\r\n\r\n\x80", 200),
+            (
+                b"POST /telemetry/proxy/api/v2/apmtelemetry HTTP/1.1\r\n\r\n!",
+                202,
+            ),
         ] {
             let request = take(bytes);
             assert_eq!(request.record.status, status);

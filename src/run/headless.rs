@@ -50,6 +50,8 @@ enum Event<'a> {
     },
     Summary {
         counters: &'a Counters,
+        /// What clients counted themselves; null if none told.
+        client_stats: Option<export::ToldJson>,
         /// Lines that a reader who stalled did not get; left out when there are none.
         #[serde(skip_serializing_if = "is_zero")]
         lines_dropped: u64,
@@ -352,6 +354,7 @@ impl Reporter {
             self.output.write(mem::take(&mut self.pending)).await?;
             let summary = Event::Summary {
                 counters: store.counters(),
+                client_stats: export::ToldJson::summary(store),
                 lines_dropped: self.lines_dropped,
             };
             self.tell(&summary);

@@ -96,6 +96,16 @@ counters! {
     client_dropped_p0_spans,
     /// Traces a client says it could not send.
     client_unsent_traces,
+    /// Spans that clients say they counted in the statistics they compute.
+    client_hits,
+    /// Those of them that have not arrived as spans.
+    client_hits_without_span,
+    /// Spans that clients say they began.
+    client_spans_created,
+    /// Spans that clients say they ended.
+    client_spans_finished,
+    /// Chunks that clients say they did not send.
+    client_trace_chunks_dropped,
     /// Payloads passed on.
     forwarded_payloads,
     /// Spans passed on.
@@ -161,6 +171,14 @@ impl Counters {
             }
         }
     }
+}
+
+/// Numbers up to here are whole in any reader of JSON, and no counter gets there by counting.
+const EXACT_MAX: u64 = 1 << 53;
+
+/// Adds to a counter of what strangers claim, which must not spoil an export.
+pub(super) fn raise_to_exact(counter: &mut u64, by: u64) {
+    *counter = counter.saturating_add(by).min(EXACT_MAX);
 }
 
 /// Adds to a counter. What clients announce and what files say has no limit; a counter has.

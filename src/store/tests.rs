@@ -3,6 +3,7 @@
 mod arrival;
 mod budget;
 mod counters;
+mod hearing;
 mod joining;
 mod lines;
 
@@ -111,6 +112,7 @@ fn received(chunks: Vec<TraceChunk>) -> Received {
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
+        client_computed_stats: false,
         relay: None,
     }
 }

@@ -107,6 +107,10 @@ pub enum Action {
     Logs,
     /// Takes what goes to Datadog without an Agent, spans or log lines, and answers 202.
     Intake,
+    /// Reads what a client counted, and answers `{}`.
+    Stats,
+    /// Reads what a client says of itself, as far as it can be read, and answers 202.
+    Telemetry,
     /// Answers `{}`, which keeps the client silent. An empty body would count as a failure.
     Acknowledge {
         /// 200 or 202.
@@ -182,7 +186,6 @@ pub(crate) fn find(path: &str) -> Option<&'static Endpoint> {
 }
 
 const NOT_SHOWN: &str = "accepted, not shown";
-const NO_STATS: &str = "accepted, not compared with the spans";
 
 /// The table. The first row that fits serves a path, so what is below a path comes after it.
 #[rustfmt::skip]
@@ -205,9 +208,10 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::otlp_silent("/v1/metrics"),
     // No path of an Agent, and so not listed.
     Endpoint::new("/v1/input", Methods::Write, RequestClass::Traces, Action::Intake),
-    Endpoint::new("/v0.6/stats", Methods::Write, RequestClass::Stats,
-        Action::Acknowledge { status: 200, note: NO_STATS }).listed(),
+    Endpoint::new("/v0.6/stats", Methods::Write, RequestClass::Stats, Action::Stats).listed(),
     Endpoint::new("/api/v2/logs", Methods::Write, RequestClass::Logs, Action::Logs),
+    Endpoint::new("/telemetry/proxy/api/v2/apmtelemetry", Methods::Write, RequestClass::Other,
+        Action::Telemetry),
     Endpoint::accepted("/telemetry/proxy/", RequestClass::Other, "").listed(),
     // Whoever answers this can change the sampling of the app: nothing but `{}`, ever.
     Endpoint::silent("/v0.7/config", "no remote configuration").listed(),
@@ -246,10 +250,9 @@ mod tests {
     #[test]
     fn a_path_is_served_by_its_own_row_or_by_the_one_above_it() {
         check("/v0.5/traces", Some("/v0.5/traces"));
-        check(
-            "/telemetry/proxy/api/v2/apmtelemetry",
-            Some("/telemetry/proxy/"),
-        );
+        let telemetry = "/telemetry/proxy/api/v2/apmtelemetry";
+        check(telemetry, Some(telemetry));
+        check("/telemetry/proxy/x", Some("/telemetry/proxy/"));
         check("/evp_proxy/v2/api/v2/llmobs", Some("/evp_proxy/v2/"));
         check("/evp_proxy/v9/x", Some("/evp_proxy/"));
         check("/debugger/v1/input", Some("/debugger/v1/input"));

@@ -108,6 +108,17 @@ pub enum Problem {
     /// What does not fit is no JSON.
     #[error("the body is no JSON from here on")]
     NoJson,
+    /// More of something than anyone sends at once.
+    #[error("more than {max} {what} at once; let the client send less at once")]
+    TooMany {
+        /// What, in the plural.
+        what: &'static str,
+        /// How many are taken.
+        max: usize,
+    },
+    /// The durations in a client's statistics.
+    #[error("the durations are no sketch: {0}")]
+    Sketch(&'static str),
     /// Decoded, it would take too much memory.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),

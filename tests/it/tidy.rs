@@ -119,6 +119,15 @@ fn dependencies_point_one_way() {
             "crate::export",
         ],
     );
+    check_within(
+        "stats",
+        &[
+            "crate::wire",
+            "crate::ingest",
+            "crate::store",
+            "crate::export",
+        ],
+    );
     check_within("wire", &["crate::ingest", "crate::store", "crate::export"]);
     check_within("store", &["crate::export", "crate::query"]);
     check_within(

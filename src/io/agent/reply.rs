@@ -52,7 +52,7 @@ impl Reply {
         }
     }
 
-    /// The answer to a payload that was taken: the rates where a tracer expects them.
+    /// The answer to a payload that was taken: the rates for spans, nothing for all else.
     pub(super) fn accepted(kind: PayloadKind, brought: &Brought, rates: Bytes) -> Self {
         let status = kind.accepted_status();
         let note = brought.summary();
@@ -62,9 +62,7 @@ impl Reply {
                 ..Self::json(status, Bytes::from_static(b"OK\n"), note)
             },
             PayloadKind::Traces(_) => Self::json(status, rates, note),
-            PayloadKind::Logs | PayloadKind::Intake => {
-                Self::json(status, Bytes::from_static(b"{}"), note)
-            }
+            _ => Self::json(status, Bytes::from_static(b"{}"), note),
         }
     }
 

@@ -100,7 +100,7 @@ async fn refuse_or(
     Ok((reply, Brought::Nothing))
 }
 
-/// Reads and decodes spans or log lines.
+/// Reads and decodes spans, log lines, or what a client counted.
 async fn take(
     (shared, connection): (&Shared, &Connection),
     payload: Payload,

@@ -126,6 +126,8 @@ fn target(endpoint: &Endpoint, asked: &Asked<'_>) -> Target {
         Action::Traces(format) => Target::Payload(PayloadKind::Traces(format)),
         Action::Logs => Target::Payload(PayloadKind::Logs),
         Action::Intake => Target::Payload(PayloadKind::Intake),
+        Action::Stats => Target::Payload(PayloadKind::Stats),
+        Action::Telemetry => Target::Payload(PayloadKind::Telemetry),
         Action::Acknowledge { status, note } => {
             Target::Reply(Reply::json(status, bytes::Bytes::from_static(b"{}"), note))
         }

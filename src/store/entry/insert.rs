@@ -135,6 +135,11 @@ impl TraceEntry {
         }
     }
 
+    /// The span that is here with the id and the start of another.
+    pub(in crate::store) fn held(&self, span: Span<'_>) -> Option<Span<'_>> {
+        self.span(self.find(span)?)
+    }
+
     fn find(&self, span: Span<'_>) -> Option<SpanIndex> {
         match &self.map {
             Some(map) => map.find(span),

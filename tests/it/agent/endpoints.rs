@@ -20,8 +20,8 @@ fn method_of(endpoint: &Endpoint) -> &'static str {
 
 fn status_of(endpoint: &Endpoint) -> u16 {
     match endpoint.action {
-        Action::Info | Action::Traces(_) | Action::AcknowledgeOtlp(_) => 200,
-        Action::Logs | Action::Intake => 202,
+        Action::Info | Action::Traces(_) | Action::Stats | Action::AcknowledgeOtlp(_) => 200,
+        Action::Logs | Action::Intake | Action::Telemetry => 202,
         Action::Acknowledge { status, .. } => status,
     }
 }
@@ -33,6 +33,7 @@ fn body_of(endpoint: &Endpoint) -> &'static [u8] {
         (_, Action::Traces(TraceFormat::V01 | TraceFormat::V02)) => b"[]",
         (_, Action::Traces(TraceFormat::V05)) => b"\x92\x91\xa0\x90",
         (_, Action::Traces(TraceFormat::Otlp)) => b"{}",
+        (_, Action::Stats) => b"\x80",
         _ => NO_TRACES,
     }
 }
@@ -256,6 +257,46 @@ fn a_log_body_that_is_no_json_is_refused_with_its_place() {
         b"{\"message\":\"a\"}\n{\"message\":\"b\"}\n",
     );
     assert_eq!((answer.status, &*server.record().note), (202, "2 lines"));
+}
+
+#[test]
+fn statistics_of_a_client_are_read_and_what_is_none_is_a_refused_payload() {
+    let mut server = Server::start();
+    let mut client = server.connect();
+    let body = include_bytes!("../../fixtures/client/stats-v06-416.msgpack");
+    let answer = client.ask("POST", "/v0.6/stats", body);
+    assert_eq!((answer.status, &*answer.body), (200, "{}"));
+    assert_eq!(&*server.record().note, "1 bucket, 100 hits, 1 error");
+    let answer = client.ask("POST", "/v0.6/stats", &body[..500]);
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains(".Stats[0].Stats["), "{}", answer.body);
+    let record = server.record();
+    assert_eq!(record.class, RequestClass::Stats);
+    assert!(record.is_refused_payload());
+}
+
+#[test]
+fn telemetry_is_read_as_far_as_it_can_be_and_never_refused() {
+    let mut server = Server::start();
+    let mut client = server.connect();
+    let path = "/telemetry/proxy/api/v2/apmtelemetry";
+    let body = include_bytes!("../../fixtures/client/telemetry-416-p0.json");
+    let mut check = |encoding: &str, body: &[u8], note: &str| {
+        let answer = client.ask_with("POST", path, encoding, body);
+        assert_eq!((answer.status, &*answer.body), (202, "{}"));
+        let record = server.record();
+        assert_eq!((&*record.note, record.class), (note, RequestClass::Other));
+    };
+    let counted = "150 spans created, 150 finished, 7 chunks sent, 43 chunks dropped";
+    check("", body, counted);
+    check("Content-Encoding: gzip\r\n", &gzip(body), counted);
+    check(
+        "Content-Encoding: gzip\r\n",
+        body,
+        "1 part not readable, ignored",
+    );
+    check("", b"{\"request_type\":\"app-heartbeat\"}", "");
+    check("", &body[..900], "1 part not readable, ignored");
 }
 
 #[test]
