@@ -12,7 +12,7 @@ use modtrace_tui::logs::LogSource;
 use modtrace_tui::store::Store;
 use modtrace_tui::trace::{ChunkBuilder, Now};
 
-use super::{oracle, relay};
+use super::{oracle, otlp, relay};
 
 /// A small capture: two traces that ddtrace printed, and their log lines.
 pub(crate) const CAPTURE: &str = concat!(
@@ -40,37 +40,43 @@ fn fixtures(folder: &str) -> PathBuf {
 }
 
 /// The files of a folder with this end of their names, in order of those, the large ones left out.
-fn recorded(folder: &str, end: &str) -> Vec<(String, Vec<u8>)> {
-    let Ok(entries) = fs::read_dir(fixtures(folder)) else {
-        return Vec::new();
-    };
-    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+fn recorded(folder: &Path, end: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
     paths.retain(|path| path.to_string_lossy().ends_with(end));
     paths.retain(|path| fs::metadata(path).is_ok_and(|file| file.len() <= SEED_BYTES_MAX));
     paths.sort();
     let read = |path: PathBuf| {
-        let name = path.to_string_lossy().into_owned();
-        (name, fs::read(&path).expect("a recording can be read"))
+        let bytes = fs::read(&path).expect("a recording can be read");
+        (path, bytes)
     };
     paths.into_iter().map(read).collect()
 }
 
-/// Bodies that were sent to a path.
-fn sent_to(path: &str) -> Vec<Vec<u8>> {
-    let mut bodies = recorded("payloads", ".msgpack");
-    bodies.retain(|(name, _)| {
-        let about = fs::read_to_string(format!("{name}.meta.json"));
-        about.is_ok_and(|about| about.contains(&format!("\"{path}\"")))
+/// Bodies that were sent to a path, of whatever folder: what stands beside each says where it was sent.
+fn sent_to(path: &str, end: &str) -> Vec<Vec<u8>> {
+    const ABOUT: &str = ".meta.json";
+    let root = fixtures("");
+    let entries = fs::read_dir(root).expect("the recordings are there");
+    let mut folders: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    let about = folders.iter().flat_map(|folder| recorded(folder, ABOUT));
+    let quoted = format!("\"{path}\"");
+    let bodies = about.filter_map(|(about, text)| {
+        let body = about.to_str()?.strip_suffix(ABOUT)?;
+        let is_meant = body.ends_with(end) && String::from_utf8(text).ok()?.contains(&quoted);
+        let is_small = || fs::metadata(body).is_ok_and(|file| file.len() <= SEED_BYTES_MAX);
+        (is_meant && is_small()).then(|| fs::read(body).expect("a recording can be read"))
     });
-    bodies.into_iter().map(|(_, body)| body).collect()
+    bodies.collect()
 }
 
 pub(crate) fn v04() -> Vec<Vec<u8>> {
-    sent_to("/v0.4/traces")
+    sent_to("/v0.4/traces", ".msgpack")
 }
 
 pub(crate) fn v05() -> Vec<Vec<u8>> {
-    sent_to("/v0.5/traces")
+    sent_to("/v0.5/traces", ".msgpack")
 }
 
 /// Recorded spans in the map of a v0.7 payload.
@@ -123,15 +129,25 @@ pub(crate) fn agentless() -> Vec<Vec<u8>> {
         let head = br#"{"traces":[{"hostname":"h","env":"e","languageName":"python","languageVersion":"3","tracerVersion":"4","runtimeID":"r","spans":"#;
         [&head[..], &spans, b"}]}"].concat()
     });
-    wrapped.collect()
+    let sent = sent_to("/v1/input", ".zst").into_iter();
+    let unpacked = sent.filter_map(|body| zstd::decode_all(&*body).ok());
+    wrapped.chain(unpacked).collect()
+}
+
+pub(crate) fn otlp_json() -> Vec<Vec<u8>> {
+    let mut seeds = sent_to("/v1/traces", ".json");
+    seeds.push(otlp::JSON.into());
+    seeds
+}
+
+pub(crate) fn otlp_protobuf() -> Vec<Vec<u8>> {
+    let mut seeds = sent_to("/v1/traces", ".protobuf");
+    seeds.push(otlp::protobuf());
+    seeds
 }
 
 pub(crate) fn stats() -> Vec<Vec<u8>> {
-    let mut seeds: Vec<_> = recorded("stats", ".msgpack")
-        .into_iter()
-        .map(|(_, body)| body)
-        .collect();
-    seeds.extend(sent_to("/v0.6/stats"));
+    let mut seeds = sent_to("/v0.6/stats", ".msgpack");
     seeds.push(
         b"\x83\xa8Hostname\xa1h\xa3Env\xa1e\xa5Stats\x91\x83\xa5Start\xcf\x18\xe3\xb0\xc8\xa5\xf4\x00\x00\xa8Duration\xce\x3b\x9a\xca\x00\xa5Stats\x91\x89\xa7Service\xa1s\xa4Name\xa1n\xa8Resource\xa1r\xaeHTTPStatusCode\x00\xa4Hits\x05\xa6Errors\x01\xa8Duration\x07\xa9OkSummary\xc4\x13\n\t\tE\n\xd7\xa3p=\n\xf0?\x12\x04\x12\x02\x00\x01\x18\x00\xacErrorSummary\xc4\x00".to_vec(),
     );
@@ -139,11 +155,7 @@ pub(crate) fn stats() -> Vec<Vec<u8>> {
 }
 
 pub(crate) fn telemetry() -> Vec<Vec<u8>> {
-    let recorded = recorded("telemetry", ".json").into_iter();
-    let mut seeds: Vec<_> = recorded
-        .filter(|(name, _)| !name.ends_with(".meta.json"))
-        .map(|(_, body)| body)
-        .collect();
+    let mut seeds = sent_to("/telemetry/proxy/api/v2/apmtelemetry", ".json");
     seeds.push(
         br#"{"api_version":"v2","request_type":"message-batch","runtime_id":"r","payload":[{"request_type":"generate-metrics","payload":{"namespace":"tracers","series":[{"metric":"spans_created","type":"count","points":[[1795206433,7]],"tags":["integration_name:x"]},{"metric":"trace_chunks_dropped","points":[[1,2]]}]}}]}"#.to_vec(),
     );
@@ -238,7 +250,7 @@ pub(crate) fn messages() -> Vec<Vec<u8>> {
 
 /// What programs printed.
 pub(crate) fn lines() -> Vec<Vec<u8>> {
-    let recorded = recorded("lines", ".stdout.txt").into_iter();
+    let recorded = recorded(&fixtures("lines"), ".stdout.txt").into_iter();
     let mut seeds: Vec<_> = recorded.map(|(_, printed)| printed).collect();
     seeds.push(CAPTURE.into());
     seeds.push(b"web-1  | {\"event\":\"a\",\"n\":\n12}\r\n\x1b[31mred\x1b[0m {\"event\":\"a\",{\"event\":\"b\",\"level\":\"info\"}\n".to_vec());
@@ -249,8 +261,8 @@ pub(crate) fn lines() -> Vec<Vec<u8>> {
 /// Spans as ddtrace prints them.
 pub(crate) fn printed() -> Vec<Vec<u8>> {
     let mut seeds = vec![CAPTURE.into()];
-    for (name, printed) in recorded("lines", ".stdout.txt") {
-        if name.contains("logwriter") {
+    for (path, printed) in recorded(&fixtures("lines"), ".stdout.txt") {
+        if path.to_string_lossy().contains("logwriter") {
             seeds.push(printed);
         }
     }

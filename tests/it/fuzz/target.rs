@@ -2,7 +2,7 @@
 //! over HTTP. A new decoder is a row. Shared with the crate in `fuzz/`.
 
 use super::oracle::{self, Told};
-use super::{otlp, relay, seeds, v10};
+use super::{relay, seeds, v10};
 
 /// Something that reads bytes of strangers.
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +81,8 @@ pub(crate) const TARGETS: &[Target] = &[
     Target::body("json_v02", "/v0.2/traces", Told::Byte, seeds::json_chunks).with(JSON),
     Target::body("json_v04", "/v0.4/traces", Told::Byte, seeds::json_chunks).with(JSON),
     Target::body("agentless", "/v1/input", Told::Byte, seeds::agentless).with(JSON),
-    Target::body("otlp_protobuf", "/v1/traces", Told::Byte, otlp::otlp_protobuf).with(PROTOBUF),
-    Target::body("otlp_json", "/v1/traces", Told::Byte, otlp::otlp_json).with(JSON),
+    Target::body("otlp_protobuf", "/v1/traces", Told::Byte, seeds::otlp_protobuf).with(PROTOBUF),
+    Target::body("otlp_json", "/v1/traces", Told::Byte, seeds::otlp_json).with(JSON),
     Target::body("stats", "/v0.6/stats", Told::Byte, seeds::stats),
     Target::body("telemetry", "/telemetry/proxy/api/v2/apmtelemetry", Told::Byte, seeds::telemetry).with(JSON),
     Target::body("logs", "/api/v2/logs", Told::Byte, seeds::logs).with(JSON),
