@@ -1,7 +1,7 @@
 //! Small and deterministic: seeds changed in the ways that break readers of formats. The same number
 //! gives the same bytes on every machine.
 
-/// Numbers that look random (SplitMix64).
+/// Numbers that look random (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -56,6 +56,7 @@ pub(crate) fn mutate(seeds: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
 }
 
 /// Single bits.
+#[expect(clippy::ptr_arg, reason = "a row of the table")]
 fn flip(bytes: &mut Vec<u8>, random: &mut Random, _: &[Vec<u8>]) {
     for _ in 0..=random.below(8) {
         let place = random.below(bytes.len());
@@ -66,6 +67,7 @@ fn flip(bytes: &mut Vec<u8>, random: &mut Random, _: &[Vec<u8>]) {
 }
 
 /// A byte that means something: heads of msgpack's values, JSON's punctuation, line ends.
+#[expect(clippy::ptr_arg, reason = "a row of the table")]
 fn overwrite(bytes: &mut Vec<u8>, random: &mut Random, _: &[Vec<u8>]) {
     const TELLING: &[u8] = b"\x80\x81\x8f\x90\x91\x9c\x9f\xa0\xa1\xbf\xc0\xc1\xc2\xc3\xc4\xc6\xc7\xc9\xca\xcb\xcc\xcf\xd0\xd3\xd4\xd8\xd9\xdb\xdc\xdd\xde\xdf\xe0\xff\x00\x01\x7f{}[]\",:\\\n\r \x1b-.e0";
     let place = random.below(bytes.len());

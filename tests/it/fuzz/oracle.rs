@@ -14,7 +14,7 @@ use modtrace_tui::export::{self, Format};
 use modtrace_tui::ingest::{self, Brought, LineReader, Lines, Request, RequestRecord};
 use modtrace_tui::logs::{LogRecord, LogSource};
 use modtrace_tui::query::Query;
-use modtrace_tui::store::{RowMark, SpanTree, Store};
+use modtrace_tui::store::{RowMark, SpanTree, Store, TraceEntry};
 use modtrace_tui::trace::{ChunkBuilder, Now, UnixNanos};
 use serde_json::Value;
 
@@ -233,7 +233,8 @@ fn check_brought(brought: &Brought, n_bytes: usize) {
             check_records(records, n_bytes);
         }
         _ => {
-            assert!(brought.heap_bytes() <= DECODED_BYTES_FLOOR + DECODED_BYTES_PER_BYTE * n_bytes)
+            let limit = DECODED_BYTES_FLOOR + DECODED_BYTES_PER_BYTE * n_bytes;
+            assert!(brought.heap_bytes() <= limit);
         }
     }
 }
@@ -291,7 +292,7 @@ fn check_counters(store: &Store) {
         + u128::from(counters.spans_evicted)
         + u128::from(counters.spans_duplicate);
     assert_eq!(u128::from(counters.spans_received), accounted);
-    let shown: usize = store.traces().map(|trace| trace.n_spans()).sum();
+    let shown: usize = store.traces().map(TraceEntry::n_spans).sum();
     assert_eq!(usize::try_from(counters.spans_shown), Ok(shown));
     let accounted = u128::from(counters.logs_joined) + u128::from(counters.logs_unjoined);
     assert_eq!(u128::from(counters.logs_received), accounted);

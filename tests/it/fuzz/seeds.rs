@@ -193,7 +193,7 @@ pub(crate) fn zstd() -> Vec<Vec<u8>> {
 /// Recorded bodies, packed, and a small body that becomes large.
 fn packed(pack: impl Fn(&[u8]) -> Vec<u8>) -> Vec<Vec<u8>> {
     let mut seeds: Vec<_> = v04().iter().map(|body| pack(body)).collect();
-    let bomb = [&b"\x91\xdd\x00\x10\x00\x00"[..], &[0x80; 1 << 20]].concat();
+    let bomb = [&b"\x91\xdd\x00\x10\x00\x00"[..], &vec![0x80; 1 << 20]].concat();
     seeds.push(pack(&bomb[..1 << 18]));
     seeds.push(pack(&pack(&bomb)));
     seeds
