@@ -263,6 +263,10 @@ fn member<'t>(tracer: &'t mut TracerInfo, key: &[u8]) -> Option<&'t mut Box<str>
         b"languageName" => &mut tracer.language,
         b"languageVersion" => &mut tracer.language_version,
         b"tracerVersion" => &mut tracer.tracer_version,
+        b"runtimeID" => &mut tracer.runtime_id,
+        b"containerID" => &mut tracer.container_id,
+        b"env" => &mut tracer.env,
+        b"hostname" => &mut tracer.hostname,
         _ => return None,
     })
 }

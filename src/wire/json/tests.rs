@@ -278,15 +278,19 @@ fn the_agentless_form_says_the_same_as_what_goes_to_an_agent() {
     let twin = fixture("agentless-416.msgpack");
     let twin = v04::decode(&twin, &mut ChunkBuilder::default()).unwrap();
     assert_eq!((payload.n_chunks, payload.n_spans()), (2, 4));
-    let tracer = &payload.tracer;
-    assert_eq!(
-        (
-            &*tracer.language,
-            &*tracer.language_version,
-            &*tracer.tracer_version
-        ),
-        ("python", "3.11.7", "4.16.0")
-    );
+    let expected = TracerInfo {
+        language: "python".into(),
+        language_version: "3.11.7".into(),
+        tracer_version: "4.16.0".into(),
+        runtime_id: spans(&payload)
+            .find_map(|span| span.meta_text("runtime-id"))
+            .map(|text| text.to_string().into())
+            .unwrap(),
+        env: "dev".into(),
+        hostname: "vm".into(),
+        ..TracerInfo::default()
+    };
+    assert_eq!(payload.tracer, expected);
     for (chunk, twin) in payload.chunks.iter().zip(&twin.chunks) {
         assert_eq!(chunk.trace_id(), twin.trace_id());
     }
