@@ -105,25 +105,52 @@ struct FieldsJson<'a>(&'a LogRecord);
 impl Serialize for FieldsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = self.0.fields();
-        serializer.collect_map(fields.map(|(name, value)| (name, RawJson(value))))
+        serializer.collect_map(fields.map(|(name, value)| (name, RawJson::whole(value))))
     }
 }
 
 /// A value as it was written: numbers with all of their digits, keys in their order. White space and
-/// the spelling of strings are ours, so that nothing in it is obeyed by a terminal.
-struct RawJson<'a>(Raw<'a>);
+/// the spelling of strings are ours, so that nothing in it is obeyed by a terminal. What other readers
+/// of JSON may refuse, and with it the whole file, is written otherwise: numbers beyond 64-bit floats
+/// as floats, and what is nested very deep as its text. The line stands beside it as it came.
+struct RawJson<'a> {
+    value: Raw<'a>,
+    depth_left: u32,
+}
+
+/// How deep values may nest in a file: strict readers give up at 128, and the file itself has some.
+const DEPTH_MAX: u32 = 100;
+
+impl<'a> RawJson<'a> {
+    fn whole(value: Raw<'a>) -> Self {
+        Self {
+            value,
+            depth_left: DEPTH_MAX,
+        }
+    }
+
+    fn inner(&self, value: Raw<'a>) -> Self {
+        Self {
+            value,
+            depth_left: self.depth_left.saturating_sub(1),
+        }
+    }
+}
 
 impl Serialize for RawJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let value = self.0;
+        let value = self.value;
         match value.kind() {
+            Kind::Array | Kind::Object if self.depth_left == 0 => {
+                serializer.serialize_str(value.text())
+            }
             Kind::Null => serializer.serialize_unit(),
             Kind::Bool => serializer.serialize_bool(value.text() == "true"),
             Kind::Text => serializer.serialize_str(&value.string().unwrap_or_default()),
-            Kind::Array => serializer.collect_seq(value.items().map(RawJson)),
+            Kind::Array => serializer.collect_seq(value.items().map(|item| self.inner(item))),
             Kind::Object => {
                 let entries = value.entries();
-                serializer.collect_map(entries.map(|(name, value)| (name, RawJson(value))))
+                serializer.collect_map(entries.map(|(name, value)| (name, self.inner(value))))
             }
             Kind::Number => match odd_number(value.text()) {
                 Some(odd) => FloatJson(odd).serialize(serializer),
@@ -135,12 +162,15 @@ impl Serialize for RawJson<'_> {
     }
 }
 
-/// Numbers that Python writes and JSON does not have.
+/// Numbers that Python writes and JSON does not have, and those that no float holds.
 fn odd_number(text: &str) -> Option<f64> {
     match text {
         "NaN" => Some(f64::NAN),
         "Infinity" => Some(f64::INFINITY),
         "-Infinity" => Some(f64::NEG_INFINITY),
-        _ => None,
+        _ => text
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_infinite()),
     }
 }

@@ -170,6 +170,35 @@ fn a_container_is_written_as_it_is_known_and_comes_back() {
     check_comes_back(&store);
 }
 
+/// One line must not make the file unreadable for others: serde_json refuses what no float holds, and
+/// what nests deeper than 128.
+#[test]
+fn what_strict_readers_refuse_of_a_line_is_written_otherwise() {
+    let mut store = one_trace();
+    let long = format!(r#"{{"event":"a","n":[1e999,-{}]}}"#, "9".repeat(400));
+    let deep = format!(
+        r#"{{"event":"a","n":{}0{}}}"#,
+        "[".repeat(120),
+        "]".repeat(120)
+    );
+    take(&mut store, &[&long, &deep]);
+    let file: serde_json::Value = export(&store, "json").parse().unwrap();
+    let of = |line: usize| &file["logs"][line]["fields"]["n"];
+    let float = |text: &str| serde_json::json!({"$float": text});
+    assert_eq!(
+        of(0),
+        &serde_json::json!([float("Infinity"), float("-Infinity")])
+    );
+    let (mut value, mut depth) = (of(1), 0);
+    while let Some(inner) = value.get(0) {
+        (value, depth) = (inner, depth + 1);
+    }
+    let rest = 120 - depth;
+    let text = format!("{}0{}", "[".repeat(rest), "]".repeat(rest));
+    assert_eq!((depth, value.as_str()), (100, Some(&*text)));
+    check_comes_back(&store);
+}
+
 #[test]
 fn lines_come_back_in_the_order_in_which_they_were_read() {
     let mut store = Store::new(PLENTY);

@@ -267,6 +267,10 @@ fn check_held(store: &Store) {
         event.parse::<Value>().expect("it is JSON");
     }
     let first = written(store, "json");
+    // By a strict reader that is not ours, too.
+    first
+        .parse::<Value>()
+        .unwrap_or_else(|error| panic!("{error}\n{first}"));
     let mut again = Store::new(PLENTY);
     if let Err(error) = export::open(first.as_bytes(), &mut again, NOW) {
         panic!("{error}\n{first}");
