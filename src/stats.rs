@@ -271,5 +271,19 @@ pub(crate) fn kept_text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes.get(..end).unwrap_or_default())
 }
 
+/// The whole number nearest to a float: 0 for what is below or none.
+pub(crate) fn rounded(float: f64) -> u64 {
+    if !float.is_finite() {
+        return 0;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "what is out of range becomes the end of the range"
+    )]
+    let whole = float.round() as u64;
+    whole
+}
+
 #[cfg(test)]
 mod tests;

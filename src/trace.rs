@@ -23,6 +23,7 @@ pub(crate) use chunk::Sketch;
 pub use chunk::{ChunkFacts, StrId, TraceChunk};
 pub use container::{ContainerFacts, Hello, RelaySource};
 pub use dictionary::Dictionary;
+pub(crate) use dictionary::Role;
 pub use id::{SpanId, TraceId};
 pub use payload::{Tags, TracerInfo, TracerPayload, Via};
 pub use record::Presence;

@@ -127,11 +127,5 @@ fn value_of(bin: u16) -> u64 {
     }
     let lowest = ((f64::from(bin) - 1.5) * GAMMA.ln()).exp();
     let middle = lowest * 2.0 * GAMMA / (1.0 + GAMMA);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "above zero, and what is beyond 64 bits becomes the largest number"
-    )]
-    let nanos = middle.round() as u64;
-    nanos
+    super::rounded(middle)
 }

@@ -98,18 +98,10 @@ impl ChunkBuilder {
     /// `previous` one last time is compared before anything is hashed.
     pub fn key(&mut self, previous: Option<StrId>, bytes: &[u8]) -> Result<StrId, TooLarge> {
         let guess = previous.map_or(StrId::NONE, |previous| self.interner.next_key(previous));
-        let id = if self.is(guess, bytes) {
-            guess
-        } else {
-            let id = match self.interner.intern(Role::Key, bytes) {
-                Some(id) => id,
-                None => self.text(bytes)?,
-            };
-            if let Some(previous) = previous {
-                self.interner.learn_next_key(previous, id);
-            }
-            id
-        };
+        let id = self.guessed(guess, Role::Key, bytes)?;
+        if let (Some(previous), true) = (previous, id != guess) {
+            self.interner.learn_next_key(previous, id);
+        }
         self.key_again(id);
         Ok(id)
     }
@@ -129,19 +121,24 @@ impl ChunkBuilder {
         self.text_as(Role::Field(field), bytes)
     }
 
-    fn text_as(&mut self, role: Role, bytes: &[u8]) -> Result<StrId, TooLarge> {
+    /// A string in its role: of a key without the one before it.
+    pub(crate) fn text_as(&mut self, role: Role, bytes: &[u8]) -> Result<StrId, TooLarge> {
         let guess = self.interner.guess(role);
-        let id = if self.is(guess, bytes) {
-            guess
-        } else {
-            let id = match self.interner.intern(role, bytes) {
-                Some(id) => id,
-                None => self.text(bytes)?,
-            };
+        let id = self.guessed(guess, role, bytes)?;
+        if id != guess {
             self.interner.learn(role, id);
-            id
-        };
+        }
         Ok(id)
+    }
+
+    fn guessed(&mut self, guess: StrId, role: Role, bytes: &[u8]) -> Result<StrId, TooLarge> {
+        if self.is(guess, bytes) {
+            return Ok(guess);
+        }
+        match self.interner.intern(role, bytes) {
+            Some(id) => Ok(id),
+            None => self.text(bytes),
+        }
     }
 
     /// Whether a string says the same. A guess may stem from another chunk: then it is compared with
@@ -166,7 +163,7 @@ impl ChunkBuilder {
         if text_bytes.saturating_add(bytes.len()) > self.limit_bytes {
             return Err(self.too_large());
         }
-        self.may_name_container |= names_container(bytes);
+        self.may_name_container |= tag::names_container(bytes);
         let mut length = bytes.len();
         while length >= 0x80 {
             self.text.push(length.to_le_bytes()[0] | 0x80);
@@ -411,11 +408,6 @@ impl ChunkBuilder {
 
 /// How deep attribute values may nest; decoders refuse what is deeper.
 pub(crate) const ATTRIBUTE_DEPTH_MAX: usize = 64;
-
-/// Whether tags with this key name a container.
-fn names_container(key: &[u8]) -> bool {
-    tag::CONTAINER.iter().any(|name| name.as_bytes() == key)
-}
 
 fn u32_len(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)

@@ -132,13 +132,15 @@ impl Default for KeyState {
 
 /// In whose place a string stands; decides how many different ones are taken in.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Role {
+pub(crate) enum Role {
     /// The key of a tag.
     Key,
     /// The value of a tag with this key.
     ValueOf(StrId),
     /// The string of a field.
     Field(Field),
+    /// Anything else: none of those is taken in.
+    Other,
 }
 
 /// The writing side: finds a string that is in the dictionary, and takes in new ones.
@@ -179,24 +181,12 @@ impl Interner {
 
     /// What came last in this role. Mostly it comes again.
     pub(super) fn guess(&self, role: Role) -> StrId {
-        match role {
-            Role::Key => StrId::NONE,
-            Role::ValueOf(key) => self.key(key).map_or(StrId::NONE, |state| state.value),
-            Role::Field(field) => self
-                .fields
-                .get(field.place())
-                .map_or(StrId::NONE, |state| state.value),
-        }
+        self.state(role).map_or(StrId::NONE, |state| state.value)
     }
 
     /// What came is remembered for the next time.
     pub(super) fn learn(&mut self, role: Role, id: StrId) {
-        let state = match role {
-            Role::Key => None,
-            Role::ValueOf(key) => self.key_mut(key),
-            Role::Field(field) => self.fields.get_mut(field.place()),
-        };
-        if let Some(state) = state {
+        if let Some(state) = self.state_mut(role) {
             state.value = id;
         }
     }
@@ -231,10 +221,8 @@ impl Interner {
         if self.is_full() {
             return None;
         }
-        match role {
-            Role::Key => {}
-            Role::ValueOf(key) => self.key_mut(key)?.n_values += 1,
-            Role::Field(field) => self.fields.get_mut(field.place())?.n_values += 1,
+        if let Some(state) = self.state_mut(role) {
+            state.n_values += 1;
         }
         self.add(hash, bytes)
     }
@@ -244,7 +232,7 @@ impl Interner {
         self.text.extend_from_slice(bytes);
         self.ends.push(u32::try_from(self.text.len()).ok()?);
         self.keys.push(KeyState {
-            names_container: tag::CONTAINER.iter().any(|key| key.as_bytes() == bytes),
+            names_container: tag::names_container(bytes),
             ..KeyState::default()
         });
         let (text, ends, hasher) = (&self.text, &self.ends, &self.hasher);
@@ -256,15 +244,28 @@ impl Interner {
 
     /// Whether so many different strings came in a role that looking for another is in vain.
     fn is_saturated(&self, role: Role) -> bool {
+        let is_above = |most| self.state(role).is_none_or(|state| state.n_values >= most);
         match role {
             Role::Key => false,
-            Role::ValueOf(key) => self
-                .key(key)
-                .is_none_or(|state| state.n_values >= VALUES_MAX),
-            Role::Field(field) => self
-                .fields
-                .get(field.place())
-                .is_none_or(|state| state.n_values >= NAMES_MAX),
+            Role::ValueOf(_) => is_above(VALUES_MAX),
+            Role::Field(_) => is_above(NAMES_MAX),
+            Role::Other => true,
+        }
+    }
+
+    fn state(&self, role: Role) -> Option<&KeyState> {
+        match role {
+            Role::ValueOf(key) => self.key(key),
+            Role::Field(field) => self.fields.get(field.place()),
+            Role::Key | Role::Other => None,
+        }
+    }
+
+    fn state_mut(&mut self, role: Role) -> Option<&mut KeyState> {
+        match role {
+            Role::ValueOf(key) => self.key_mut(key),
+            Role::Field(field) => self.fields.get_mut(field.place()),
+            Role::Key | Role::Other => None,
         }
     }
 

@@ -22,6 +22,12 @@ pub const PARTIAL_VERSION: &str = "_dd.partial_version";
 pub const RUNTIME_ID: &str = "runtime-id";
 /// The container, by any of its names: `ta-…`.
 pub const CONTAINER: [&str; 3] = ["modal.task_id", "modal_task_id", "container_id"];
+
+/// Whether a tag with this key names a container.
+pub(super) fn names_container(key: &[u8]) -> bool {
+    CONTAINER.iter().any(|name| name.as_bytes() == key)
+}
+
 /// The exception's class.
 pub const ERROR_TYPE: &str = "error.type";
 /// The exception's message.

@@ -3,10 +3,28 @@
 
 use super::error::{DecodeError, Problem};
 use super::value::Decoder;
-use crate::trace::{ChunkFacts, TooLarge, TracerPayload};
+use crate::trace::{ChunkFacts, TooLarge, TracerInfo, TracerPayload};
 
 /// All that a payload may say of its tracer, tags included: many times what any tracer says.
 const TRACER_BYTES_MAX: usize = 64 * 1024;
+
+/// A text about the tracer by its name in v0.7.
+pub(super) fn about<'t>(
+    tracer: &'t mut TracerInfo,
+    name: &[u8],
+) -> Option<(&'static str, &'t mut Box<str>)> {
+    Some(match name {
+        b"container_id" => ("container_id", &mut tracer.container_id),
+        b"language_name" => ("language_name", &mut tracer.language),
+        b"language_version" => ("language_version", &mut tracer.language_version),
+        b"tracer_version" => ("tracer_version", &mut tracer.tracer_version),
+        b"runtime_id" => ("runtime_id", &mut tracer.runtime_id),
+        b"env" => ("env", &mut tracer.env),
+        b"hostname" => ("hostname", &mut tracer.hostname),
+        b"app_version" => ("app_version", &mut tracer.app_version),
+        _ => return None,
+    })
+}
 
 /// Room for a number of bytes, which is used up.
 #[derive(Debug)]

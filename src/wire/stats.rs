@@ -7,7 +7,7 @@ mod sketch;
 
 use super::error::{DecodeError, Problem};
 use super::msgpack::{Item, Reader, wrong_type};
-use crate::stats::{COUNT_MAX, ClientStats, StatsBucket, StatsGroup, kept_text};
+use crate::stats::{COUNT_MAX, ClientStats, StatsBucket, StatsGroup, kept_text, rounded};
 use crate::trace::UnixNanos;
 
 /// Groups in a payload at most. The Agent sends on 4,000 at once, and the intake takes 8,000.
@@ -187,20 +187,6 @@ impl Decoder<'_> {
 
 /// Nobody's requests take longer together: more would leave the range of exact numbers in JSON.
 const DURATION_MAX: u64 = 1 << 52;
-
-/// The whole number nearest to a float: 0 for what is below or none.
-pub(super) fn rounded(float: f64) -> u64 {
-    if !float.is_finite() {
-        return 0;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "what is out of range becomes the end of the range"
-    )]
-    let whole = float.round() as u64;
-    whole
-}
 
 #[cfg(test)]
 mod tests;

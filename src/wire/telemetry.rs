@@ -5,7 +5,7 @@
 //! After what ddtrace 4.1.2 and 4.16.0 send, and `libdd-telemetry/src/data` in `DataDog/libdatadog`.
 
 use crate::json::{Kind, Raw};
-use crate::stats::{COUNT_MAX, ClientTelemetry, StatsSource, TelemetrySums, kept_text};
+use crate::stats::{COUNT_MAX, ClientTelemetry, StatsSource, TelemetrySums, kept_text, rounded};
 
 /// A body larger than this is not looked at: with 250 settings in it, one has 30 kB.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -99,7 +99,7 @@ fn take_series(series: Raw<'_>, sums: &mut TelemetrySums) -> Option<()> {
     }
     for point in points.items() {
         let value: f64 = point.items().nth(1)?.number()?.parse().ok()?;
-        *sum = sum.saturating_add(super::stats::rounded(value).min(COUNT_MAX));
+        *sum = sum.saturating_add(rounded(value).min(COUNT_MAX));
     }
     Some(())
 }

@@ -6,7 +6,6 @@
 
 use super::decoded_bytes_max;
 use super::error::DecodeError;
-use super::msgpack::Reader;
 use super::value::{Decoder, TagKind};
 use crate::trace::{Attribute, ChunkBuilder, Field, StrId, TracerPayload};
 
@@ -20,11 +19,7 @@ pub(super) fn decode_within(
     builder: &mut ChunkBuilder,
     limit_bytes: usize,
 ) -> Result<TracerPayload, DecodeError> {
-    builder.reset(limit_bytes);
-    let mut decoder = Decoder {
-        reader: Reader::new(body),
-        builder,
-    };
+    let mut decoder = Decoder::begin(body, builder, limit_bytes);
     let mut payload = TracerPayload::default();
     let mut unknown = Unknown::new();
     payload.n_chunks = decoder.array_or_nil()?;

@@ -6,8 +6,8 @@
 use super::decoded_bytes_max;
 use super::error::{DecodeError, Problem};
 use super::msgpack::Reader;
-use super::value::{Decoder, Twin, Use};
-use crate::trace::{Attribute, ChunkBuilder, Field, StrId, TooLarge, TracerPayload};
+use super::value::{Decoder, Twin};
+use crate::trace::{Attribute, ChunkBuilder, Field, Role, StrId, TooLarge, TracerPayload};
 
 /// Elements of every span.
 const SPAN_LENGTH: usize = 12;
@@ -22,18 +22,17 @@ pub(super) fn decode_within(
     builder: &mut ChunkBuilder,
     limit_bytes: usize,
 ) -> Result<TracerPayload, DecodeError> {
-    builder.reset(limit_bytes);
-    let mut reader = Reader::new(body);
-    let start = reader.offset();
-    let n_parts = reader.array()?;
+    let mut decoder = Decoder::begin(body, builder, limit_bytes);
+    let start = decoder.reader.offset();
+    let n_parts = decoder.reader.array()?;
     if n_parts != 2 {
         return Err(wrong_length(2, n_parts, start));
     }
     let dictionary =
-        Dictionary::read(&mut reader, limit_bytes).map_err(|error| error.in_element(0))?;
+        Dictionary::read(&mut decoder.reader, limit_bytes).map_err(|error| error.in_element(0))?;
     let mut payload = TracerPayload::default();
     let mut spans = Spans {
-        decoder: Decoder { reader, builder },
+        decoder,
         dictionary,
     };
     spans
@@ -141,7 +140,7 @@ impl<'a> Spans<'a, '_> {
             self.decoder.builder.set_null(field);
             return Ok(());
         }
-        let text = self.text(Use::Field(field));
+        let text = self.text(Role::Field(field));
         let (id, _) = text.map_err(|error| error.in_field(field.name()))?;
         self.decoder.builder.set_text(field, id);
         Ok(())
@@ -156,7 +155,7 @@ impl<'a> Spans<'a, '_> {
         let n_tags = self.decoder.reader.map()?;
         let opened = self.decoder.builder.attribute(attribute).open_map();
         for _ in 0..n_tags {
-            let (id, key) = self.text(Use::Key)?;
+            let (id, key) = self.text(Role::Key)?;
             self.decoder.builder.writer().key(id);
             self.tag(attribute, id).map_err(|error| error.in_key(key))?;
         }
@@ -172,13 +171,13 @@ impl<'a> Spans<'a, '_> {
             self.decoder.builder.writer().null();
             return Ok(());
         }
-        let (id, _) = self.text(Use::ValueOf(key))?;
+        let (id, _) = self.text(Role::ValueOf(key))?;
         self.decoder.builder.writer().text(id);
         Ok(())
     }
 
     /// A string by its index.
-    fn text(&mut self, used: Use) -> Result<(StrId, &'a [u8]), DecodeError> {
+    fn text(&mut self, role: Role) -> Result<(StrId, &'a [u8]), DecodeError> {
         let start = self.decoder.reader.offset();
         let index = self.decoder.reader.id()?;
         let length = self.dictionary.strings.len();
@@ -192,7 +191,7 @@ impl<'a> Spans<'a, '_> {
             ));
         };
         let (chunk, text) = (self.dictionary.chunk, entry.text);
-        let id = self.decoder.twin(&mut entry.twin, chunk, text, used)?;
+        let id = self.decoder.twin(&mut entry.twin, chunk, text, role)?;
         Ok((id, text))
     }
 }

@@ -8,10 +8,10 @@
 use super::decoded_bytes_max;
 use super::error::DecodeError;
 use super::msgpack::Reader;
-use super::said::Room;
+use super::said::{Room, about};
 use super::v04::Unknown;
 use super::value::Decoder;
-use crate::trace::{ChunkBuilder, ChunkFacts, Tags, TracerInfo, TracerPayload};
+use crate::trace::{ChunkBuilder, ChunkFacts, Tags, TracerPayload};
 
 /// Decodes a body. What follows the map is ignored, as the Agent does.
 pub fn decode(body: &[u8], builder: &mut ChunkBuilder) -> Result<TracerPayload, DecodeError> {
@@ -23,12 +23,8 @@ pub(super) fn decode_within(
     builder: &mut ChunkBuilder,
     limit_bytes: usize,
 ) -> Result<TracerPayload, DecodeError> {
-    builder.reset(limit_bytes);
     let mut payload = Payload {
-        decoder: Decoder {
-            reader: Reader::new(body),
-            builder,
-        },
+        decoder: Decoder::begin(body, builder, limit_bytes),
         unknown: Unknown::new(),
         limit_bytes,
         room: Room::within(limit_bytes),
@@ -48,21 +44,6 @@ struct Payload<'a, 'b> {
     room: Room,
     tracer_room: Room,
     decoded: TracerPayload,
-}
-
-/// A text about the tracer by its name on the wire.
-fn about<'t>(tracer: &'t mut TracerInfo, name: &[u8]) -> Option<(&'static str, &'t mut Box<str>)> {
-    Some(match name {
-        b"container_id" => ("container_id", &mut tracer.container_id),
-        b"language_name" => ("language_name", &mut tracer.language),
-        b"language_version" => ("language_version", &mut tracer.language_version),
-        b"tracer_version" => ("tracer_version", &mut tracer.tracer_version),
-        b"runtime_id" => ("runtime_id", &mut tracer.runtime_id),
-        b"env" => ("env", &mut tracer.env),
-        b"hostname" => ("hostname", &mut tracer.hostname),
-        b"app_version" => ("app_version", &mut tracer.app_version),
-        _ => return None,
-    })
 }
 
 impl Payload<'_, '_> {

@@ -23,9 +23,9 @@ mod strings;
 use super::decoded_bytes_max;
 use super::error::{DecodeError, Problem};
 use super::msgpack::{Item, Reader, wrong_type};
-use super::said::Room;
-use super::value::{Decoder, Use};
-use crate::trace::{ChunkBuilder, StrId, TracerInfo, TracerPayload};
+use super::said::{Room, about};
+use super::value::Decoder;
+use crate::trace::{ChunkBuilder, Role, StrId, TracerPayload};
 use attributes::Tag;
 use strings::{StringIndex, Strings};
 
@@ -39,12 +39,8 @@ pub(super) fn decode_within(
     builder: &mut ChunkBuilder,
     limit_bytes: usize,
 ) -> Result<TracerPayload, DecodeError> {
-    builder.reset(limit_bytes);
     let mut payload = Payload {
-        decoder: Decoder {
-            reader: Reader::new(body),
-            builder,
-        },
+        decoder: Decoder::begin(body, builder, limit_bytes),
         strings: Strings::within(limit_bytes),
         tags: Vec::new(),
         limit_bytes,
@@ -74,23 +70,17 @@ struct Mark<'a> {
     n_strings: usize,
 }
 
-/// A text about the tracer.
-type About = fn(&mut TracerInfo) -> &mut Box<str>;
-
-/// A text about the tracer by its number on the wire.
-fn about(number: u64) -> Option<(&'static str, About)> {
-    Some(match number {
-        2 => ("container_id", |tracer| &mut tracer.container_id),
-        3 => ("language_name", |tracer| &mut tracer.language),
-        4 => ("language_version", |tracer| &mut tracer.language_version),
-        5 => ("tracer_version", |tracer| &mut tracer.tracer_version),
-        6 => ("runtime_id", |tracer| &mut tracer.runtime_id),
-        7 => ("env", |tracer| &mut tracer.env),
-        8 => ("hostname", |tracer| &mut tracer.hostname),
-        9 => ("app_version", |tracer| &mut tracer.app_version),
-        _ => return None,
-    })
-}
+/// The texts about the tracer, under their names in v0.7, from number 2 on.
+const ABOUT: [&str; 8] = [
+    "container_id",
+    "language_name",
+    "language_version",
+    "tracer_version",
+    "runtime_id",
+    "env",
+    "hostname",
+    "app_version",
+];
 
 impl<'a> Payload<'a, '_> {
     fn fields(&mut self) -> Result<(), DecodeError> {
@@ -99,22 +89,31 @@ impl<'a> Payload<'a, '_> {
             let Some(number) = self.field()? else {
                 continue;
             };
-            match (number, about(number)) {
-                (1, _) => self.table().map_err(|error| error.in_field("strings"))?,
-                (10, _) => {
+            match number {
+                1 => self.table().map_err(|error| error.in_field("strings"))?,
+                10 => {
                     let tags = self.flat_tags(&mut room);
                     self.decoded.tracer.tags =
                         tags.map_err(|error| error.in_field("attributes"))?;
                 }
-                (11, _) => self.chunks().map_err(|error| error.in_field("chunks"))?,
-                (_, Some((name, place))) => {
-                    let index = self.string().map_err(|error| error.in_field(name))?;
-                    let text = room.text(self.strings.text(index), self.decoder.reader.offset());
-                    *place(&mut self.decoded.tracer) =
-                        text.map_err(|error| error.in_field(name))?;
-                }
-                _ => self.skip()?,
+                11 => self.chunks().map_err(|error| error.in_field("chunks"))?,
+                other => self.about_tracer(other, &mut room)?,
             }
+        }
+        Ok(())
+    }
+
+    fn about_tracer(&mut self, number: u64, room: &mut Room) -> Result<(), DecodeError> {
+        let place = usize::try_from(number)
+            .ok()
+            .and_then(|at| at.checked_sub(2));
+        let Some(name) = place.and_then(|place| ABOUT.get(place)) else {
+            return self.skip();
+        };
+        let index = self.string().map_err(|error| error.in_field(name))?;
+        let text = room.text(self.strings.text(index), self.decoder.reader.offset());
+        if let Some((name, place)) = about(&mut self.decoded.tracer, name.as_bytes()) {
+            *place = text.map_err(|error| error.in_field(name))?;
         }
         Ok(())
     }
@@ -162,8 +161,8 @@ impl<'a> Payload<'a, '_> {
     }
 
     /// A string as one of the chunk.
-    fn id(&mut self, index: StringIndex, used: Use) -> Result<StrId, DecodeError> {
-        self.strings.id(index, used, &mut self.decoder)
+    fn id(&mut self, index: StringIndex, role: Role) -> Result<StrId, DecodeError> {
+        self.strings.id(index, role, &mut self.decoder)
     }
 
     /// Steps over a value. The strings in it count: later ones are named by their place.

@@ -4,7 +4,7 @@
 use super::error::{DecodeError, Problem};
 use super::msgpack::{Item, Reader, too_deep, wrong_type};
 use crate::trace::{
-    ATTRIBUTE_DEPTH_MAX, Attribute, ChunkBuilder, Field, StrId, TooLarge, TraceChunk,
+    ATTRIBUTE_DEPTH_MAX, Attribute, ChunkBuilder, Field, Role, StrId, TooLarge, TraceChunk,
 };
 
 /// A reader and the builder that takes what is read.
@@ -25,19 +25,6 @@ pub(super) enum TagKind {
     Bytes,
 }
 
-/// What a string of a payload's table is used for.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Use {
-    /// The key of a tag.
-    Key,
-    /// The value of a tag with this key.
-    ValueOf(StrId),
-    /// A field.
-    Field(Field),
-    /// Anything else.
-    Plain,
-}
-
 /// The twin of a string of a payload's table: one for all chunks, or that of the chunk that used it
 /// last, by that chunk's number from 1.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,7 +33,16 @@ pub(super) struct Twin {
     id: StrId,
 }
 
-impl<'a> Decoder<'a, '_> {
+impl<'a, 'b> Decoder<'a, 'b> {
+    /// Begins a payload, which may take so many bytes once it is decoded.
+    pub(super) fn begin(body: &'a [u8], builder: &'b mut ChunkBuilder, limit_bytes: usize) -> Self {
+        builder.reset(limit_bytes);
+        Self {
+            reader: Reader::new(body),
+            builder,
+        }
+    }
+
     /// A string of a payload's table as one of a chunk: added at its first use, found again at the
     /// others without hashing anything.
     pub(super) fn twin(
@@ -54,19 +50,14 @@ impl<'a> Decoder<'a, '_> {
         twin: &mut Twin,
         chunk: u32,
         text: &[u8],
-        used: Use,
+        role: Role,
     ) -> Result<StrId, DecodeError> {
         if twin.chunk != chunk && !twin.id.is_shared() {
-            let id = match used {
-                Use::Key => self.builder.key(None, text),
-                Use::ValueOf(key) => self.builder.value_of(key, text),
-                Use::Field(field) => self.builder.field_text(field, text),
-                Use::Plain => self.builder.text(text),
-            };
+            let id = self.builder.text_as(role, text);
             twin.id = id.map_err(|problem| self.too_large(problem))?;
             twin.chunk = chunk;
         }
-        if let Use::Key = used {
+        if let Role::Key = role {
             self.builder.key_again(twin.id);
         }
         Ok(twin.id)

@@ -8,8 +8,7 @@ use libdd_ddsketch::pb;
 use prost::Message as _;
 
 use super::super::error::Problem;
-use super::rounded;
-use crate::stats::{COUNT_MAX, Sketch};
+use crate::stats::{COUNT_MAX, Sketch, rounded};
 
 /// Bytes of a sketch at most: 2,048 bins, as wide as tracers have them, take a quarter.
 const SKETCH_BYTES_MAX: usize = 64 * 1024;

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::trace::{SamplingFacts, SamplingPriority, TraceId};
+use crate::trace::{SamplingFacts, SamplingPriority, TraceId, TracerInfo};
 
 fn body(json: &Json) -> Vec<u8> {
     rmp_serde::to_vec(json).unwrap()

@@ -6,9 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use super::super::error::{DecodeError, Problem};
 use super::super::msgpack::{Item, wrong_type};
 use super::super::said::Room;
-use super::super::value::Use;
 use super::{Mark, Payload, StringIndex};
-use crate::trace::{Attribute, Tags, TooLarge};
+use crate::trace::{Attribute, Role, Tags, TooLarge};
 
 /// How deep arrays and lists may stand in each other.
 pub(super) const DEPTH_MAX: usize = 32;
@@ -122,7 +121,7 @@ impl<'a> Payload<'a, '_> {
     pub(super) fn write(&mut self, value: TagValue<'a>) -> Result<(), DecodeError> {
         match value {
             TagValue::Text(text) => {
-                let text = self.id(text, Use::Plain)?;
+                let text = self.id(text, Role::Other)?;
                 self.decoder.builder.writer().text(text);
             }
             TagValue::Bool(bool) => self.decoder.builder.writer().bool(bool),
@@ -169,7 +168,7 @@ impl<'a> Payload<'a, '_> {
         let opened = self.decoder.builder.writer().open_map();
         for _ in 0..n_tags {
             let key = self.string()?;
-            let id = self.id(key, Use::Key)?;
+            let id = self.id(key, Role::Key)?;
             self.decoder.builder.writer().key(id);
             let value = self.kind();
             value

@@ -1,10 +1,9 @@
 //! Links and events, as the maps that v0.4 has for them.
 
 use super::super::error::DecodeError;
-use super::super::value::Use;
 use super::attributes::{DEPTH_MAX, Kind};
 use super::{Mark, Payload, StringIndex};
-use crate::trace::Attribute;
+use crate::trace::{Attribute, Role};
 
 #[derive(Default)]
 struct Link<'a> {
@@ -136,7 +135,7 @@ impl<'a> Payload<'a, '_> {
             let opened = payload.decoder.builder.writer().open_map();
             for _ in 0..n_tags {
                 let key = payload.string()?;
-                let id = payload.id(key, Use::Key)?;
+                let id = payload.id(key, Role::Key)?;
                 payload.decoder.builder.writer().key(id);
                 let kind = payload.kind();
                 kind.and_then(|kind| write(payload, kind))
@@ -205,7 +204,7 @@ impl<'a> Payload<'a, '_> {
     }
 
     fn text(&mut self, text: StringIndex) -> Result<(), DecodeError> {
-        let text = self.id(text, Use::Plain)?;
+        let text = self.id(text, Role::Other)?;
         self.decoder.builder.writer().text(text);
         Ok(())
     }

@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 
 use super::super::error::DecodeError;
-use super::super::value::Use;
 use super::attributes::{Tag, TagValue};
 use super::chunk::Head;
 use super::{Mark, Payload, StringIndex};
-use crate::trace::{Attribute, Field, StrId, tag};
+use crate::trace::{Attribute, Field, Role, StrId, tag};
 
 /// What a span says in fields where v0.4 has tags, and what lies behind it.
 #[derive(Default)]
@@ -71,7 +70,7 @@ impl<'a> Payload<'a, '_> {
     /// Begins a span with the fields that v0.4 always has; v1.0 leaves them out where they are empty.
     fn begin(&mut self, head: &Head<'a>) -> Result<(), DecodeError> {
         self.decoder.begin_span()?;
-        let empty = self.id(StringIndex::EMPTY, Use::Field(Field::Service))?;
+        let empty = self.id(StringIndex::EMPTY, Role::Field(Field::Service))?;
         let builder = &mut *self.decoder.builder;
         for field in [Field::Service, Field::Name, Field::Resource] {
             builder.set_text(field, empty);
@@ -129,7 +128,7 @@ impl<'a> Payload<'a, '_> {
     fn text_field(&mut self, field: Field) -> Result<(), DecodeError> {
         let text = self
             .string()
-            .and_then(|text| self.id(text, Use::Field(field)));
+            .and_then(|text| self.id(text, Role::Field(field)));
         let text = text.map_err(|error| error.in_field(field.name()))?;
         self.decoder.builder.set_text(field, text);
         Ok(())
@@ -237,11 +236,11 @@ impl<'a> Payload<'a, '_> {
 
     fn write_these(&mut self, attribute: Attribute, tags: &[Tag<'a>]) -> Result<(), DecodeError> {
         for tag in tags.iter().filter(|tag| tag.value.attribute() == attribute) {
-            let key = self.id(tag.key, Use::Key)?;
+            let key = self.id(tag.key, Role::Key)?;
             self.decoder.builder.writer().key(key);
             let written = match tag.value {
                 TagValue::Text(text) => {
-                    let text = self.id(text, Use::ValueOf(key));
+                    let text = self.id(text, Role::ValueOf(key));
                     text.map(|text| self.decoder.builder.writer().text(text))
                 }
                 other => self.write_plain(other),

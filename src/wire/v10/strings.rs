@@ -8,8 +8,8 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::super::error::{DecodeError, Problem};
-use super::super::value::{Decoder, Twin, Use};
-use crate::trace::{StrId, TooLarge};
+use super::super::value::{Decoder, Twin};
+use crate::trace::{Role, StrId, TooLarge};
 
 /// A string of the payload, by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -147,11 +147,11 @@ impl<'a> Strings<'a> {
     pub(super) fn id(
         &mut self,
         index: StringIndex,
-        used: Use,
+        role: Role,
         decoder: &mut Decoder<'_, '_>,
     ) -> Result<StrId, DecodeError> {
         match self.entries.get_mut(index.place()) {
-            Some(entry) => decoder.twin(&mut entry.twin, self.chunk, entry.text, used),
+            Some(entry) => decoder.twin(&mut entry.twin, self.chunk, entry.text, role),
             None => decoder.keep(&[]),
         }
     }

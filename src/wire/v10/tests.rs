@@ -5,7 +5,7 @@ mod build;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::trace::{Attribute, ChunkFacts, TraceId};
+use crate::trace::{Attribute, ChunkFacts, TraceId, TracerInfo};
 use build::{FALSE, NIL, TRUE, bin, float, id, list, map, tags, text, values};
 use build::{payload, refused, said, with_chunk, with_span};
 
