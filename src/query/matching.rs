@@ -13,15 +13,13 @@ use crate::json::{Kind, Raw};
 use crate::logs::{Level, LogRecord};
 use crate::store::{LogEntry, RowMark, TraceEntry};
 use crate::trace::{
-    Attribute, Entries, SamplingFacts, SamplingMechanism, SamplingPriority, Span, Text, Value,
+    Attribute, Entries, SamplingFacts, SamplingMechanism, SamplingPriority, Span, Text, Value, tag,
 };
 
 /// How deep tags and fields are looked through.
 pub(super) const DEPTH_MAX: usize = 8;
 /// So many spans of a trace are asked for their container: tracers tag all of them or the first.
 const SPANS_ASKED: usize = 16;
-/// The tags that name a container.
-const CONTAINER_TAGS: [&str; 3] = ["modal.task_id", "modal_task_id", "container_id"];
 
 impl Term {
     /// Whether it is true of a trace with these lines.
@@ -81,7 +79,7 @@ impl Term {
             Self::Priority(..) | Self::Mechanism(_) => {
                 self.is_of_sampling(&SamplingFacts::read(std::iter::once(span)))
             }
-            Self::Container(container) => CONTAINER_TAGS
+            Self::Container(container) => tag::CONTAINER
                 .iter()
                 .filter_map(|tag| span.meta_text(tag))
                 .any(|id| container.is(id)),

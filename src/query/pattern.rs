@@ -1,7 +1,7 @@
 //! Text that is looked for, upper and lower case alike: anywhere in a text, or as the whole of one.
 //! Folded once, when the query is read.
 
-use crate::trace::{SpanId, Text, TraceId};
+use crate::trace::{SamplingFacts, SpanId, Text, TraceId};
 
 /// Shorter words are not looked for in ids: `500` would find one trace in ten.
 const ID_DIGITS_MIN: usize = 6;
@@ -143,7 +143,7 @@ pub(super) struct Word {
     low: Option<u64>,
     may_be_number: bool,
     may_be_in_sampling: bool,
-    /// The longest run of digits in it: a smaller number cannot hold it.
+    /// No smaller whole number can hold it.
     least: u64,
 }
 
@@ -191,7 +191,10 @@ impl Word {
             low: whole.map(|whole| TraceId(whole).low()),
             id,
             may_be_number,
-            may_be_in_sampling: pattern.pieces.iter().all(|piece| may_be_in_sampling(piece)),
+            may_be_in_sampling: pattern
+                .pieces
+                .iter()
+                .all(|piece| SamplingFacts::may_say(piece)),
             least: least(text),
             pattern,
         }
@@ -264,22 +267,16 @@ impl Word {
     }
 }
 
-/// The smallest whole number that can hold a word of digits; 0 of any other word.
+/// The smallest whole number that can hold a word of several digits; 0 of any other word.
 fn least(text: &str) -> u64 {
     let n_digits = text.len();
-    if n_digits == 0 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+    if n_digits < 2 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return 0;
     }
     let power = u32::try_from(n_digits - 1).ok();
     power
         .and_then(|power| 10_u64.checked_pow(power))
         .unwrap_or(u64::MAX)
-}
-
-/// Whether a piece has only letters of what is said of sampling: see `SamplingFacts::words`.
-fn may_be_in_sampling(piece: &str) -> bool {
-    const LETTERS: &[u8] = b"rejected by limit rule rate hand kept nan inf ()0123456789.-+";
-    piece.bytes().all(|byte| LETTERS.contains(&byte))
 }
 
 /// The most digits of 64 bits.
@@ -375,6 +372,31 @@ mod tests {
         assert!(implies("1234567", "123456"));
         assert!(!implies("gen*x", "gen"), "simple, and on the safe side");
         assert!(!implies("ké", "k"), "the Kelvin sign folds to a k");
+    }
+
+    #[test]
+    fn a_number_with_digits_enough_is_looked_at() {
+        let numbers = [0_u64, 7, 10, 99, 100, 1_234_567, u64::MAX];
+        for text in [
+            "0",
+            "00",
+            "7",
+            "10",
+            "99",
+            "567",
+            "12345678",
+            "18446744073709551615",
+        ] {
+            let word = Word::new(text);
+            for number in numbers {
+                let written = number.to_string().contains(text);
+                assert_eq!(
+                    word.is_in_whole(number, &number),
+                    written,
+                    "{text} {number}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -8,17 +8,37 @@ const MANUAL: u8 = 4;
 /// The receiver for OTLP, which is a part of the Agent: no client decides so.
 const OTLP_RECEIVER: u8 = 9;
 
+const KEPT: &str = "kept";
+const REJECTED: &str = "rejected";
+const BY_HAND: &str = "by hand";
+/// Our mark comes first, so that a narrow column does not cut it off.
+const BY_OTLP: &str = "(sim) by the OTLP receiver";
+const BY_LIMIT: &str = "by limit";
+const BY_RULE: &str = "by rule";
+const BY_RATE: &str = "by rate";
+/// What numbers are written with, and no number at all.
+const NUMBERS: &str = "0123456789.-+eNaNinf()";
+const ALL: [&str; 8] = [
+    KEPT, REJECTED, BY_HAND, BY_OTLP, BY_LIMIT, BY_RULE, BY_RATE, NUMBERS,
+];
+
 impl SamplingFacts<'_> {
+    /// Whether a part of a text, in lower case, has only letters of what [`SamplingFacts::words`] can
+    /// say: `false` is certain, and spares making the words.
+    pub(crate) fn may_say(part: &str) -> bool {
+        let is_ours = |letter: char| {
+            let letters = [letter, letter.to_ascii_uppercase()];
+            letter == ' ' || ALL.iter().any(|words| words.contains(letters))
+        };
+        part.chars().all(is_ours)
+    }
+
     /// `kept`, `rejected by rule 0.3`, `rejected by rate 0.5`; a dash when the client does not say.
     pub fn words(&self) -> String {
         let Some(priority) = self.priority else {
             return "-".to_owned();
         };
-        let decision = if priority.is_reject() {
-            "rejected"
-        } else {
-            "kept"
-        };
+        let decision = if priority.is_reject() { REJECTED } else { KEPT };
         match reason(priority, self) {
             Some(reason) => format!("{decision} {reason}"),
             None => decision.to_owned(),
@@ -31,17 +51,17 @@ fn reason(priority: SamplingPriority, facts: &SamplingFacts<'_>) -> Option<Strin
     let mechanism = facts.mechanism().map(|SamplingMechanism(number)| number);
     let is_rule = mechanism.is_none_or(|number| RULES.contains(&number));
     match (priority, facts.rule_rate, facts.agent_rate) {
-        _ if mechanism == Some(MANUAL) => Some("by hand".to_owned()),
-        _ if mechanism == Some(OTLP_RECEIVER) => Some("by the OTLP receiver (sim)".to_owned()),
+        _ if mechanism == Some(MANUAL) => Some(BY_HAND.to_owned()),
+        _ if mechanism == Some(OTLP_RECEIVER) => Some(BY_OTLP.to_owned()),
         (SamplingPriority::USER_REJECT, Some(rate), _) if is_rule => {
             let limited = facts.limit_rate.filter(|limit| *limit < 1.0 && rate >= 1.0);
             Some(match limited {
-                Some(limit) => format!("by limit {}", number(limit)),
-                None => format!("by rule {}", number(rate)),
+                Some(limit) => format!("{BY_LIMIT} {}", number(limit)),
+                None => format!("{BY_RULE} {}", number(rate)),
             })
         }
         (SamplingPriority::AUTO_REJECT, None, Some(rate)) => {
-            Some(format!("by rate {}", number(rate)))
+            Some(format!("{BY_RATE} {}", number(rate)))
         }
         (SamplingPriority(other), ..) if !(-1..=2).contains(&other) => Some(format!("({other})")),
         _ => None,
@@ -76,6 +96,7 @@ mod tests {
             limit_rate: None,
         };
         assert_eq!(facts.words(), expected);
+        assert!(SamplingFacts::may_say(&expected.to_lowercase()));
     }
 
     #[test]
@@ -88,7 +109,7 @@ mod tests {
         check((0, "", None, Some(0.5)), "rejected by rate 0.5");
         check((-1, "-4", None, None), "rejected by hand");
         check((2, "-4", Some(0.3), None), "kept by hand");
-        check((1, "-9", None, None), "kept by the OTLP receiver (sim)");
+        check((1, "-9", None, None), "kept (sim) by the OTLP receiver");
         check((7, "", None, None), "kept (7)");
         check((-1, "-3", Some(f64::NAN), None), "rejected by rule NaN");
         check((-1, "-3", Some(1e300), None), "rejected by rule 1.0e300");
