@@ -1,5 +1,6 @@
 //! What a real Agent would make of a span, for whoever compares this screen with Datadog's. Our model,
-//! not what the client said, so it always says `(sim)`; and nothing if nothing would change.
+//! not what the client said, so it always says `(sim)`, first, where no narrow pane cuts
+//! it off; and nothing if nothing would change.
 
 use std::borrow::Cow;
 
@@ -31,10 +32,7 @@ pub(super) fn agent(
     };
     let normalized = normalize(span, request).map_err(dropped)?;
     // Which spans came together is not kept by exports, so it is said of each.
-    if trace
-        .spans()
-        .any(|(_, span)| span.span_id() == SpanId::NONE)
-    {
+    if trace.span_with_id(SpanId::NONE).is_some() {
         return Err(drop_of("what came with a span here whose id is 0"));
     }
     Ok(changes(&normalized.corrections(), room))
@@ -53,7 +51,7 @@ fn drop_of(words: &str) -> Detail {
         tone: Tone::Error,
         is_open: true,
         below: vec![Detail::new("", answer)],
-        ..Detail::new("agent", format!("will drop {words} (sim)"))
+        ..Detail::new("agent", format!("(sim) will drop {words}"))
     }
 }
 
@@ -65,7 +63,7 @@ fn changes(corrections: &[Correction<'_>], room: Room) -> Option<Detail> {
         below.push(Detail::new("...", format!("{n_more} more")));
     }
     let n_fields = u64::try_from(corrections.len()).unwrap_or(u64::MAX);
-    let value = format!("will change {} (sim)", text::count(n_fields, "field"));
+    let value = format!("(sim) will change {}", text::count(n_fields, "field"));
     let heading = Detail::heading("agent", below)?;
     Some(Detail { value, ..heading })
 }

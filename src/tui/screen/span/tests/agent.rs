@@ -26,7 +26,7 @@ fn the_span_says_what_an_agent_would_change() {
 fn why_and_by_which_rule_stands_below() {
     let (store, pane) = pane_of(&[span(1, 0, 0, 500, "root"), sloppy()], 1);
     let text = outline(&store, &pane);
-    let expected = "agent: will change 5 fields (sim)\n  \
+    let expected = "agent: (sim) will change 5 fields\n  \
         service: `Document Processor!` → `document_processor`  tags are lower case, of letters, digits, and :./-_\n    \
         why: tags are lower case, of letters, digits, and :./-_\n    \
         source: pkg/trace/traceutil/normalize/normalize.go NormalizeService\n  \
@@ -63,12 +63,12 @@ fn long_texts_are_told_by_their_lengths() {
 fn a_span_without_an_id_takes_all_that_came_with_it_along() {
     let (store, mut pane) = pane_of(&[span(1, 0, 0, 10, "root"), span(0, 1, 1, 2, "lost")], 1);
     let text = outline(&store, &pane);
-    let first = "agent: will drop what came with this span, for its id is 0 (sim)\n";
+    let first = "agent: (sim) will drop what came with this span, for its id is 0\n";
     assert!(text.starts_with(first), "{text}");
     insta::assert_snapshot!(frame(&draw(&mut pane, &store, (80, 24))));
     pane.show(pane.shown.unwrap().0, SpanIndex(0));
     let text = outline(&store, &pane);
-    let first = "agent: will drop what came with a span here whose id is 0 (sim)\n";
+    let first = "agent: (sim) will drop what came with a span here whose id is 0\n";
     assert!(text.starts_with(first), "{text}");
 }
 
@@ -82,7 +82,7 @@ fn a_trace_without_an_id_is_dropped() {
     let mut pane = SpanPane::default();
     pane.show(key, SpanIndex(0));
     let text = outline(&store, &pane);
-    let first = "agent: will drop this trace: its trace id is 0 (sim)\n";
+    let first = "agent: (sim) will drop this trace: its trace id is 0\n";
     assert!(text.starts_with(first), "{text}");
 }
 
@@ -99,7 +99,7 @@ fn corrections_are_bounded_and_harmless() {
     };
     let (store, mut pane) = pane_of(&[sample], 0);
     let text = outline(&store, &pane);
-    assert!(text.contains("will change 3001 fields (sim)"), "{text}");
+    assert!(text.contains("(sim) will change 3001 fields"), "{text}");
     assert!(text.contains("...: 2801 more"), "{text}");
     assert!(
         !text.contains('\x1b') && !text.contains('\u{202e}'),
