@@ -169,7 +169,7 @@ fn a_container_is_written_as_it_is_known_and_comes_back() {
     check_comes_back(&store);
 }
 
-/// One line must not make the file unreadable for others: serde_json refuses what no float holds, and
+/// One line must not make the file unreadable for others: `serde_json` refuses what no float holds, and
 /// what nests deeper than 128.
 #[test]
 fn what_strict_readers_refuse_of_a_line_is_written_otherwise() {
