@@ -1,6 +1,6 @@
 //! How fast payloads are decoded: into packed chunks by us, and, in the same run, into owned strings
 //! and maps by `rmp-serde`. 64 different payloads in turn, so that nothing is guessed from the last
-//! one. Items are spans.
+//! one. Items are spans. `benches/peer` compares with more contenders.
 //!
 //! ```text
 //! cargo bench --bench decode
@@ -8,19 +8,24 @@
 
 #![expect(
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::wildcard_imports,
-    reason = "a bench that cannot go on says where"
+    reason = "a bench reads the clock, prints, and says where it cannot go on"
 )]
 
+#[path = "support/naive.rs"]
+mod naive;
+#[path = "support/ours.rs"]
+mod ours;
+#[path = "support/payload.rs"]
 mod payload;
-
-use std::collections::HashMap;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use modtrace_tui::trace::ChunkBuilder;
-use modtrace_tui::wire::{v04, v05};
+
+use ours::Decoder;
+use payload::{Format, Tags};
 
 const N_PAYLOADS: u64 = 64;
 const N_TRACES: usize = 100;
@@ -32,11 +37,11 @@ fn main() {
 /// Runs a decoder over one payload after another.
 fn run(
     bencher: Bencher<'_, '_>,
-    generate: fn(usize, u64) -> Vec<u8>,
+    (format, tags): (Format, Tags),
     mut decode: impl FnMut(&[u8]) -> usize,
 ) {
     let payloads: Vec<_> = (0..N_PAYLOADS)
-        .map(|seed| generate(N_TRACES, seed))
+        .map(|seed| payload::encode(format, tags, N_TRACES, seed))
         .collect();
     let n_spans: usize = (0..N_PAYLOADS)
         .map(|seed| payload::n_spans(N_TRACES, seed))
@@ -52,133 +57,45 @@ fn run(
         .bench_local(|| payloads.iter().map(|body| decode(body)).sum::<usize>());
 }
 
-fn packed_v04() -> impl FnMut(&[u8]) -> usize {
-    let mut builder = ChunkBuilder::default();
-    move |body| v04::decode(body, &mut builder).unwrap().n_spans()
-}
-
-fn packed_v05() -> impl FnMut(&[u8]) -> usize {
-    let mut builder = ChunkBuilder::default();
-    move |body| v05::decode(body, &mut builder).unwrap().n_spans()
-}
-
-/// What a decoder that takes the first thing at hand makes of a span.
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct OwnedSpan {
-    service: String,
-    name: String,
-    resource: String,
-    r#type: String,
-    trace_id: u64,
-    span_id: u64,
-    parent_id: u64,
-    start: i64,
-    duration: i64,
-    error: i32,
-    meta: HashMap<String, String>,
-    metrics: HashMap<String, f64>,
-}
-
-fn owned_v04(body: &[u8]) -> usize {
-    let chunks: Vec<Vec<OwnedSpan>> = rmp_serde::from_slice(body).unwrap();
-    black_box(&chunks).iter().map(Vec::len).sum()
-}
-
-/// A span of v0.5: strings are places in the dictionary.
-#[derive(serde::Deserialize)]
-struct IndexedSpan {
-    service: usize,
-    name: usize,
-    resource: usize,
-    trace_id: u64,
-    span_id: u64,
-    parent_id: u64,
-    start: i64,
-    duration: i64,
-    error: i32,
-    meta: HashMap<usize, usize>,
-    metrics: HashMap<usize, f64>,
-    r#type: usize,
-}
-
-fn owned_v05(body: &[u8]) -> usize {
-    let (strings, chunks): (Vec<String>, Vec<Vec<IndexedSpan>>) =
-        rmp_serde::from_slice(body).unwrap();
-    let text = |place: usize| strings[place].clone();
-    let span = |span: IndexedSpan| OwnedSpan {
-        service: text(span.service),
-        name: text(span.name),
-        resource: text(span.resource),
-        r#type: text(span.r#type),
-        trace_id: span.trace_id,
-        span_id: span.span_id,
-        parent_id: span.parent_id,
-        start: span.start,
-        duration: span.duration,
-        error: span.error,
-        meta: span
-            .meta
-            .into_iter()
-            .map(|(key, value)| (text(key), text(value)))
-            .collect(),
-        metrics: span
-            .metrics
-            .into_iter()
-            .map(|(key, value)| (text(key), value))
-            .collect(),
+fn run_packed(bencher: Bencher<'_, '_>, format: Format, tags: Tags) {
+    let one = payload::encode(format, tags, 1, 0);
+    let built = Decoder::new(format)
+        .and_then(|mut decoder| decoder.decode(&one).is_some().then_some(decoder));
+    let Some(mut decoder) = built else {
+        println!("{format:?}: not built");
+        return;
     };
-    let chunks: Vec<Vec<OwnedSpan>> = chunks
-        .into_iter()
-        .map(|chunk| chunk.into_iter().map(span).collect())
-        .collect();
-    black_box(&chunks).iter().map(Vec::len).sum()
+    run(bencher, (format, tags), |body| {
+        decoder.decode(body).unwrap().n_spans()
+    });
 }
 
-mod rich {
-    use super::*;
-
-    #[divan::bench]
-    fn v04_packed(bencher: Bencher<'_, '_>) {
-        run(bencher, payload::rich_v04, packed_v04());
-    }
-
-    #[divan::bench]
-    fn v04_owned(bencher: Bencher<'_, '_>) {
-        run(bencher, payload::rich_v04, owned_v04);
-    }
-
-    #[divan::bench]
-    fn v05_packed(bencher: Bencher<'_, '_>) {
-        run(bencher, payload::rich_v05, packed_v05());
-    }
-
-    #[divan::bench]
-    fn v05_owned(bencher: Bencher<'_, '_>) {
-        run(bencher, payload::rich_v05, owned_v05);
-    }
+fn run_owned(bencher: Bencher<'_, '_>, format: Format, tags: Tags) {
+    let decode = match format {
+        Format::V05 => naive::decode_v05,
+        _ => naive::decode_v04,
+    };
+    run(bencher, (format, tags), |body| {
+        black_box(decode(body)).iter().map(Vec::len).sum()
+    });
 }
 
-mod light {
-    use super::*;
+#[divan::bench(args = Format::ALL)]
+fn rich_packed(bencher: Bencher<'_, '_>, format: Format) {
+    run_packed(bencher, format, Tags::Rich);
+}
 
-    #[divan::bench]
-    fn v04_packed(bencher: Bencher<'_, '_>) {
-        run(bencher, payload::light_v04, packed_v04());
-    }
+#[divan::bench(args = [Format::V04, Format::V05])]
+fn rich_owned(bencher: Bencher<'_, '_>, format: Format) {
+    run_owned(bencher, format, Tags::Rich);
+}
 
-    #[divan::bench]
-    fn v04_owned(bencher: Bencher<'_, '_>) {
-        run(bencher, payload::light_v04, owned_v04);
-    }
+#[divan::bench(args = Format::ALL)]
+fn light_packed(bencher: Bencher<'_, '_>, format: Format) {
+    run_packed(bencher, format, Tags::Light);
+}
 
-    #[divan::bench]
-    fn v05_packed(bencher: Bencher<'_, '_>) {
-        run(bencher, payload::light_v05, packed_v05());
-    }
-
-    #[divan::bench]
-    fn v05_owned(bencher: Bencher<'_, '_>) {
-        run(bencher, payload::light_v05, owned_v05);
-    }
+#[divan::bench(args = [Format::V04, Format::V05])]
+fn light_owned(bencher: Bencher<'_, '_>, format: Format) {
+    run_owned(bencher, format, Tags::Light);
 }

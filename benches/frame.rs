@@ -5,12 +5,27 @@
 //!
 //! ```text
 //! cargo bench --bench frame
+//! cargo bench --bench frame -- ratios
 //! ```
+//!
+//! The second compares a trace of a million spans with one of a thousand, and counts the bytes of a
+//! frame.
 
 #![expect(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a bench that cannot build its trace has nothing to measure"
+    reason = "a bench reads the clock, prints, and says where it cannot go on"
 )]
+
+#[path = "support/compare.rs"]
+mod compare;
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::time::Instant;
 
 use divan::{Bencher, black_box};
 use modtrace_tui::ingest::{Inbound, Lines, Received, Request, RequestClass, RequestRecord};
@@ -21,15 +36,22 @@ use modtrace_tui::trace::{
 };
 use modtrace_tui::tui::app::{App, UiOptions};
 use modtrace_tui::tui::message::Message;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
+use ratatui::backend::{CrosstermBackend, TestBackend};
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
+
+use compare::{median, say};
 
 const N_SPANS: u64 = 100_000;
 const START: i64 = 1_795_204_425_000_000_000;
 
 fn main() {
-    divan::main();
+    if compare::is_asked() {
+        print_ratios();
+    } else {
+        divan::main();
+    }
 }
 
 /// How the spans hang together.
@@ -150,6 +172,7 @@ fn request(shape: Shape, ids: impl IntoIterator<Item = u64>) -> Request {
             payload,
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
+            client_computed_stats: false,
             relay: None,
         }),
     }
@@ -321,4 +344,104 @@ fn small_trace_move_selection(bencher: Bencher<'_, '_>) {
         screen.press(KeyCode::Char('k'));
         screen.draw();
     });
+}
+
+/// Frames that are drawn for a figure.
+const N_FRAMES: usize = 2_000;
+
+fn print_ratios() {
+    let [small, middle, large] = [1_000, N_SPANS, 1_000_000].map(|n_spans| {
+        let mut screen = Screen::new(Shape::Branching, n_spans);
+        let times = scroll(&mut screen);
+        println!(
+            "{n_spans} spans: {:.3} ms a frame, p99 {:.3} ms",
+            median(times.clone()),
+            percentile(&times, 99)
+        );
+        times
+    });
+    say("frame.p99.ms", percentile(&middle, 99));
+    say("frame.million.thousand", median(large) / median(small));
+    let mut screen = Screen::new(Shape::Branching, N_SPANS);
+    let rebuilds = (1..=100).map(|place| {
+        screen.uptime_ns += 1_000_000_000;
+        screen.send(Shape::Branching, [N_SPANS + place]);
+        let begun = Instant::now();
+        screen.draw();
+        begun.elapsed().as_secs_f64() * 1e3
+    });
+    say("frame.rebuild.ms", median(rebuilds.collect()));
+    print_bytes();
+}
+
+/// Milliseconds of each frame while the selection runs down a page at a time, and up again.
+fn scroll(screen: &mut Screen) -> Vec<f64> {
+    let one_frame = |place: usize| {
+        let is_down = place % 200 < 100;
+        let key = if is_down {
+            KeyCode::PageDown
+        } else {
+            KeyCode::PageUp
+        };
+        let begun = Instant::now();
+        screen.press(key);
+        screen.draw();
+        begun.elapsed().as_secs_f64() * 1e3
+    };
+    (0..N_FRAMES).map(one_frame).collect()
+}
+
+fn percentile(times: &[f64], percent: usize) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_by(f64::total_cmp);
+    times[times.len() * percent / 100]
+}
+
+/// Counts what would go to the terminal.
+#[derive(Clone, Default)]
+struct Counter(Rc<Cell<usize>>);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.set(self.0.get() + bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Bytes of a frame: when nothing has changed, when a second has passed, when the view moves a row.
+fn print_bytes() {
+    let mut screen = Screen::new(Shape::Branching, N_SPANS);
+    let counter = Counter::default();
+    let viewport = Viewport::Fixed(Rect::new(0, 0, 120, 36));
+    let backend = CrosstermBackend::new(counter.clone());
+    let mut terminal = Terminal::with_options(backend, TerminalOptions { viewport }).unwrap();
+    let mut bytes_of = |screen: &mut Screen| {
+        counter.0.set(0);
+        if screen.app.is_dirty() {
+            let now = screen.now();
+            let app = &mut screen.app;
+            terminal.draw(|frame| app.view(frame, now)).unwrap();
+        }
+        counter.0.get() as f64
+    };
+    let page_down = |screen: &mut Screen| {
+        for _ in 0..40 {
+            screen.press(KeyCode::Char('j'));
+        }
+    };
+    page_down(&mut screen);
+    bytes_of(&mut screen);
+    say("frame.bytes.still", bytes_of(&mut screen));
+    screen.uptime_ns += 1_000_000_000;
+    screen.app.update(Message::Frame, screen.now());
+    say("frame.bytes.tick", bytes_of(&mut screen));
+    let rows = (0..100).map(|_| {
+        screen.press(KeyCode::Char('j'));
+        bytes_of(&mut screen)
+    });
+    say("frame.bytes.scroll", median(rows.collect()));
 }

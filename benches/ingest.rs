@@ -1,21 +1,33 @@
-//! Requests a second over loopback, one trace each, with one and with four connections: our agent
-//! beside the floor (the same HTTP server, which reads the body and answers without looking at it),
-//! and beside another agent when `MODTRACE_BENCH_PEER=http://127.0.0.1:PORT` names one.
+//! What can be sent over loopback: to the program without a screen, to the program that draws, to the
+//! floor (the same HTTP server, which reads the body and answers `{}`), and to another agent when
+//! `MODTRACE_BENCH_PEER=http://127.0.0.1:PORT` names one (with `MODTRACE_BENCH_PEER_PID`, what it costs
+//! is measured too). Each runs in a process of its own; they take turns.
+//!
+//! ```text
+//! cargo bench --bench ingest
+//! cargo bench --bench ingest -- floor 127.0.0.1:PORT     only serves as the floor
+//! ```
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a bench reads the clock and the environment, prints, and fails loudly"
 )]
 
+#[path = "support/compare.rs"]
+mod compare;
+#[path = "support/load.rs"]
+mod load;
+#[path = "support/payload.rs"]
 mod payload;
+#[path = "support/program.rs"]
+mod program;
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -24,128 +36,93 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use modtrace_tui::io::agent::{Agent, AgentSettings};
-use modtrace_tui::io::inbox::{self, InboxLimits};
 use tokio::task::LocalSet;
 
-/// How long each contender is asked in each round.
-const ROUND: Duration = Duration::from_millis(1_500);
+use compare::{median, say};
+use load::{Answers, Asker, Load, Request as TraceRequest};
+use payload::{Format, Tags};
+use program::Program;
 
-/// Rounds; the contenders take turns, and the median round counts.
+/// How long each contender is asked in each round.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// Rounds that count.
 const N_ROUNDS: usize = 5;
 
-/// Different payloads that are sent in turn.
-const N_PAYLOADS: u64 = 64;
-
-/// Who is asked: a name, where, and the name of the thread that serves, where it is one of ours.
-struct Contender {
-    name: &'static str,
-    address: SocketAddr,
-    thread: Option<&'static str>,
-}
-
-/// What came of a round.
-#[derive(Clone, Copy, Debug, Default)]
-struct Round {
-    requests_per_s: f64,
-    p50_us: f64,
-    p99_us: f64,
-    cpu_us_per_request: f64,
-}
+const LOADS: [Load; 4] = [
+    Load {
+        format: Format::V04,
+        n_traces: 1,
+        n_connections: 1,
+    },
+    Load {
+        format: Format::V04,
+        n_traces: 1,
+        n_connections: 4,
+    },
+    Load {
+        format: Format::V04,
+        n_traces: 100,
+        n_connections: 1,
+    },
+    Load {
+        format: Format::V05,
+        n_traces: 100,
+        n_connections: 1,
+    },
+];
 
 fn main() {
-    let settings = AgentSettings::new(SocketAddr::from(([127, 0, 0, 1], 0)));
-    let (inbox, receiver) = inbox::channel(InboxLimits::default());
-    let agent = Agent::start(settings, inbox).unwrap();
-    let draining = thread::spawn(move || drain(receiver));
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, floor, address] = arguments.as_slice()
+        && floor == "floor"
+    {
+        return serve_floor(address.parse().expect("an address such as 127.0.0.1:8126"));
+    }
     let mut contenders = vec![
-        Contender {
-            name: "floor",
-            address: start_floor(),
-            thread: Some("floor"),
-        },
-        Contender {
-            name: "modtrace-tui",
-            address: agent.local_addr(),
-            thread: Some("agent"),
-        },
+        Program::floor(),
+        Program::headless("256MiB"),
+        Program::screen(),
     ];
-    if let Ok(url) = std::env::var("MODTRACE_BENCH_PEER") {
-        let address = url
-            .trim_start_matches("http://")
-            .trim_end_matches('/')
-            .parse();
-        let address = address.expect("MODTRACE_BENCH_PEER is http://IP:PORT");
-        contenders.push(Contender {
-            name: "peer",
-            address,
-            thread: None,
-        });
+    contenders.extend(peer());
+    for load in LOADS {
+        compare_under(load, &contenders);
     }
-    let requests: Vec<Vec<u8>> = (0..N_PAYLOADS).map(request).collect();
-    for n_connections in [1, 4] {
-        println!("{n_connections} connection(s), 1 trace a request, v0.4");
-        let medians = measure(&contenders, &requests, n_connections);
-        print_table(&contenders, &medians);
-    }
-    agent.stop();
-    println!("{} spans arrived", draining.join().unwrap());
+    drop(contenders);
+    compare_memory();
 }
 
-/// Takes everything out of the inbox, as the loop would, and counts the spans.
-fn drain(mut receiver: inbox::InboxReceiver) -> usize {
-    use modtrace_tui::ingest::{Brought, Inbound};
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    let mut n_spans = 0;
-    let mut batch = Vec::new();
-    while runtime.block_on(receiver.recv_many(&mut batch, 256)) > 0 {
-        for inbound in batch.drain(..) {
-            if let Inbound::Request(request) = inbound
-                && let Brought::Spans(received) = request.brought
-            {
-                n_spans += received.payload.n_spans();
-            }
-        }
-    }
-    n_spans
+fn peer() -> Option<Program> {
+    let url = std::env::var("MODTRACE_BENCH_PEER").ok()?;
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    let address = address.parse();
+    let address = address.expect("MODTRACE_BENCH_PEER is http://IP:PORT");
+    let pid = std::env::var("MODTRACE_BENCH_PEER_PID").ok();
+    let pid = pid.map(|pid| pid.parse().expect("MODTRACE_BENCH_PEER_PID is a number"));
+    Some(Program::running("peer", address, pid))
 }
 
 /// The server that does nothing with what it reads.
-fn start_floor() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap();
-    let serve = move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        LocalSet::new().block_on(&runtime, async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                stream.set_nodelay(true).unwrap();
-                let serving = http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service_fn(acknowledge));
-                tokio::task::spawn_local(serving);
-            }
-        });
-    };
-    thread::Builder::new()
-        .name("floor".into())
-        .spawn(serve)
+fn serve_floor(address: SocketAddr) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
         .unwrap();
-    address
+    LocalSet::new().block_on(&runtime, async {
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            let serving = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service_fn(acknowledge));
+            tokio::task::spawn_local(serving);
+        }
+    });
 }
 
 async fn acknowledge(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let _body = request.into_body().collect().await?;
-    let mut response = Response::new(Full::new(Bytes::from_static(
-        modtrace_tui::io::agent::RATES_KEEP_ALL,
-    )));
+    let mut response = Response::new(Full::new(Bytes::from_static(b"{}")));
     let json = hyper::header::HeaderValue::from_static("application/json");
     response
         .headers_mut()
@@ -153,148 +130,133 @@ async fn acknowledge(request: Request<Incoming>) -> Result<Response<Full<Bytes>>
     Ok(response)
 }
 
-/// A request as ddtrace sends it.
-fn request(seed: u64) -> Vec<u8> {
-    let body = payload::rich_v04(1, seed);
-    let head = format!(
-        "PUT /v0.4/traces HTTP/1.1\r\nHost: 127.0.0.1:8126\r\nuser-agent: Tracer/1.0.0\r\n\
-         datadog-meta-lang: python\r\ndatadog-meta-lang-version: 3.11.7\r\n\
-         datadog-meta-lang-interpreter: CPython\r\ndatadog-meta-tracer-version: 4.1.2\r\n\
-         datadog-client-computed-top-level: true\r\ndatadog-send-real-http-status: 1\r\n\
-         x-datadog-trace-count: 1\r\ncontent-type: application/msgpack\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    [head.into_bytes(), body].concat()
+/// What a contender did under a load: medians of its rounds.
+struct Figures {
+    requests_per_s: f64,
+    spans_per_s: f64,
+    p50_us: f64,
+    p99_us: f64,
+    cpu_us_per_request: f64,
 }
 
-fn measure(contenders: &[Contender], requests: &[Vec<u8>], n_connections: usize) -> Vec<Round> {
-    let mut rounds = vec![Vec::new(); contenders.len()];
-    for _ in 0..N_ROUNDS {
-        for (rounds, contender) in rounds.iter_mut().zip(contenders) {
-            rounds.push(one_round(contender, requests, n_connections));
+impl Figures {
+    fn of(rounds: &[(Answers, f64)]) -> Self {
+        let median_of = |figure: fn(&(Answers, f64)) -> f64| {
+            median(rounds.iter().map(figure).collect::<Vec<_>>())
+        };
+        Self {
+            requests_per_s: median_of(|(answers, _)| {
+                answers.latencies.len() as f64 / answers.elapsed.as_secs_f64()
+            }),
+            spans_per_s: median_of(|(answers, _)| {
+                answers.n_spans as f64 / answers.elapsed.as_secs_f64()
+            }),
+            p50_us: median_of(|(answers, _)| percentile_us(answers, 50)),
+            p99_us: median_of(|(answers, _)| percentile_us(answers, 99)),
+            cpu_us_per_request: median_of(|(answers, cpu_s)| {
+                cpu_s * 1e6 / answers.latencies.len() as f64
+            }),
         }
     }
-    rounds.into_iter().map(median).collect()
 }
 
-fn median(mut rounds: Vec<Round>) -> Round {
-    rounds.sort_by(|a, b| a.requests_per_s.total_cmp(&b.requests_per_s));
-    rounds.get(rounds.len() / 2).copied().unwrap_or_default()
+fn percentile_us(answers: &Answers, percent: usize) -> f64 {
+    let place = answers.latencies.len() * percent / 100;
+    let latency = answers.latencies.get(place);
+    latency.map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e6)
 }
 
-fn one_round(contender: &Contender, requests: &[Vec<u8>], n_connections: usize) -> Round {
-    let cpu_before = contender.thread.map(cpu_of_thread);
-    let begun = Instant::now();
-    let mut latencies: Vec<Duration> = thread::scope(|scope| {
-        let asking = || ask_for_a_round(contender.address, requests);
-        let threads: Vec<_> = (0..n_connections).map(|_| scope.spawn(asking)).collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap())
-            .collect()
-    });
-    let elapsed = begun.elapsed();
-    let cpu = cpu_before.zip(contender.thread.map(cpu_of_thread));
-    latencies.sort();
-    let n_requests = latencies.len();
-    let at = |index: usize| {
-        latencies
-            .get(index)
-            .map_or(0.0, |latency| latency.as_secs_f64() * 1e6)
-    };
-    Round {
-        requests_per_s: n_requests as f64 / elapsed.as_secs_f64(),
-        p50_us: at(n_requests / 2),
-        p99_us: at(n_requests * 99 / 100),
-        cpu_us_per_request: cpu.map_or(f64::NAN, |(before, after)| {
-            (after - before) * 1e6 / n_requests as f64
-        }),
-    }
-}
-
-/// Sends one request after another over one connection, and returns how long each took.
-fn ask_for_a_round(address: SocketAddr, requests: &[Vec<u8>]) -> Vec<Duration> {
-    let stream = TcpStream::connect(address).expect("the contender accepts a connection");
-    stream.set_nodelay(true).unwrap();
-    let mut stream = BufReader::new(stream);
-    let (mut line, mut body) = (String::new(), Vec::new());
-    let mut latencies = Vec::with_capacity(100_000);
-    let begun = Instant::now();
-    for request in requests.iter().cycle() {
-        let asked = Instant::now();
-        stream.get_mut().write_all(request).unwrap();
-        read_answer(&mut stream, &mut line, &mut body);
-        latencies.push(asked.elapsed());
-        if begun.elapsed() > ROUND {
-            break;
+fn compare_under(load: Load, contenders: &[Program]) {
+    let requests = load.requests();
+    let mut rounds: Vec<Vec<(Answers, f64)>> = contenders.iter().map(|_| Vec::new()).collect();
+    for round in 0..=N_ROUNDS {
+        for (contender, rounds) in contenders.iter().zip(&mut rounds) {
+            let before = contender.cpu_s();
+            let answers = load.run(contender.address, &requests, ROUND);
+            // What is stored and drawn after the last answer counts as well.
+            thread::sleep(Duration::from_millis(50));
+            if round > 0 {
+                rounds.push((answers, contender.cpu_s() - before));
+            }
         }
     }
-    latencies
+    let figures: Vec<_> = rounds.iter().map(|rounds| Figures::of(rounds)).collect();
+    print_table(load, contenders, &figures);
 }
 
-fn read_answer(stream: &mut BufReader<TcpStream>, line: &mut String, body: &mut Vec<u8>) {
-    let mut n_bytes = 0;
-    let mut is_first = true;
-    loop {
-        line.clear();
-        stream.read_line(line).unwrap();
-        assert!(!is_first || line.contains(" 200 "), "answered {line:?}");
-        is_first = false;
-        if line.trim_end().is_empty() {
-            break;
-        }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            n_bytes = value.trim().parse().unwrap();
-        }
-    }
-    body.resize(n_bytes, 0);
-    stream.read_exact(body).unwrap();
-}
-
-/// CPU seconds of the threads of this process with a name, on Linux.
-fn cpu_of_thread(name: &str) -> f64 {
-    let Ok(tasks) = fs::read_dir("/proc/self/task") else {
-        return f64::NAN;
-    };
-    let nanoseconds = tasks.flatten().filter_map(|task| {
-        let path = task.path();
-        let comm = fs::read_to_string(path.join("comm")).ok()?;
-        let schedstat = fs::read_to_string(path.join("schedstat")).ok()?;
-        let on_cpu: f64 = schedstat.split(' ').next()?.parse().ok()?;
-        (comm.trim() == name).then_some(on_cpu)
-    });
-    nanoseconds.sum::<f64>() / 1e9
-}
-
-fn print_table(contenders: &[Contender], medians: &[Round]) {
+fn print_table(load: Load, contenders: &[Program], figures: &[Figures]) {
+    let Load {
+        format,
+        n_traces,
+        n_connections,
+    } = load;
+    println!("{format:?}, {n_traces} trace(s) a request, {n_connections} connection(s)");
     println!(
-        "  {:<14}{:>12}{:>10}{:>10}{:>14}",
-        "", "requests/s", "p50 us", "p99 us", "cpu us/req"
+        "  {:<10}{:>12}{:>12}{:>10}{:>10}{:>14}",
+        "", "requests/s", "spans/s", "p50 us", "p99 us", "cpu us/req"
     );
-    for (contender, round) in contenders.iter().zip(medians) {
+    for (contender, figures) in contenders.iter().zip(figures) {
         println!(
-            "  {:<14}{:>12.0}{:>10.0}{:>10.0}{:>14.1}",
+            "  {:<10}{:>12.0}{:>12.0}{:>10.0}{:>10.0}{:>14.1}",
             contender.name,
-            round.requests_per_s,
-            round.p50_us,
-            round.p99_us,
-            round.cpu_us_per_request
+            figures.requests_per_s,
+            figures.spans_per_s,
+            figures.p50_us,
+            figures.p99_us,
+            figures.cpu_us_per_request
         );
     }
-    if let [floor, ours, rest @ ..] = medians {
-        println!(
-            "  {:.2} of the floor's requests/s; p99 {:.2} times the floor's",
-            ours.requests_per_s / floor.requests_per_s,
-            ours.p99_us / floor.p99_us
-        );
-        for peer in rest {
-            println!(
-                "  {:.1} times the peer's requests/s; p99 {:.2} of the peer's",
-                ours.requests_per_s / peer.requests_per_s,
-                ours.p99_us / peer.p99_us
-            );
+    let [floor, headless, screen, peers @ ..] = figures else {
+        return;
+    };
+    for (name, ours) in [("headless", headless), ("screen", screen)] {
+        let others = [floor].into_iter().zip(["floor"]);
+        for (other, other_name) in others.chain(peers.iter().zip(["peer"])) {
+            let key = format!("ingest.{name}.{format:?}.{n_traces}x{n_connections}");
+            let say = |what, ratio| say(&format!("{key}.{what}.{other_name}"), ratio);
+            say("requests", ours.requests_per_s / other.requests_per_s);
+            say("p99", ours.p99_us / other.p99_us);
+            say("cpu", ours.cpu_us_per_request / other.cpu_us_per_request);
         }
     }
+}
+
+/// Bytes a span that the whole program takes for a million, and beside the peer for as many as that
+/// takes in a short time.
+fn compare_memory() {
+    for (name, tags) in [("rich", Tags::Rich), ("light", Tags::Light)] {
+        let ours = Program::headless("1GiB");
+        let n_spans = send(&ours, tags, 100, 1_000_000);
+        let bytes = ours.resident_bytes();
+        println!(
+            "{n_spans} {name} spans: {:.0} MiB",
+            bytes / f64::from(1 << 20)
+        );
+        say(&format!("memory.{name}"), bytes / n_spans as f64);
+    }
+    let Some(peer) = peer() else { return };
+    let ours = Program::headless("1GiB");
+    let grown = [&ours, &peer].map(|program| {
+        let before = program.resident_bytes();
+        let n_spans = send(program, Tags::Rich, 1, 100_000);
+        (program.resident_bytes() - before) / n_spans as f64
+    });
+    println!(
+        "one trace a request: {:.0} bytes a span, peer {:.0}",
+        grown[0], grown[1]
+    );
+    say("memory.peer", grown[0] / grown[1]);
+}
+
+/// Sends so many spans, no two payloads alike, and returns how many there were.
+fn send(program: &Program, tags: Tags, n_traces: usize, n_spans: usize) -> usize {
+    let mut asker = Asker::connect(program.address);
+    for seed in 1_000.. {
+        asker.ask(&TraceRequest::new(Format::V04, tags, n_traces, seed));
+        if asker.answers.n_spans >= n_spans {
+            break;
+        }
+    }
+    thread::sleep(Duration::from_millis(500));
+    asker.answers.n_spans
 }

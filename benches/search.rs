@@ -3,41 +3,70 @@
 //!
 //! ```text
 //! cargo bench --bench search
+//! cargo bench --bench search -- ratios
 //! ```
+//!
+//! The second compares with a search through owned strings and maps.
 
 #![expect(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a bench that cannot build its store has nothing to measure"
+    reason = "a bench reads the clock, prints, and says where it cannot go on"
 )]
 
+#[path = "support/compare.rs"]
+mod compare;
+#[path = "support/naive.rs"]
+mod naive;
+#[path = "support/payload.rs"]
 mod payload;
+
+use std::hint::black_box;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use modtrace_tui::ingest::Received;
-use modtrace_tui::query::Query;
+use modtrace_tui::query::{Query, Search};
 use modtrace_tui::store::{Store, TraceEntry};
 use modtrace_tui::trace::{ChunkBuilder, Now, Span, Text, UnixNanos, Value, Via};
 use modtrace_tui::wire::v04;
+
+use compare::{say, take_turns};
+use payload::{Format, Tags};
 
 const N_PAYLOADS: u64 = 64;
 const N_TRACES: usize = 100;
 
 fn main() {
-    divan::main();
+    if compare::is_asked() {
+        print_ratios();
+    } else {
+        divan::main();
+    }
 }
 
 fn filled() -> Store {
+    filled_with(N_PAYLOADS)
+}
+
+fn rich(seed: u64) -> Vec<u8> {
+    payload::encode(Format::V04, Tags::Rich, N_TRACES, seed)
+}
+
+fn filled_with(n_payloads: u64) -> Store {
     let mut store = Store::new(1 << 30);
     let mut builder = ChunkBuilder::default();
-    for seed in 0..N_PAYLOADS {
-        let payload = payload::rich_v04(N_TRACES, seed);
+    for seed in 0..n_payloads {
+        let payload = rich(seed);
         let received = Received {
             at: UnixNanos(1),
             via: Via::Http,
             payload: v04::decode(&payload, &mut builder).unwrap(),
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
+            client_computed_stats: false,
             relay: None,
         };
         store.insert(received, Now::default());
@@ -67,9 +96,10 @@ fn query(bencher: Bencher<'_, '_>, text: &str) {
     bencher
         .counter(ItemsCount::new(n_spans(&store)))
         .bench_local(|| {
+            let mut search = Search::new(query.clone());
             let matching = store
                 .traces()
-                .filter(|trace| query.matches_trace(&store, trace));
+                .filter(|trace| search.matches_trace(&store, trace));
             matching.count()
         });
 }
@@ -164,4 +194,44 @@ fn contains_ignoring_case(text: &[u8], part: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// Payloads for some 350,000 spans: more than any cache holds.
+const N_PAYLOADS_COMPARED: u64 = 640;
+
+/// How many traces have a word: one that is nowhere, one that is in few spans, one in every twentieth.
+fn print_ratios() {
+    let ours = filled_with(N_PAYLOADS_COMPARED);
+    let mut naive = naive::Store::default();
+    for seed in 0..N_PAYLOADS_COMPARED {
+        naive.insert(naive::decode_v04(&rich(seed)), usize::MAX);
+    }
+    let n_spans = n_spans(&ours) as f64;
+    let mut worst = (0.0_f64, 0.0_f64);
+    for text in ["nowhere", "c0ffe", "ta-0100000000000003"] {
+        let query = Query::new(text);
+        let ask_ours = || {
+            let mut search = Search::new(query.clone());
+            let is_found = |trace: &&TraceEntry| search.matches_trace(&ours, trace);
+            black_box(ours.traces().filter(is_found).count());
+        };
+        let ask_naive = || {
+            let has_word = |trace: &&[naive::Span]| trace.iter().any(|span| span.contains(text));
+            black_box(naive.traces().filter(has_word).count());
+        };
+        let mut contenders: [compare::Contender<'_>; 2] =
+            [("ours", Box::new(ask_ours)), ("naive", Box::new(ask_naive))];
+        let times = take_turns(5, &mut contenders);
+        let million = |time: f64| time / n_spans;
+        println!(
+            "{text:?}: {:.0} ms a million spans, {:.0} through owned strings",
+            million(times[0]),
+            million(times[1]),
+        );
+        worst.0 = worst.0.max(times[0] / times[1]);
+        worst.1 = worst.1.max(million(times[0]));
+    }
+    black_box(naive.traces().flatten().map(naive::Span::weight).max());
+    say("search.naive", worst.0);
+    say("search.million", worst.1);
 }

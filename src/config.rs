@@ -27,6 +27,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The unix socket it listens on as well.
     pub uds: Option<PathBuf>,
+    /// Where it listens for OTLP as well.
+    pub otlp: Option<SocketAddr>,
     /// The first path segment every request must carry.
     pub token: Option<Token>,
     /// Under which the app reaches us, if it is not the address we listen on.

@@ -37,6 +37,8 @@ pub enum Topic {
 pub struct Reach {
     /// Where we listen.
     pub listen: SocketAddr,
+    /// Where we listen for OTLP as well.
+    pub otlp: Option<SocketAddr>,
     /// Under which address programs reach us, if that is another one: a tunnel's.
     pub url: Option<String>,
     /// The token, or what stands for it.
@@ -53,14 +55,17 @@ impl Reach {
         with_token(url, self.token.as_deref())
     }
 
+    /// The value of `OTEL_EXPORTER_OTLP_ENDPOINT`: the port of its own, or the one for all.
+    fn otlp_url(&self) -> String {
+        match self.otlp.filter(|otlp| otlp.port() != 0) {
+            Some(otlp) => with_token(&format!("http://{}", near(otlp)), self.token.as_deref()),
+            None => self.agent_url(),
+        }
+    }
+
     /// The address for programs on this machine.
     fn local(&self) -> SocketAddr {
-        let ip = match self.listen.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            ip => ip,
-        };
-        SocketAddr::new(ip, self.listen.port())
+        near(self.listen)
     }
 
     /// The options that tell us to listen there, each with a space before it.
@@ -70,11 +75,24 @@ impl Reach {
         if self.listen != usual {
             add!(options, " --listen {}", self.listen);
         }
+        if let Some(otlp) = self.otlp {
+            add!(options, " --otlp {otlp}");
+        }
         if let Some(token) = &self.token {
             add!(options, " --token {token}");
         }
         options
     }
+}
+
+/// An address as programs on this machine have it.
+fn near(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// With the slash at the end ddtrace keeps the token for every kind of request.
@@ -108,6 +126,12 @@ pub fn shell_lines(reach: &Reach) -> String {
     if let Some((name, value)) = live(reach) {
         add!(lines, "export {name}={value}\n");
     }
+    add!(
+        lines,
+        "# or, with an SDK of OpenTelemetry (over HTTP, not gRPC):\n\
+         export OTEL_EXPORTER_OTLP_ENDPOINT={} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n",
+        reach.otlp_url()
+    );
     let (live, options) = (live_option(reach), reach.options());
     add!(
         lines,
@@ -262,6 +286,7 @@ mod tests {
     fn reach(listen: &str, url: Option<&str>, token: Option<&str>) -> Reach {
         Reach {
             listen: listen.parse().unwrap(),
+            otlp: None,
             url: url.map(str::to_owned),
             token: token.map(str::to_owned),
             flush: Flush::AsItIs,
@@ -319,6 +344,26 @@ mod tests {
         ] {
             assert!(all.contains(part), "{part} in\n{all}");
         }
+    }
+
+    #[test]
+    fn the_sdks_of_opentelemetry_are_sent_to_their_port_or_to_the_one_for_all() {
+        let check = |otlp: Option<&str>, token: Option<&str>, expected: &str| {
+            let mut own = reach("127.0.0.1:8126", None, token);
+            own.otlp = otlp.map(|address| address.parse().unwrap());
+            let lines = shell_lines(&own);
+            let line = format!("export OTEL_EXPORTER_OTLP_ENDPOINT={expected} ");
+            assert!(lines.contains(&line), "{expected} in\n{lines}");
+            let option = otlp.map(|address| format!(" --otlp {address}"));
+            assert_eq!(option.is_some_and(|it| lines.contains(&it)), otlp.is_some());
+        };
+        check(None, None, "http://127.0.0.1:8126");
+        check(Some("127.0.0.1:4318"), None, "http://127.0.0.1:4318");
+        check(
+            Some("0.0.0.0:4318"),
+            Some("s3"),
+            "http://127.0.0.1:4318/s3/",
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A format is a `Layout` and a row in [`FORMATS`]. An [`Export`] walks the store for it in steps,
 //! so that the loop goes on receiving and drawing while a big capture is written.
 
+mod arrival;
 mod datadog;
 mod json;
 mod lines;
@@ -11,10 +12,11 @@ mod open;
 mod span;
 mod summary;
 mod text;
+mod told;
 mod value;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::io::{self, Write};
 
@@ -23,6 +25,7 @@ pub use log::log_event;
 pub use open::{Kept, OpenError, Opened, open};
 pub use summary::trace_event;
 pub use text::write_json;
+pub use told::ToldJson;
 
 use crate::store::{LogEntry, LogKey, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::trace::{Span, UnixNanos};

@@ -14,10 +14,11 @@ pub use lines::{LineReader, Lines};
 pub use relayed::bring_message;
 
 use crate::logs::LogRecord;
-use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via};
+use crate::stats::{ClientStats, ClientTelemetry};
+use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via, printable};
 use crate::wire::encoding::{self, EncodingError};
 use crate::wire::header::TraceHeaders;
-use crate::wire::{DecodeError, v04, v05};
+use crate::wire::{DecodeError, json, log_writer, otlp, stats, telemetry, v04, v05, v07, v10};
 
 /// What the shell hands to the loop.
 #[derive(Debug)]
@@ -51,13 +52,15 @@ pub enum ChildEvent {
     OutputEnded,
 }
 
-/// Requests refused with 429 because the inbox was full.
+/// Requests refused with 429 because the inbox was full, and others that have no line of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overflow {
     /// Trace, stats and log payloads among them.
     pub payloads: u64,
     /// The chunks those announced in `X-Datadog-Trace-Count`.
     pub chunks: u64,
+    /// What was no HTTP request at all, beside what has a line in the log of requests.
+    pub unreadable: u64,
 }
 
 /// A request as the log of requests shows it, and the spans in it.
@@ -85,6 +88,10 @@ pub enum Brought {
     Spans(Received),
     /// Log lines.
     Logs(Vec<LogRecord>),
+    /// What a client counted of its spans.
+    Stats(Box<ClientStats>),
+    /// What a client says of itself.
+    Telemetry(Box<ClientTelemetry>),
     /// A relay has begun to speak.
     Hello(Box<Hello>),
 }
@@ -93,28 +100,68 @@ impl Brought {
     /// What it occupies in memory beside its own size.
     pub fn heap_bytes(&self) -> usize {
         match self {
-            Self::Nothing | Self::Hello(_) => 0,
+            Self::Nothing | Self::Hello(_) | Self::Telemetry(_) => 0,
+            Self::Stats(stats) => stats.heap_bytes(),
             Self::Spans(received) => received.payload.heap_bytes(),
             Self::Logs(records) => records.iter().map(LogRecord::heap_bytes).sum(),
         }
     }
 
-    /// How much it is: `2 chunks, 9 spans`, `12 lines`.
+    /// How much it is: `2 chunks, 9 spans`, `12 lines`, `6 buckets, 50 hits, 1 error`.
     pub fn summary(&self) -> String {
-        let count = |number: usize, noun: &str| match number {
-            1 => format!("1 {noun}"),
-            number => format!("{number} {noun}s"),
-        };
+        let length = |number: usize, noun| counted(u64::try_from(number).unwrap_or(u64::MAX), noun);
         match self {
             Self::Nothing | Self::Hello(_) => String::new(),
             Self::Spans(received) => format!(
                 "{}, {}",
-                count(received.payload.n_chunks, "chunk"),
-                count(received.payload.n_spans(), "span")
+                length(received.payload.n_chunks, "chunk"),
+                length(received.payload.n_spans(), "span")
             ),
-            Self::Logs(records) => count(records.len(), "line"),
+            Self::Logs(records) => length(records.len(), "line"),
+            Self::Stats(stats) => {
+                let (hits, errors) = stats.hits_and_errors();
+                format!(
+                    "{}, {}, {}",
+                    length(stats.buckets.len(), "bucket"),
+                    counted(hits, "hit"),
+                    counted(errors, "error")
+                )
+            }
+            Self::Telemetry(telemetry) => telemetry_summary(telemetry),
         }
     }
+}
+
+/// `1 chunk`, `2 chunks`.
+fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
+    }
+}
+
+/// `150 spans created, 150 finished, 43 chunks dropped`; nothing where nothing was counted.
+fn telemetry_summary(telemetry: &ClientTelemetry) -> String {
+    let sums = &telemetry.sums;
+    let mut parts = Vec::new();
+    if sums.spans_created > 0 {
+        parts.push(format!("{} created", counted(sums.spans_created, "span")));
+    }
+    if sums.spans_finished > 0 {
+        parts.push(format!("{} finished", sums.spans_finished));
+    }
+    if sums.trace_chunks_sent > 0 {
+        parts.push(format!("{} sent", counted(sums.trace_chunks_sent, "chunk")));
+    }
+    if sums.trace_chunks_dropped > 0 {
+        let dropped = counted(sums.trace_chunks_dropped, "chunk");
+        parts.push(format!("{dropped} dropped"));
+    }
+    if telemetry.n_unreadable > 0 {
+        let unread = counted(telemetry.n_unreadable, "part");
+        parts.push(format!("{unread} not readable, ignored"));
+    }
+    parts.join(", ")
 }
 
 /// A line of the request log.
@@ -164,6 +211,8 @@ pub struct Received {
     pub client_dropped_p0_traces: u64,
     /// `Datadog-Client-Dropped-P0-Spans`.
     pub client_dropped_p0_spans: u64,
+    /// `Datadog-Client-Computed-Stats`: the client counts these spans itself, and tells later.
+    pub client_computed_stats: bool,
     /// The relay that passed them on.
     pub relay: Option<RelaySource>,
 }
@@ -175,6 +224,23 @@ pub enum PayloadKind {
     Traces(TraceFormat),
     /// Log lines.
     Logs,
+    /// Spans or log lines, as they go to Datadog without an Agent.
+    Intake,
+    /// What a client counted.
+    Stats,
+    /// What a client says of itself.
+    Telemetry,
+}
+
+impl PayloadKind {
+    /// The status of the answer to one that was taken. Datadog's intakes promise no more than to
+    /// look at it later.
+    pub fn accepted_status(self) -> u16 {
+        match self {
+            Self::Traces(_) | Self::Stats => 200,
+            Self::Logs | Self::Intake | Self::Telemetry => 202,
+        }
+    }
 }
 
 /// The request of a payload, read to its end.
@@ -196,6 +262,9 @@ pub struct RequestBody<'a> {
     pub via: Via,
 }
 
+/// A content type longer than this is cut in what is told of it.
+const CONTENT_TYPE_BYTES_MAX: usize = 64;
+
 /// Why a request brings nothing, and how to answer it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
@@ -207,10 +276,14 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    fn not_built(reason: impl Into<String>) -> Self {
+    fn unknown_type(content_type: Option<&str>) -> Self {
+        let content_type = printable(content_type.unwrap_or_default(), CONTENT_TYPE_BYTES_MAX);
         Self {
-            status: 501,
-            reason: reason.into(),
+            status: 415,
+            reason: format!(
+                "OTLP is not read as {content_type}. Send application/x-protobuf \
+                 (OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf) or application/json"
+            ),
         }
     }
 }
@@ -235,43 +308,79 @@ impl From<DecodeError> for Rejection {
 
 /// Decodes the body of a payload.
 pub fn bring(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Brought, Rejection> {
-    let bytes = encoding::unpack(body.bytes, body.content_encoding, BODY_BYTES_MAX)?;
-    match body.kind {
-        PayloadKind::Traces(format) => receive(format, body, &bytes, builder).map(Brought::Spans),
-        PayloadKind::Logs => logs::records(&bytes, body.content_type, body.at).map(Brought::Logs),
+    let unpacked = encoding::unpack(body.bytes, body.content_encoding, BODY_BYTES_MAX);
+    if body.kind == PayloadKind::Telemetry {
+        let read = unpacked.map_or_else(
+            |_packed_badly| ClientTelemetry::unreadable(),
+            |bytes| telemetry::read(&bytes),
+        );
+        return Ok(Brought::Telemetry(Box::new(read)));
     }
+    let bytes = unpacked?;
+    let payload = match body.kind {
+        PayloadKind::Traces(format) => decode(format, body.content_type, &bytes, builder)?,
+        PayloadKind::Intake if is_agentless(&bytes) => json::decode_traces(&bytes, builder)?,
+        PayloadKind::Logs | PayloadKind::Intake => {
+            return logs::records(&bytes, body.content_type, body.at).map(Brought::Logs);
+        }
+        PayloadKind::Stats => {
+            let mut stats = stats::decode(&bytes)?;
+            stats.source.complete_from(&body.headers.tracer);
+            return Ok(Brought::Stats(Box::new(stats)));
+        }
+        PayloadKind::Telemetry => return Ok(Brought::Nothing),
+    };
+    Ok(Brought::Spans(receive(payload, body)))
 }
 
-fn receive(
-    format: TraceFormat,
-    body: &RequestBody<'_>,
-    bytes: &[u8],
-    builder: &mut ChunkBuilder,
-) -> Result<Received, Rejection> {
-    let mut payload = match Shape::of(format, body.content_type, bytes) {
-        Shape::V04 => v04::decode(bytes, builder)?,
-        Shape::V05 => v05::decode(bytes, builder)?,
-        Shape::V10 => {
-            return Err(Rejection::not_built(
-                "trace payloads of v1.0 are not read yet. Set DD_TRACE_API_VERSION=v0.4 (Python) \
-                 or DD_TRACE_AGENT_PROTOCOL_VERSION=0.4 (Node.js, Go) in the traced program",
-            ));
-        }
-        Shape::Json => {
-            return Err(Rejection::not_built(
-                "trace payloads in JSON are not read yet. Send msgpack with \
-                 content-type: application/msgpack",
-            ));
-        }
+/// Whether what came without an Agent are spans, as its first member tells.
+fn is_agentless(bytes: &[u8]) -> bool {
+    /// More than anybody's white space.
+    const HEAD_BYTES: usize = 256;
+    let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
+    log_writer::begins_traces(&String::from_utf8_lossy(head))
+}
+
+fn receive(mut payload: TracerPayload, body: &RequestBody<'_>) -> Received {
+    payload.tracer = payload.tracer.or(&body.headers.tracer);
+    let via = match body.kind {
+        PayloadKind::Traces(format) => format.via(body.via),
+        _ => body.via,
     };
-    payload.tracer = body.headers.tracer.clone();
-    Ok(Received {
+    Received {
         at: body.at,
-        via: body.via,
+        via,
         payload,
         client_dropped_p0_traces: body.headers.client_dropped_p0_traces,
         client_dropped_p0_spans: body.headers.client_dropped_p0_spans,
+        client_computed_stats: body.headers.client_computed_stats,
         relay: None,
+    }
+}
+
+fn decode(
+    format: TraceFormat,
+    content_type: Option<&str>,
+    bytes: &[u8],
+    builder: &mut ChunkBuilder,
+) -> Result<TracerPayload, Rejection> {
+    Ok(match (Shape::of(format, content_type, bytes), format) {
+        (Shape::Json, TraceFormat::V01) => json::decode_spans(bytes, builder)?,
+        (Shape::Json, _) => json::decode_chunks(bytes, builder)?,
+        (_, TraceFormat::V01 | TraceFormat::V02) => {
+            return Err(Rejection {
+                status: 415,
+                reason: "unsupported media type: v0.1 and v0.2 are JSON only. Send \
+                         application/json, or msgpack to /v0.4/traces"
+                    .into(),
+            });
+        }
+        (Shape::V04, _) => v04::decode(bytes, builder)?,
+        (Shape::V05, _) => v05::decode(bytes, builder)?,
+        (Shape::V07, _) => v07::decode(bytes, builder)?,
+        (Shape::V10, _) => v10::decode(bytes, builder)?,
+        (Shape::Otlp(Some(encoding)), _) => otlp::decode(bytes, encoding, builder)?,
+        (Shape::Otlp(None), _) => return Err(Rejection::unknown_type(content_type)),
     })
 }
 
@@ -280,8 +389,11 @@ fn receive(
 enum Shape {
     V04,
     V05,
+    V07,
     V10,
     Json,
+    /// OTLP, and how it is written; none where that is neither of its two ways.
+    Otlp(Option<otlp::Encoding>),
 }
 
 impl Shape {
@@ -289,23 +401,29 @@ impl Shape {
     /// where it can. The bytes that begin a JSON text begin no msgpack array or map.
     fn of(format: TraceFormat, content_type: Option<&str>, bytes: &[u8]) -> Self {
         let first = bytes.first().copied();
-        let says_json = content_type.is_some_and(is_json);
+        let says = |types| content_type.is_some_and(|content_type| is_one_of(content_type, types));
+        let says_json = says(&["application/json", "text/json"]);
+        let says_msgpack = says(&["application/msgpack"]);
         match (format, first) {
+            (TraceFormat::Otlp, _) => Self::Otlp(otlp::Encoding::of(content_type, bytes)),
             (TraceFormat::V05, _) => Self::V05,
             (_, Some(0x90..=0x9f | 0xdc | 0xdd | 0xc0)) => Self::V04,
+            (TraceFormat::V07, Some(0x80..=0x8f | 0xde | 0xdf)) => Self::V07,
             (TraceFormat::V10, Some(0x80..=0x8f | 0xde | 0xdf)) => Self::V10,
             (_, Some(b'[' | b'{' | b' ' | b'\t' | b'\r' | b'\n')) => Self::Json,
             _ if says_json => Self::Json,
+            // JSON only: what does not claim to be msgpack either is JSON that is broken.
+            (TraceFormat::V01 | TraceFormat::V02, _) if !says_msgpack => Self::Json,
             _ => Self::V04,
         }
     }
 }
 
-fn is_json(content_type: &str) -> bool {
+fn is_one_of(content_type: &str, types: &[&str]) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default().trim();
-    ["application/json", "text/json"]
+    types
         .iter()
-        .any(|json| essence.eq_ignore_ascii_case(json))
+        .any(|known| essence.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]

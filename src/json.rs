@@ -3,11 +3,17 @@
 //!
 //! Beside the standard's numbers, Python's `NaN` and `Infinity` are taken. Nothing is allocated but
 //! strings with escapes, and nothing recurses.
+//!
+//! [`Raw`] is a value whose text was checked as a whole, as a log line must be before it is taken for
+//! one. [`Reader`] checks a body while it is read.
+
+mod reader;
+mod scanner;
 
 use std::borrow::Cow;
 
-/// How deep values may nest; what is deeper is no JSON to us.
-const DEPTH_MAX: u32 = 128;
+pub(crate) use reader::{Opened, Reader};
+use scanner::{Scanner, unescape};
 
 /// One value, checked, without white space around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +30,21 @@ pub(crate) enum Kind {
     Object,
 }
 
+impl Kind {
+    /// What the value is that begins with this byte.
+    fn of(first: u8) -> Option<Self> {
+        Some(match first {
+            b'{' => Self::Object,
+            b'[' => Self::Array,
+            b'"' => Self::Text,
+            b't' | b'f' => Self::Bool,
+            b'n' => Self::Null,
+            b'-' | b'0'..=b'9' | b'N' | b'I' => Self::Number,
+            _ => return None,
+        })
+    }
+}
+
 /// Why a text is no JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
@@ -38,8 +59,8 @@ pub(crate) struct Fault {
 impl<'a> Raw<'a> {
     /// The value a text begins with, after white space, and what follows it.
     pub(crate) fn first(text: &'a str) -> Result<(Self, &'a str), Fault> {
-        let start = Scanner::new(text).after_space(0);
-        let end = Scanner::new(text).value(start)?;
+        let start = Scanner::new(text.as_bytes()).after_space(0);
+        let end = Scanner::new(text.as_bytes()).value(start)?;
         let value = text.get(start..end).unwrap_or_default();
         Ok((Self(value), text.get(end..).unwrap_or_default()))
     }
@@ -65,14 +86,8 @@ impl<'a> Raw<'a> {
     }
 
     pub(crate) fn kind(self) -> Kind {
-        match self.0.bytes().next() {
-            Some(b'{') => Kind::Object,
-            Some(b'[') => Kind::Array,
-            Some(b'"') => Kind::Text,
-            Some(b't' | b'f') => Kind::Bool,
-            Some(b'n') => Kind::Null,
-            _ => Kind::Number,
-        }
+        let first = self.0.bytes().next();
+        first.and_then(Kind::of).unwrap_or(Kind::Number)
     }
 
     /// The members of an object in their order, equal keys each for themselves; of anything else,
@@ -96,7 +111,10 @@ impl<'a> Raw<'a> {
     /// The text of a string, its escapes resolved; half a surrogate pair becomes U+FFFD.
     pub(crate) fn string(self) -> Option<Cow<'a, str>> {
         let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        Some(unescape(inner))
+        Some(match unescape(inner.as_bytes()) {
+            Cow::Borrowed(_) => Cow::Borrowed(inner),
+            Cow::Owned(text) => Cow::Owned(String::from_utf8(text).unwrap_or_default()),
+        })
     }
 
     /// A number as it is written.
@@ -145,7 +163,7 @@ impl<'a> Members<'a> {
     }
 
     fn next_value(&mut self) -> Option<Raw<'a>> {
-        let scanner = Scanner::new(self.text);
+        let scanner = Scanner::new(self.text.as_bytes());
         let mut start = scanner.after_space(self.at);
         if matches!(scanner.byte(start), Some(b',' | b':')) {
             start = scanner.after_space(start + 1);
@@ -154,262 +172,6 @@ impl<'a> Members<'a> {
         let end = scanner.value(start).ok()?;
         self.at = end;
         self.text.get(start..end).map(Raw)
-    }
-}
-
-/// What may come next.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Expect {
-    Value,
-    ValueOrEnd,
-    Key,
-    KeyOrEnd,
-    CommaOrEnd,
-}
-
-#[derive(Clone, Copy)]
-struct Scanner<'a> {
-    bytes: &'a [u8],
-}
-
-impl<'a> Scanner<'a> {
-    fn new(text: &'a str) -> Self {
-        Self {
-            bytes: text.as_bytes(),
-        }
-    }
-
-    fn byte(self, at: usize) -> Option<u8> {
-        self.bytes.get(at).copied()
-    }
-
-    fn after_space(self, mut at: usize) -> usize {
-        while matches!(self.byte(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            at += 1;
-        }
-        at
-    }
-
-    fn fault(self, at: usize, token: usize) -> Fault {
-        Fault {
-            at,
-            token,
-            is_end: at >= self.bytes.len(),
-        }
-    }
-
-    /// The end of the value that begins at `start`.
-    fn value(self, start: usize) -> Result<usize, Fault> {
-        // One bit for each open bracket, the innermost lowest: whether it is an object's.
-        let (mut objects, mut depth) = (0_u128, 0_u32);
-        let mut expect = Expect::Value;
-        let mut at = start;
-        loop {
-            at = self.after_space(at);
-            let byte = self.byte(at);
-            let is_open = match (expect, byte) {
-                (Expect::Value | Expect::ValueOrEnd, Some(bracket @ (b'{' | b'['))) => {
-                    if depth == DEPTH_MAX {
-                        return Err(self.fault(at, at));
-                    }
-                    let is_object = bracket == b'{';
-                    objects = objects << 1 | u128::from(is_object);
-                    depth += 1;
-                    at += 1;
-                    expect = if is_object {
-                        Expect::KeyOrEnd
-                    } else {
-                        Expect::ValueOrEnd
-                    };
-                    true
-                }
-                (Expect::ValueOrEnd, Some(b']')) | (Expect::KeyOrEnd, Some(b'}')) => {
-                    (objects, depth, at) = (objects >> 1, depth - 1, at + 1);
-                    false
-                }
-                (Expect::CommaOrEnd, Some(b'}')) if objects & 1 == 1 => {
-                    (objects, depth, at) = (objects >> 1, depth - 1, at + 1);
-                    false
-                }
-                (Expect::CommaOrEnd, Some(b']')) if objects & 1 == 0 => {
-                    (objects, depth, at) = (objects >> 1, depth - 1, at + 1);
-                    false
-                }
-                (Expect::CommaOrEnd, Some(b',')) => {
-                    at += 1;
-                    expect = if objects & 1 == 1 {
-                        Expect::Key
-                    } else {
-                        Expect::Value
-                    };
-                    true
-                }
-                (Expect::Key | Expect::KeyOrEnd, Some(b'"')) => {
-                    let key = at;
-                    at = self.after_space(self.string(at)?);
-                    if self.byte(at) != Some(b':') {
-                        return Err(self.fault(at, key));
-                    }
-                    at += 1;
-                    expect = Expect::Value;
-                    true
-                }
-                (Expect::Value | Expect::ValueOrEnd, Some(_)) => {
-                    at = self.scalar(at)?;
-                    false
-                }
-                _ => return Err(self.fault(at, self.token_before(at, start))),
-            };
-            if !is_open {
-                if depth == 0 {
-                    return Ok(at);
-                }
-                expect = Expect::CommaOrEnd;
-            }
-        }
-    }
-
-    /// Where the string that ends just before `at` began: text of another writer that fell into a
-    /// string closes it with its own first quote.
-    fn token_before(self, at: usize, start: usize) -> usize {
-        let before = self.bytes.get(start..at).unwrap_or_default();
-        let before = before.trim_ascii_end();
-        let Some(rest) = before.strip_suffix(b"\"") else {
-            return at;
-        };
-        let begins = rest.iter().rposition(|byte| *byte == b'"');
-        begins.map_or(start, |begins| start + begins)
-    }
-
-    fn scalar(self, at: usize) -> Result<usize, Fault> {
-        match self.byte(at) {
-            Some(b'"') => self.string(at),
-            Some(b'-' | b'0'..=b'9') => self.number(at),
-            Some(b't') => self.literal(at, b"true"),
-            Some(b'f') => self.literal(at, b"false"),
-            Some(b'n') => self.literal(at, b"null"),
-            Some(b'N') => self.literal(at, b"NaN"),
-            Some(b'I') => self.literal(at, b"Infinity"),
-            _ => Err(self.fault(at, at)),
-        }
-    }
-
-    fn literal(self, at: usize, word: &[u8]) -> Result<usize, Fault> {
-        for (place, letter) in word.iter().enumerate() {
-            if self.byte(at + place) != Some(*letter) {
-                return Err(self.fault(at + place, at));
-            }
-        }
-        Ok(at + word.len())
-    }
-
-    fn digits(self, mut at: usize) -> usize {
-        while matches!(self.byte(at), Some(b'0'..=b'9')) {
-            at += 1;
-        }
-        at
-    }
-
-    fn number(self, start: usize) -> Result<usize, Fault> {
-        let mut at = start + usize::from(self.byte(start) == Some(b'-'));
-        if self.byte(at) == Some(b'I') {
-            return self.literal(at, b"Infinity");
-        }
-        let some_digits = |at: usize| match self.digits(at) {
-            end if end == at => Err(self.fault(at, start)),
-            end => Ok(end),
-        };
-        at = if self.byte(at) == Some(b'0') {
-            at + 1
-        } else {
-            some_digits(at)?
-        };
-        if self.byte(at) == Some(b'.') {
-            at = some_digits(at + 1)?;
-        }
-        if matches!(self.byte(at), Some(b'e' | b'E')) {
-            let signed = matches!(self.byte(at + 1), Some(b'+' | b'-'));
-            at = some_digits(at + 1 + usize::from(signed))?;
-        }
-        Ok(at)
-    }
-
-    /// The end of the string whose quote stands at `start`.
-    fn string(self, start: usize) -> Result<usize, Fault> {
-        let mut at = start + 1;
-        loop {
-            let rest = self.bytes.get(at..).unwrap_or_default();
-            let plain = rest
-                .iter()
-                .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
-            let Some(plain) = plain else {
-                return Err(self.fault(self.bytes.len(), start));
-            };
-            at += plain;
-            match self.byte(at) {
-                Some(b'"') => return Ok(at + 1),
-                Some(b'\\') => at = self.escape(at, start)?,
-                _ => return Err(self.fault(at, start)),
-            }
-        }
-    }
-
-    fn escape(self, at: usize, string: usize) -> Result<usize, Fault> {
-        match self.byte(at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
-            Some(b'u') => {
-                let bad = (at + 2..at + 6)
-                    .find(|at| !self.byte(*at).is_some_and(|byte| byte.is_ascii_hexdigit()));
-                bad.map_or(Ok(at + 6), |bad| Err(self.fault(bad, string)))
-            }
-            _ => Err(self.fault(at + 1, string)),
-        }
-    }
-}
-
-fn unescape(inner: &str) -> Cow<'_, str> {
-    let Some((plain, mut rest)) = inner.split_once('\\') else {
-        return Cow::Borrowed(inner);
-    };
-    let mut text = String::with_capacity(inner.len());
-    text.push_str(plain);
-    loop {
-        let mut chars = rest.chars();
-        match chars.next() {
-            Some('b') => text.push('\u{8}'),
-            Some('f') => text.push('\u{c}'),
-            Some('n') => text.push('\n'),
-            Some('r') => text.push('\r'),
-            Some('t') => text.push('\t'),
-            Some('u') => {
-                let (char, after) = escaped_char(chars.as_str());
-                text.push(char);
-                chars = after.chars();
-            }
-            Some(itself) => text.push(itself),
-            None => {}
-        }
-        let Some((plain, after)) = chars.as_str().split_once('\\') else {
-            text.push_str(chars.as_str());
-            return Cow::Owned(text);
-        };
-        text.push_str(plain);
-        rest = after;
-    }
-}
-
-/// The character after `\u`, which may need a second half, and what follows.
-fn escaped_char(rest: &str) -> (char, &str) {
-    let unit = |text: &str| u16::from_str_radix(text.get(..4)?, 16).ok();
-    let after = rest.get(4..).unwrap_or_default();
-    let first = unit(rest).unwrap_or(0xfffd);
-    let second = after.strip_prefix("\\u").and_then(unit);
-    let pair = [Some(first), second].into_iter().flatten();
-    let first_char = char::decode_utf16(pair).next();
-    match first_char {
-        Some(Ok(char)) if char.len_utf16() == 2 => (char, after.get(6..).unwrap_or_default()),
-        Some(Ok(char)) => (char, after),
-        _ => (char::REPLACEMENT_CHARACTER, after),
     }
 }
 

@@ -33,14 +33,18 @@
 //!
 //! # The rooms
 //!
-//! - [`trace`]: the model, depends on nothing. A `TraceChunk` is packed into four allocations; a
-//!   `Span` is a view of it and says exactly what the client said, absent and nil told apart.
-//! - [`wire`]: bytes to model. One bounded reader (`msgpack`), one file a format (`v04`, `v05`,
-//!   `log_writer` for printed spans), `relay` (lines to messages), `encoding` (gzip, deflate, zstd),
-//!   `header`, `error` (offset and field path), and `endpoint`: the one table of routes, from which
-//!   `/info` is printed too.
+//! - [`trace`]: the model, depends on nothing. A `TraceChunk` is packed into two allocations, beside a
+//!   `Dictionary` of strings that many of them share; a `Span` is a view of it and says exactly what
+//!   the client said, absent and nil told apart.
+//! - [`wire`]: bytes to model. One bounded reader (`msgpack`), one file a format (`v04`, `v05`, `v07`,
+//!   `v10`, `otlp`, `json`, of which `log_writer` knows printed lines), `stats` and `telemetry` (what
+//!   clients counted), `relay` (lines to messages), `encoding` (gzip, deflate, zstd), `header`, `error`
+//!   (offset and field path), and `endpoint`: the one table of routes, from which `/info` is printed
+//!   too.
+//! - [`normalize`]: what the Agent makes of a span before it samples and sends it, and what it corrects.
 //! - [`ingest`]: one request to spans, lines or a rejection with its reason; a stream of bytes to
 //!   records, spans and relayed requests.
+//! - [`stats`]: what a client says it counted itself: hits, errors, durations, the sums of its telemetry.
 //! - [`logs`]: a line to a record: message, level, time, ids, fields; Modal's own status lines.
 //! - [`query`]: the filter language, one for traces, spans and lines; reads it and matches.
 //! - [`env_lines`]: the lines to paste into an app, a shell, a compose file, so that its spans come
@@ -65,7 +69,8 @@
 //! 3. `io` does not know `tui`; `tui` does not know `io`; they meet in `run`.
 //! 4. Only `Store` methods change traces; `view` changes nothing but viewport state.
 //! 5. Wire types do not leave `wire`: after `decode` there is one `Span`.
-//! 6. No `async fn` outside `io` and `run`; no lock in the core; no unbounded queue anywhere.
+//! 6. No `async fn` outside `io` and `run`; no lock in the core (the shared strings of
+//!    `trace::Dictionary` are written once each); no unbounded queue anywhere.
 //! 7. Decoding is total: any bytes give a payload or an error with offset and field path.
 //! 8. Nothing is dropped without a counter: `spans_received = spans_shown + spans_evicted +
 //!    spans_duplicate`, `logs_received = logs_joined + logs_unjoined`.
@@ -76,7 +81,7 @@
 //!
 //! | queue | from → to | limit | when full |
 //! |---|---|---|---|
-//! | connections | accept | 256 | the longest idle one is closed; if none is idle, wait |
+//! | connections | accept | 256 | the longest idle one is closed; else whoever has taken over 3 s to send a head or body; else wait |
 //! | body bytes in flight | handlers | 25 MiB each, 64 MiB together | wait up to 1 s, then 429 and count |
 //! | inbox | handlers → loop | 256 items, 64 MiB decoded | wait up to 1 s, then 429 and count |
 //! | outbox | a child's lines, stdin's → inbox | 8 MiB | the lines are dropped, and counted |
@@ -101,8 +106,10 @@ pub mod ingest;
 pub mod io;
 mod json;
 pub mod logs;
+pub mod normalize;
 pub mod query;
 pub mod run;
+pub mod stats;
 pub mod store;
 pub mod trace;
 pub mod tui;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use modtrace_tui::cli::{self, Invocation};
 use modtrace_tui::io::child;
+use modtrace_tui::trace::harmless_lines;
 
 fn main() -> ExitCode {
     // The second processes of `run`, before anything else is looked at.
@@ -44,6 +45,9 @@ fn sentence(error: &anyhow::Error) -> String {
 
 /// Tells the user why there is nothing more to come.
 fn say(reason: &dyn std::fmt::Display, code: u8) -> ExitCode {
+    // File names, and what is in files, may be anything.
+    let reason = reason.to_string();
+    let reason = harmless_lines(&reason);
     let _closed = writeln!(std::io::stderr(), "{reason}");
     ExitCode::from(code)
 }

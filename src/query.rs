@@ -27,6 +27,7 @@ mod lex;
 mod matching;
 mod parse;
 mod pattern;
+mod search;
 mod term;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ mod tests;
 use crate::store::{LogEntry, RowMark, Store, TraceEntry};
 use crate::trace::Span;
 use expression::Expression;
+pub use search::Search;
 
 /// A query for the list of traces, to show how one is written.
 pub const EXAMPLE_TRACES: &str = "err dur>500ms svc:api \"out of memory\"";

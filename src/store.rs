@@ -12,32 +12,37 @@
 
 mod container;
 mod counters;
+mod entries;
 mod entry;
+mod hear;
 mod index;
 mod join;
 mod logs;
 mod restore;
 mod summary;
+mod told;
 mod tree;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Weak};
 
 pub use container::{KnownBy, TraceContainer};
 pub use counters::Counters;
 pub use entry::{Arrival, TraceEntry};
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
 pub use summary::Summary;
+pub use told::{Compared, Operation, OperationKey, Tally, Told, ToldClient, ToldSums};
 pub use tree::{RowMark, SpanTree, TreeRow};
 
 use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
 use crate::logs::LogRecord;
-use crate::trace::{Hello, Now, Span, TraceChunk, TraceId, TracerInfo};
+use crate::trace::{ChunkFacts, Dictionary, Hello, Now, Span, TraceChunk, TraceId, TracerInfo};
 use container::{Shelf, Shelved};
 use counters::raise;
+use entries::Entries;
 use entry::{Delivery, Inserted};
 use logs::Logs;
 
@@ -67,25 +72,31 @@ pub const REQUESTS_MAX: usize = 1_000;
 const SMALL_TRACE_BYTES: usize = 2 * 1024;
 /// The most places for ids reserved at start.
 const RESERVED_ENTRIES_MAX: usize = 256 * 1024;
-/// Place in the maps of the store, for each trace.
-const ENTRY_OVERHEAD_BYTES: usize = 80;
+/// Place in the lists of the store, for each trace.
+const ENTRY_OVERHEAD_BYTES: usize = entries::PLACE_BYTES + 24;
 /// How many traces with the same low half of their id are told apart: of more, which only somebody
 /// who means harm sends, the newest.
 const TWINS_MAX: usize = 64;
 /// Lines that belong to no trace may take a quarter of the budget before they go first.
 const LOOSE_SHARE: usize = 4;
+/// What clients told may take an eighth of the budget, and never more than this.
+const TOLD_SHARE: usize = 8;
+const TOLD_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How far eviction looks for a complete trace before it takes the oldest, complete or not.
 const EVICTION_LOOKAHEAD: usize = 64;
 
 /// The captured traces, the log of requests and the counters.
 #[derive(Debug)]
 pub struct Store {
-    entries: BTreeMap<TraceKey, Box<TraceEntry>>,
+    entries: Entries,
     next_key: TraceKey,
     by_low: HashMap<u64, TraceKey>,
     held: Vec<TraceKey>,
     tracers: VecDeque<Arc<TracerInfo>>,
+    /// Those that chunks share their strings in; they go with the last of them.
+    dictionaries: Vec<Weak<Dictionary>>,
     requests: VecDeque<RequestRecord>,
+    n_recorded: u64,
     logs: Logs,
     shelf: Shelf,
     /// The traces that have changed since the caller was told.
@@ -93,6 +104,7 @@ pub struct Store {
     #[expect(clippy::vec_box, reason = "moved out of its slot, not copied")]
     evicted: Vec<Box<TraceEntry>>,
     counters: Counters,
+    told: Told,
     bytes: usize,
     memory_bytes_max: usize,
     revision: u64,
@@ -103,17 +115,20 @@ impl Store {
     pub fn new(memory_bytes_max: usize) -> Self {
         let reserved = (memory_bytes_max / SMALL_TRACE_BYTES).min(RESERVED_ENTRIES_MAX);
         Self {
-            entries: BTreeMap::new(),
+            entries: Entries::with_capacity(reserved),
             next_key: TraceKey(0),
             by_low: HashMap::with_capacity(reserved),
             held: Vec::new(),
             tracers: VecDeque::new(),
+            dictionaries: Vec::new(),
             requests: VecDeque::new(),
+            n_recorded: 0,
             logs: Logs::default(),
             shelf: Shelf::default(),
             changed: Vec::new(),
             evicted: Vec::new(),
             counters: Counters::default(),
+            told: Told::new((memory_bytes_max / TOLD_SHARE).min(TOLD_BYTES_MAX)),
             bytes: 0,
             memory_bytes_max,
             revision: 0,
@@ -163,6 +178,8 @@ impl Store {
                     self.add_log(record, now);
                 }
             }
+            Brought::Stats(stats) => self.hear_stats(*stats),
+            Brought::Telemetry(telemetry) => self.hear_telemetry(*telemetry),
             Brought::Hello(hello) => self.hello(*hello),
         }
     }
@@ -235,16 +252,24 @@ impl Store {
             &mut self.counters.client_dropped_p0_spans,
             received.client_dropped_p0_spans,
         );
+        let is_counted = received.client_computed_stats;
+        self.delivered(is_counted, !payload.chunks.is_empty());
         let tracer = self.shared_tracer(payload.tracer);
-        for chunk in payload.chunks {
+        for mut chunk in payload.chunks {
             if chunk.is_empty() {
                 continue;
+            }
+            if is_counted {
+                self.count_arrived(&chunk);
             }
             let arrival = Arrival {
                 at,
                 via,
                 n_spans: count_u32(chunk.len()),
+                facts: chunk.facts().map(|facts| Box::new(facts.clone())),
             };
+            // Its spans may go while it is still told how they came.
+            chunk.set_facts(ChunkFacts::default());
             let delivery = Delivery {
                 arrivals: &[arrival],
                 tracer: &tracer,
@@ -262,6 +287,7 @@ impl Store {
             self.requests.pop_front();
         }
         self.requests.push_back(record);
+        self.n_recorded += 1;
         self.revision += 1;
     }
 
@@ -269,6 +295,7 @@ impl Store {
     pub fn overflow(&mut self, overflow: Overflow) {
         raise(&mut self.counters.payloads_refused, overflow.payloads);
         raise(&mut self.counters.chunks_undecodable, overflow.chunks);
+        self.counters.count_unreadable(overflow.unreadable);
         self.revision += 1;
     }
 
@@ -279,12 +306,12 @@ impl Store {
 
     /// A trace, unless it was evicted.
     pub fn trace(&self, key: TraceKey) -> Option<&TraceEntry> {
-        self.entries.get(&key).map(Box::as_ref)
+        self.entries.get(key)
     }
 
     /// The traces in order of first arrival, the oldest first.
     pub fn traces(&self) -> impl DoubleEndedIterator<Item = &TraceEntry> {
-        self.entries.values().map(Box::as_ref)
+        self.entries.iter()
     }
 
     /// The newest trace with this id, comparing all 128 bits.
@@ -299,10 +326,7 @@ impl Store {
 
     /// The oldest trace that is held among those from a key on.
     pub fn trace_from(&self, key: TraceKey) -> Option<&TraceEntry> {
-        self.entries
-            .range(key..)
-            .next()
-            .map(|(_, entry)| entry.as_ref())
+        self.entries.first_from(key)
     }
 
     /// The key of the trace that comes next.
@@ -320,6 +344,11 @@ impl Store {
         self.requests.iter()
     }
 
+    /// How many lines the log of requests has had.
+    pub(crate) fn n_recorded(&self) -> u64 {
+        self.n_recorded
+    }
+
     /// The counters of everything since the start.
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -327,7 +356,16 @@ impl Store {
 
     /// Bytes held, by our own count.
     pub fn bytes(&self) -> usize {
-        self.bytes + self.logs.bytes()
+        self.bytes + self.logs.bytes() + self.told.bytes() + self.shared_bytes()
+    }
+
+    /// The strings that the chunks here share; none once the last of them has gone.
+    fn shared_bytes(&self) -> usize {
+        if self.n_traces() == 0 {
+            return 0;
+        }
+        let dictionaries = self.dictionaries.iter().filter_map(Weak::upgrade);
+        dictionaries.map(|strings| strings.heap_bytes()).sum()
     }
 
     /// The budget.
@@ -349,6 +387,7 @@ impl Store {
         let woken = self.logs.woken_by(id.low(), span_ids());
         self.logs.remember_spans(key, span_ids());
         let container = self.container_of(&chunk, delivery);
+        self.remember_dictionary(&chunk);
         let Some(entry) = self.entry_mut(key) else {
             return key;
         };
@@ -393,6 +432,17 @@ impl Store {
         }
     }
 
+    fn remember_dictionary(&mut self, chunk: &TraceChunk) {
+        let Some(strings) = chunk.dictionary() else {
+            return;
+        };
+        let is_same = |known: &Weak<Dictionary>| std::ptr::eq(known.as_ptr(), Arc::as_ptr(strings));
+        if !self.dictionaries.iter().rev().any(is_same) {
+            self.dictionaries.retain(|known| known.strong_count() > 0);
+            self.dictionaries.push(Arc::downgrade(strings));
+        }
+    }
+
     fn count_inserted(&mut self, inserted: Inserted) {
         raise(&mut self.counters.spans_shown, inserted.n_new);
         raise(&mut self.counters.spans_duplicate, inserted.n_duplicate);
@@ -420,7 +470,7 @@ impl Store {
         let older_twin = self.by_low.insert(id.low(), key);
         let entry = TraceEntry::new(key, id, older_twin, now);
         self.bytes += entry.bytes() + ENTRY_OVERHEAD_BYTES;
-        self.entries.insert(key, Box::new(entry));
+        self.entries.push(Box::new(entry));
         key
     }
 
@@ -467,7 +517,7 @@ impl Store {
     }
 
     fn remove(&mut self, key: Option<TraceKey>) {
-        let Some(entry) = key.and_then(|key| self.entries.remove(&key)) else {
+        let Some(entry) = key.and_then(|key| self.entries.remove(key)) else {
             return;
         };
         self.bytes = self
@@ -503,7 +553,7 @@ impl Store {
     }
 
     fn entry_mut(&mut self, key: TraceKey) -> Option<&mut TraceEntry> {
-        self.entries.get_mut(&key).map(Box::as_mut)
+        self.entries.get_mut(key)
     }
 
     /// One copy of each tracer's description, among the last few that sent.

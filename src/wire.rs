@@ -8,11 +8,18 @@ pub(crate) mod encoding;
 pub(crate) mod endpoint;
 pub mod error;
 pub mod header;
+pub mod json;
 pub(crate) mod log_writer;
 mod msgpack;
+pub(crate) mod otlp;
 pub(crate) mod relay;
+mod said;
+pub(crate) mod stats;
+pub(crate) mod telemetry;
 pub mod v04;
 pub mod v05;
+pub mod v07;
+pub mod v10;
 mod value;
 
 pub use error::{DecodeError, Problem};

@@ -116,6 +116,12 @@ pub(super) struct Options {
     /// It is removed at exit. A stale socket is replaced; one that somebody answers is an error.
     #[arg(long, value_name = "PATH", env = "MODTRACE_UDS", global = true)]
     pub(super) uds: Option<PathBuf>,
+    /// Listen for OTLP as well, usually on 127.0.0.1:4318
+    ///
+    /// OpenTelemetry's SDKs send there by themselves, over HTTP (http/protobuf or http/json; gRPC, on
+    /// 4317, is not spoken). /v1/traces is served under --listen too.
+    #[arg(long, value_name = "ADDR", env = "MODTRACE_OTLP", global = true)]
+    pub(super) otlp: Option<ListenAddress>,
     /// Serve only paths under /TOKEN/
     ///
     /// Anything else gets 404. The app then takes the token as the path of its address:

@@ -15,6 +15,7 @@ use crate::config::{AppUrl, ByteSize, ExportFormat, Idle, ListenAddress, Token};
 pub(super) struct FileOptions {
     pub(super) listen: Option<ListenAddress>,
     pub(super) uds: Option<PathBuf>,
+    pub(super) otlp: Option<ListenAddress>,
     pub(super) token: Option<Token>,
     pub(super) url: Option<AppUrl>,
     pub(super) logs: Option<Vec<PathBuf>>,
@@ -97,8 +98,9 @@ mod tests {
         check(
             "ascii = true\n\ncolour = true\n",
             "error: config.toml, line 3: unknown field `colour`, expected one of `listen`, `uds`, \
-             `token`, `url`, `logs`, `no-env`, `live`, `insecure-listen`, `memory`, `headless`, \
-             `export`, `export-format`, `exit-after-idle`, `no-mouse`, `ascii`, `log-file`",
+             `otlp`, `token`, `url`, `logs`, `no-env`, `live`, `insecure-listen`, `memory`, \
+             `headless`, `export`, `export-format`, `exit-after-idle`, `no-mouse`, `ascii`, \
+             `log-file`",
         );
         check(
             "ascii = true\nmemory = \"lots\"\n",

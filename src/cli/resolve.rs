@@ -19,7 +19,7 @@ use crate::config::{
 use crate::env_lines::{self, Reach, Topic};
 
 /// Options that make no sense where nothing listens.
-const AGENT_OPTIONS: [&str; 5] = ["listen", "uds", "token", "insecure_listen", "logs"];
+const AGENT_OPTIONS: [&str; 6] = ["listen", "uds", "otlp", "token", "insecure_listen", "logs"];
 /// Options about the program that is started, or that lines are printed for.
 const CHILD_OPTIONS: [&str; 2] = ["no_env", "live"];
 
@@ -39,6 +39,7 @@ pub(super) fn lines(settings: &Settings, topic: Option<Topic>) -> Result<String,
     }
     let reach = Reach {
         listen: settings.listen,
+        otlp: settings.otlp,
         url: settings.url.as_ref().map(|url| url.0.clone()),
         token: settings.token.as_ref().map(|token| token.as_str().into()),
         flush: settings.flush,
@@ -75,14 +76,12 @@ fn layered(
     );
     let command = command_of(command, child_environment(no_env, environment.told));
     let listen = listen_of(&command, &options, &file, given);
+    let otlp = otlp_of(&command, &options, &file, given);
     let token = options.token.or(file.token);
     let insecure = options.insecure_listen || file.insecure_listen == Some(true);
-    let is_public = !listen.ip().to_canonical().is_loopback();
-    if is_public && token.is_none() && !insecure && !matches!(command, Command::Open(_)) {
-        return Err(UsageError::new(format!(
-            "{listen} can be reached from other machines: add --token TOKEN so that only your app \
-             can send, or --insecure-listen if anybody may"
-        )));
+    if token.is_none() && !insecure && !matches!(command, Command::Open(_)) {
+        check_private(listen)?;
+        otlp.map_or(Ok(()), check_private)?;
     }
     let memory_bytes = options
         .memory
@@ -100,6 +99,7 @@ fn layered(
         command,
         listen,
         uds: options.uds.or(file.uds),
+        otlp,
         token,
         url: options.url.or(file.url),
         logs: pick(
@@ -225,6 +225,29 @@ fn listen_of(
         Command::Demo(_) if !given.contains(&"listen") => loopback(0),
         _ => address(options.listen.or(file.listen)).unwrap_or_else(|| loopback(AGENT_PORT)),
     }
+}
+
+/// Like [`listen_of`]: a demo beside a running program does not ask for its port.
+fn otlp_of(
+    command: &Command,
+    options: &Options,
+    file: &FileOptions,
+    given: &[&str],
+) -> Option<SocketAddr> {
+    let is_asked = given.contains(&"otlp") || !matches!(command, Command::Demo(_));
+    let address = options.otlp.or(file.otlp).filter(|_| is_asked);
+    address.map(|address| address.0)
+}
+
+/// Refuses an address that strangers can reach.
+fn check_private(address: SocketAddr) -> Result<(), UsageError> {
+    if address.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    Err(UsageError::new(format!(
+        "{address} can be reached from other machines: add --token TOKEN so that only your app \
+         can send, or --insecure-listen if anybody may"
+    )))
 }
 
 fn log_of(asked: Option<PathBuf>, environment: &Environment) -> LogTarget {

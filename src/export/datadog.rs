@@ -128,7 +128,7 @@ type ReadTag = fn(Value<'_>) -> Option<TagJson<'_>>;
 #[serde(untagged)]
 enum TagJson<'a> {
     Text(std::borrow::Cow<'a, str>),
-    Number(Plain<'a>),
+    Plain(Plain<'a>),
     Bytes(Base64<'a>),
 }
 
@@ -148,7 +148,7 @@ fn meta_tag(value: Value<'_>) -> Option<TagJson<'_>> {
 
 fn metric(value: Value<'_>) -> Option<TagJson<'_>> {
     let is_finite = value.as_f64().is_some_and(f64::is_finite);
-    is_finite.then_some(TagJson::Number(Plain(value)))
+    is_finite.then_some(TagJson::Plain(Plain(value)))
 }
 
 fn struct_tag(value: Value<'_>) -> Option<TagJson<'_>> {
@@ -156,6 +156,17 @@ fn struct_tag(value: Value<'_>) -> Option<TagJson<'_>> {
         Value::Bytes(bytes) | Value::Text(Text(bytes)) => Some(TagJson::Bytes(Base64(bytes))),
         _ => None,
     }
+}
+
+/// The attributes of events are maps that name their type; v1.0 has other ones.
+fn any_value(value: Value<'_>) -> Option<TagJson<'_>> {
+    let is_map = |value: Value<'_>| matches!(value, Value::Map(_));
+    let array = value.entries().find("array_value").map(Value::entries);
+    let mut items = array
+        .and_then(|array| array.find("values"))
+        .map(Value::items);
+    let are_maps = items.as_mut().is_none_or(|items| items.all(is_map));
+    (is_map(value) && are_maps).then_some(TagJson::Plain(Plain(value)))
 }
 
 struct Tags<'a>(Entries<'a>, ReadTag, Option<&'a str>);
@@ -183,7 +194,7 @@ enum MemberType {
     Flags,
     Text,
     Texts,
-    Map,
+    AnyValues,
 }
 
 /// After `SpanLink` and `SpanEvent` in `pkg/proto/datadog/trace/span.proto` of
@@ -199,7 +210,7 @@ const LINK_MEMBERS: &[(&str, MemberType)] = &[
 const EVENT_MEMBERS: &[(&str, MemberType)] = &[
     ("time_unix_nano", MemberType::Id),
     ("name", MemberType::Text),
-    ("attributes", MemberType::Map),
+    ("attributes", MemberType::AnyValues),
 ];
 
 /// A list of maps, each with the members an agent reads.
@@ -237,7 +248,9 @@ impl Serialize for Members<'_> {
                 (MemberType::Texts, Value::Map(entries)) => {
                     map.serialize_entry(name, &Tags(entries, meta_tag, None))?;
                 }
-                (MemberType::Map, Value::Map(_)) => map.serialize_entry(name, &Plain(value))?,
+                (MemberType::AnyValues, Value::Map(entries)) => {
+                    map.serialize_entry(name, &Tags(entries, any_value, None))?;
+                }
                 _ => {}
             }
         }

@@ -17,6 +17,7 @@
 //! "requests":[
 //! {"at":…,…}
 //! ],
+//! "client_stats":{…},
 //! "findings":[]}
 //! ```
 //!
@@ -31,6 +32,7 @@ use super::log::LogJson;
 use super::span::{DisplayJson, SpanJson};
 use super::summary::TraceSummary;
 use super::text::write_json;
+use super::told::{Detail, ToldJson};
 use super::{End, Layout, Scope};
 use crate::ingest::RequestRecord;
 use crate::store::{LogEntry, SpanIndex, Store, TraceEntry, TraceKey};
@@ -133,7 +135,12 @@ impl Layout for Json {
             out.extend_from_slice(if place == 0 { b"\n" } else { b",\n" });
             write_json(out, &RequestJson::new(request))?;
         }
-        out.extend_from_slice(b"\n],\n\"findings\":[]}\n");
+        out.extend_from_slice(b"\n],\n\"client_stats\":");
+        match end.scope {
+            Scope::Everything => write_json(out, &ToldJson::of(store, Detail::Bins))?,
+            Scope::OneTrace => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b",\n\"findings\":[]}\n");
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use serde::de::DeserializeSeed as _;
 use serde_json::error::Category;
 
 use super::json::VERSION;
+use super::told::ToldJson;
 use crate::ingest::{Received, RequestRecord};
 use crate::logs::{JoinedBy, LogRecord};
 use crate::store::{Arrival, Counters, Joined, KnownBy, LogKey, Store};
@@ -150,6 +151,7 @@ struct Reading<'s> {
     n_loose: u64,
     counters: Option<Counters>,
     requests: VecDeque<RequestRecord>,
+    told: Option<ToldJson>,
     kept: Kept,
     place: Place,
     n_ignored: u64,
@@ -205,6 +207,7 @@ impl<'s> Reading<'s> {
             trace: TraceSoFar::default(),
             counters: None,
             requests: VecDeque::new(),
+            told: None,
             kept: Kept::default(),
             place: Place::default(),
             n_ignored: 0,
@@ -272,6 +275,7 @@ impl<'s> Reading<'s> {
             payload,
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
+            client_computed_stats: false,
             relay: None,
         };
         self.store.insert(received, self.now);
@@ -287,6 +291,9 @@ impl<'s> Reading<'s> {
         }
         self.store
             .restore_requests(std::mem::take(&mut self.requests));
+        if let Some(told) = self.told.take() {
+            told.restore(self.store);
+        }
     }
 
     fn warnings(&self) -> Vec<String> {

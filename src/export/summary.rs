@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use serde::ser::{SerializeMap as _, Serializer};
 use serde::{Deserialize, Serialize};
 
+use super::arrival::{ArrivalJson, TextTags};
 use super::span::DisplayJson;
 use super::text::{FloatJson, TextJson};
-use crate::store::{Arrival, KnownBy, TraceContainer, TraceEntry};
+use crate::store::{KnownBy, TraceContainer, TraceEntry};
 use crate::trace::{ContainerFacts, SamplingFacts, Span, TracerInfo};
 
 /// The `trace` line of the headless stream: how many spans, and the summary.
@@ -40,7 +41,7 @@ pub(super) struct TraceSummary<'a> {
     error: u8,
     complete: bool,
     outcome: (),
-    arrivals: Vec<ArrivalJson>,
+    arrivals: Vec<ArrivalJson<'a>>,
     tracer: Option<TracerJson<'a>>,
     container: Option<ContainerJson<'a>>,
     start_kind: (),
@@ -72,32 +73,25 @@ impl<'a> TraceSummary<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct ArrivalJson {
-    at: i64,
-    via: DisplayJson<crate::trace::Via>,
-    spans: u32,
-}
-
-impl ArrivalJson {
-    fn new(arrival: &Arrival) -> Self {
-        Self {
-            at: arrival.at.0,
-            via: DisplayJson(arrival.via),
-            spans: arrival.n_spans,
-        }
-    }
-}
-
-/// Who sent a trace, in exports.
-#[derive(Serialize, Deserialize)]
+/// Who sent a trace, in exports. What only some formats can say is there only if it was said.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct TracerJson<'a> {
-    #[serde(default)]
     language: Cow<'a, str>,
-    #[serde(default)]
     language_version: Cow<'a, str>,
-    #[serde(default)]
     tracer_version: Cow<'a, str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    container_id: Cow<'a, str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    runtime_id: Cow<'a, str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    env: Cow<'a, str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    hostname: Cow<'a, str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    app_version: Cow<'a, str>,
+    #[serde(skip_serializing_if = "TextTags::is_empty")]
+    tags: TextTags<'a>,
 }
 
 impl<'a> TracerJson<'a> {
@@ -107,6 +101,12 @@ impl<'a> TracerJson<'a> {
             language: (&*tracer.language).into(),
             language_version: (&*tracer.language_version).into(),
             tracer_version: (&*tracer.tracer_version).into(),
+            container_id: (&*tracer.container_id).into(),
+            runtime_id: (&*tracer.runtime_id).into(),
+            env: (&*tracer.env).into(),
+            hostname: (&*tracer.hostname).into(),
+            app_version: (&*tracer.app_version).into(),
+            tags: TextTags::new(&tracer.tags),
         })
     }
 
@@ -115,6 +115,12 @@ impl<'a> TracerJson<'a> {
             language: self.language.into(),
             language_version: self.language_version.into(),
             tracer_version: self.tracer_version.into(),
+            container_id: self.container_id.into(),
+            runtime_id: self.runtime_id.into(),
+            env: self.env.into(),
+            hostname: self.hostname.into(),
+            app_version: self.app_version.into(),
+            tags: self.tags.into_tags(),
         }
     }
 }

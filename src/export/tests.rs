@@ -2,13 +2,16 @@
 
 mod damaged;
 mod datadog;
+mod encode;
 mod generate;
 mod layout;
 mod lines;
-mod recorded;
+pub(crate) mod recorded;
 mod round_trip;
+mod told;
+mod twins;
 
-use super::{Format, Kept, OpenError, Opened, open, write_all};
+use super::{Format, Kept, OpenError, Opened, ToldJson, open, write_all, write_json};
 use crate::ingest::{Received, RequestClass, RequestRecord};
 use crate::store::Store;
 use crate::trace::{Now, TraceChunk, TracerInfo, TracerPayload, UnixNanos, Via};
@@ -32,7 +35,7 @@ fn opened(file: &str) -> Store {
     store
 }
 
-fn deliver(store: &mut Store, chunks: Vec<TraceChunk>) {
+pub(crate) fn deliver(store: &mut Store, chunks: Vec<TraceChunk>) {
     let n_chunks = chunks.len();
     let received = Received {
         at: UnixNanos(1_795_205_182_950_551_406),
@@ -42,12 +45,14 @@ fn deliver(store: &mut Store, chunks: Vec<TraceChunk>) {
                 language: "python".into(),
                 language_version: "3.11.7".into(),
                 tracer_version: "4.1.2".into(),
+                ..TracerInfo::default()
             },
             chunks,
             n_chunks,
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
+        client_computed_stats: false,
         relay: None,
     };
     store.insert(received, Now::default());

@@ -10,10 +10,11 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use super::text::{Base64, FloatJson, TextJson, tagged};
 use crate::trace::{Attribute, Entries, Items, Value};
 
-/// Every tag, whatever it stands for: a float that is no number, a string that is not UTF-8, bytes,
-/// a string among bytes, msgpack of a field without a name, a list, a map, the members of a map.
-pub(super) const TAGS: [&str; 8] = [
-    "$float", "$bytes", "$bin", "$text", "$msgpack", "$array", "$map", "$entries",
+/// Every tag, whatever it stands for: a float that is no number; in a map of tags a string that is
+/// not UTF-8, elsewhere bytes; elsewhere such a string; in a map of tags bytes; a string among bytes,
+/// msgpack of a field without a name, a list, a map, the members of a map.
+pub(super) const TAGS: [&str; 9] = [
+    "$float", "$bytes", "$str", "$bin", "$text", "$msgpack", "$array", "$map", "$entries",
 ];
 
 /// Which values a map of tags holds, and so which of them need no tag.
@@ -79,6 +80,8 @@ impl Serialize for FlatJson<'_> {
             }
             (Value::Array(items), _) => tagged(serializer, "$array", &ItemsJson(items)),
             (Value::Map(_), _) => tagged(serializer, "$map", &NestedJson(self.0)),
+            (Value::Text(text), _) => TextJson(text).serialize(serializer),
+            (Value::Bytes(bytes), _) => tagged(serializer, "$bin", &Base64(bytes)),
             (plain, _) => NestedJson(plain).serialize(serializer),
         }
     }
@@ -95,8 +98,11 @@ impl Serialize for NestedJson<'_> {
             Value::Int(int) => serializer.serialize_i64(int),
             Value::Uint(uint) => serializer.serialize_u64(uint),
             Value::Float(float) => FloatJson(float).serialize(serializer),
+            Value::Text(text) if text.to_str().is_none() => {
+                tagged(serializer, "$str", &Base64(text.as_bytes()))
+            }
             Value::Text(text) => TextJson(text).serialize(serializer),
-            Value::Bytes(bytes) => tagged(serializer, "$bin", &Base64(bytes)),
+            Value::Bytes(bytes) => tagged(serializer, "$bytes", &Base64(bytes)),
             Value::Array(items) => ItemsJson(items).serialize(serializer),
             Value::Map(entries) => serialize_map(serializer, entries, NestedJson),
         }

@@ -338,6 +338,7 @@ impl Parser {
             payload,
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
+            client_computed_stats: false,
             relay: None,
         };
         let brought = Brought::Spans(received);

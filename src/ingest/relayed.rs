@@ -83,7 +83,8 @@ struct Relayed<'a> {
 
 impl Relayed<'_> {
     fn take(&self, builder: &mut ChunkBuilder) -> Request {
-        let path = self.path.split('?').next().unwrap_or_default();
+        let path = endpoint::plain(self.path.split('?').next().unwrap_or_default());
+        let path = path.as_ref();
         if path == HELLO {
             return self.hello();
         }
@@ -101,9 +102,12 @@ impl Relayed<'_> {
         let (status, note, brought) = match endpoint.action {
             Action::Traces(format) => self.payload(PayloadKind::Traces(format), builder),
             Action::Logs => self.payload(PayloadKind::Logs, builder),
+            Action::Intake => self.payload(PayloadKind::Intake, builder),
+            Action::Stats => self.payload(PayloadKind::Stats, builder),
+            Action::Telemetry => self.payload(PayloadKind::Telemetry, builder),
             Action::Acknowledge { status, note } => (status, note.to_owned(), Brought::Nothing),
+            Action::AcknowledgeOtlp(note) => (200, note.to_owned(), Brought::Nothing),
             Action::Info => (200, String::new(), Brought::Nothing),
-            Action::Refuse(reason) => (501, reason.to_owned(), Brought::Nothing),
         };
         self.request((endpoint.path, endpoint.class), (status, note), brought)
     }
@@ -114,8 +118,7 @@ impl Relayed<'_> {
                 if let Brought::Spans(received) = &mut brought {
                     received.relay = Some(self.source);
                 }
-                let status = if kind == PayloadKind::Logs { 202 } else { 200 };
-                (status, brought.summary(), brought)
+                (kind.accepted_status(), brought.summary(), brought)
             }
             Err(rejection) => (rejection.status, rejection.reason, Brought::Nothing),
         }
@@ -260,6 +263,29 @@ mod tests {
     }
 
     #[test]
+    fn every_format_of_spans_comes_through() {
+        for (path, body) in [
+            ("/v0.3/traces", &b"\x91\x91\x80"[..]),
+            (
+                "/v0.5/traces",
+                b"\x92\x91\xa0\x91\x91\x9c\0\0\0\x01\x02\0\0\0\0\x80\x80\0",
+            ),
+            ("/v0.7/traces", b"\x81\xa6chunks\x91\x81\xa5spans\x91\x80"),
+            ("/v1.0/traces", b"\x81\x0b\x91\x81\x04\x91\x81\x04\x01"),
+            ("/v1.0/traces", b"\x91\x91\x80"),
+        ] {
+            let head = format!("POST {path} HTTP/1.1\r\n\r\n");
+            let request = take(&[head.as_bytes(), body].concat());
+            let record = &request.record;
+            assert_eq!(
+                (record.status, &*record.note),
+                (200, "1 chunk, 1 span"),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
     fn the_first_message_says_who_speaks() {
         let request = take(
             b"POST /modtrace/hello HTTP/1.1\r\n\r\n{\"task_id\":\"ta-1\",\"region\":null,\"pid\":42,\"process_start_ns\":1795204425287000000,\"gpu\":7,\"restored\":false,\"new\":[1]}",
@@ -315,6 +341,18 @@ mod tests {
     }
 
     #[test]
+    fn statistics_come_as_over_http() {
+        let head = b"POST /v0.6/stats HTTP/1.1\r\nDatadog-Meta-Lang: python\r\n\r\n";
+        let body = include_bytes!("../../tests/fixtures/client/stats-v06-412.msgpack");
+        let request = take(&[&head[..], body].concat());
+        assert_eq!(&*request.record.note, "1 bucket, 5 hits, 0 errors");
+        assert!(matches!(request.brought, Brought::Stats(stats) if stats.buckets.len() == 1));
+        let refused = take(&[&head[..], &body[..99]].concat());
+        assert_eq!(refused.record.status, 400);
+        assert!(refused.record.is_refused_payload());
+    }
+
+    #[test]
     fn what_is_no_request_is_refused_with_its_reason() {
         for (bytes, status) in [
             (&b"no request"[..], 400),
@@ -325,6 +363,10 @@ mod tests {
             (b"GET /v0.4/traces HTTP/1.1\r\n\r\n", 405),
             (b"POST /telemetry/proxy/x HTTP/1.1\r\n\r\n{}", 202),
             (b"POST /v0.6/stats HTTP/1.1\r\n\r\n\x80", 200),
+            (
+                b"POST /telemetry/proxy/api/v2/apmtelemetry HTTP/1.1\r\n\r\n!",
+                202,
+            ),
         ] {
             let request = take(bytes);
             assert_eq!(request.record.status, status);

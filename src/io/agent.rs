@@ -15,6 +15,7 @@ mod request;
 mod route;
 mod server;
 mod token;
+mod unreadable;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-pub use address::StartError;
+pub use address::{Port, StartError};
 pub use token::Token;
 
 /// The table the agent is driven by, for tests from outside.
@@ -41,6 +42,8 @@ pub struct AgentSettings {
     pub listen: SocketAddr,
     /// A unix socket as well.
     pub uds: Option<PathBuf>,
+    /// A second TCP address, where programs look for an OTLP collector.
+    pub otlp: Option<SocketAddr>,
     /// What every path must begin with.
     pub token: Option<Token>,
     /// What is taken at most.
@@ -56,6 +59,7 @@ impl AgentSettings {
         Self {
             listen,
             uds: None,
+            otlp: None,
             token: None,
             limits: Limits::default(),
             rates,
@@ -80,6 +84,10 @@ pub struct Limits {
     pub body_read_max: Duration,
     /// How long the head of a request may take, from its first byte.
     pub header_read_max: Duration,
+    /// How long a head or a body may take while others wait for a connection and none is idle.
+    pub crowded_read_max: Duration,
+    /// What was no request is told once in so long for each kind; the others are counted.
+    pub alike_told_every: Duration,
     /// Open connections, TCP and unix socket together.
     pub connections_max: usize,
     /// Bytes of the read buffer of a connection, and so of the head of a request.
@@ -98,6 +106,8 @@ impl Default for Limits {
             body_room_wait_max: Duration::from_secs(1),
             body_read_max: Duration::from_secs(30),
             header_read_max: Duration::from_secs(10),
+            crowded_read_max: Duration::from_secs(3),
+            alike_told_every: Duration::from_secs(10),
             connections_max: 256,
             head_bytes_max: 128 * 1024,
             decode_inline_bytes_max: 1024 * 1024,
@@ -110,6 +120,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Agent {
     local_addr: SocketAddr,
+    otlp_addr: Option<SocketAddr>,
     uds: Option<address::SocketFile>,
     stop: Option<watch::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -118,7 +129,10 @@ pub struct Agent {
 impl Agent {
     /// Binds the addresses and serves them. When it returns, clients can connect.
     pub fn start(settings: AgentSettings, inbox: Inbox) -> Result<Self, StartError> {
-        let (tcp, local_addr) = address::bind_tcp(settings.listen)?;
+        let (tcp, local_addr) = address::bind_tcp(settings.listen, Port::Agent)?;
+        let otlp = settings.otlp;
+        let otlp = otlp.map(|address| address::bind_tcp(address, Port::Otlp));
+        let (otlp, otlp_addr) = otlp.transpose()?.unzip();
         let uds = settings.uds.as_deref().map(address::bind_uds).transpose()?;
         let (uds_listener, uds) = uds.unzip();
         let info = info(&InfoSettings {
@@ -133,11 +147,13 @@ impl Agent {
         let shared = server::Shared::new(settings, inbox, info.into());
         let listeners = address::Listeners {
             tcp,
+            otlp,
             uds: uds_listener,
         };
         let thread = server::spawn(listeners, shared, stopped).map_err(StartError::Thread)?;
         Ok(Self {
             local_addr,
+            otlp_addr,
             uds,
             stop: Some(stop),
             thread: Some(thread),
@@ -147,6 +163,11 @@ impl Agent {
     /// The TCP address that was bound.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// The second TCP address that was bound, if one was asked for.
+    pub fn otlp_addr(&self) -> Option<SocketAddr> {
+        self.otlp_addr
     }
 
     /// The unix socket, if one was asked for.

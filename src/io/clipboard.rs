@@ -1,8 +1,6 @@
 //! Copies text: to the desktop we run on, else through the terminal (OSC 52). Says which way it
 //! took, or why neither can. Never waits on the thread that draws.
 
-use std::borrow::Cow;
-use std::fmt::Write;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -12,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::sync::oneshot;
 
 use crate::config::ClipboardRoute;
-use crate::trace::is_obeyed;
+use crate::trace::harmless_lines;
 
 /// A display server that hangs must not take the user's text with it.
 const DESKTOP_WAIT: Duration = Duration::from_secs(2);
@@ -61,12 +59,13 @@ impl Clipboard {
         }
     }
 
-    /// Copies text, control characters made visible. To be awaited in a task.
+    /// Copies text, control characters but newlines and tabs made visible; names come without those
+    /// already. To be awaited in a task.
     pub(crate) fn copy(
         &self,
         text: &str,
     ) -> impl Future<Output = Result<Copied, CopyError>> + Send + 'static {
-        let text = visible(text).into_owned();
+        let text = harmless_lines(text).into_owned();
         let (done, outcome) = oneshot::channel();
         let job = Job {
             text: text.clone(),
@@ -120,46 +119,25 @@ fn through_terminal(text: &str) -> Result<Vec<u8>, CopyError> {
     Ok(format!("\x1b]52;c;{}\x1b\\", STANDARD.encode(text)).into_bytes())
 }
 
-/// Text as it may be pasted into a shell: control characters but newline and tab, and those that
-/// turn the direction of writing, are shown instead of sent.
-fn visible(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_hidden) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown = String::with_capacity(text.len() + 16);
-    for letter in text.chars() {
-        match (letter, u32::from(letter)) {
-            (_, code) if !is_hidden(letter) || code > 0x10_ffff => shown.push(letter),
-            ('\x7f', _) => shown.push('\u{2421}'),
-            (_, code @ 0..0x20) => shown.extend(char::from_u32(0x2400 + code)),
-            (_, code) => {
-                let _never_fails = write!(shown, "\\u{{{code:x}}}");
-            }
-        }
-    }
-    Cow::Owned(shown)
-}
-
-fn is_hidden(letter: char) -> bool {
-    is_obeyed(letter) && letter != '\n' && letter != '\t'
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::nasty;
 
-    #[track_caller]
-    fn check_visible(text: &str, expected: &str) {
-        assert_eq!(visible(text), expected);
-    }
-
-    #[test]
-    fn escape_sequences_are_shown_and_not_pasted() {
-        check_visible("\x1b[31mred\x1b[0m", "␛[31mred␛[0m");
-        check_visible("one\n\ttwo\r\n", "one\n\ttwo␍\n");
-        check_visible("\x7f\u{9b}2J", "␡\\u{9b}2J");
-        check_visible("safe\u{202e}txt.exe", "safe\\u{202e}txt.exe");
-        check_visible("größer ☃", "größer ☃");
+    #[tokio::test]
+    async fn nothing_that_a_terminal_obeys_is_copied() {
+        let clipboard = Clipboard::new(ClipboardRoute::Terminal);
+        for text in nasty::TEXTS {
+            let Ok(Copied::Terminal(bytes)) = clipboard.copy(text).await else {
+                panic!("it was not copied");
+            };
+            let sequence = String::from_utf8(bytes).unwrap();
+            let payload = sequence.strip_prefix("\x1b]52;c;").unwrap();
+            let payload = payload.strip_suffix("\x1b\\").unwrap();
+            nasty::assert_harmless(payload, &[]);
+            let pasted = String::from_utf8(STANDARD.decode(payload).unwrap()).unwrap();
+            nasty::assert_harmless(&pasted, &['\n', '\t']);
+        }
     }
 
     #[tokio::test]

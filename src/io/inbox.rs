@@ -164,6 +164,9 @@ impl Inbox {
         self.shared
             .chunks
             .fetch_add(overflow.chunks, Ordering::Relaxed);
+        self.shared
+            .unreadable
+            .fetch_add(overflow.unreadable, Ordering::Relaxed);
         self.shared.added.notify_one();
     }
 
@@ -179,7 +182,8 @@ impl Inbox {
 struct Shared {
     payloads: AtomicU64,
     chunks: AtomicU64,
-    /// One of the two has grown.
+    unreadable: AtomicU64,
+    /// One of them has grown.
     added: Notify,
     /// The inbox is half full, so the loop should not gather any longer.
     half_full: Notify,
@@ -189,7 +193,12 @@ impl Shared {
     fn take(&self) -> Option<Overflow> {
         let payloads = self.payloads.swap(0, Ordering::Relaxed);
         let chunks = self.chunks.swap(0, Ordering::Relaxed);
-        (payloads > 0 || chunks > 0).then_some(Overflow { payloads, chunks })
+        let overflow = Overflow {
+            payloads,
+            chunks,
+            unreadable: self.unreadable.swap(0, Ordering::Relaxed),
+        };
+        (overflow != Overflow::default()).then_some(overflow)
     }
 }
 
@@ -285,10 +294,12 @@ mod tests {
         inbox.refuse(Overflow {
             payloads: 1,
             chunks: 3,
+            unreadable: 0,
         });
         inbox.refuse(Overflow {
             payloads: 1,
             chunks: 4,
+            unreadable: 0,
         });
         let mut batch = Vec::new();
         assert_eq!(receiver.recv_many(&mut batch, 10).await, 3);
@@ -296,7 +307,8 @@ mod tests {
             batch[2],
             Inbound::Overflow(Overflow {
                 payloads: 2,
-                chunks: 7
+                chunks: 7,
+                unreadable: 0
             })
         ));
     }
@@ -364,6 +376,7 @@ mod tests {
         inbox.refuse(Overflow {
             payloads: 1,
             chunks: 0,
+            unreadable: 0,
         });
         assert_eq!(receiver.recv_many(&mut batch, 10).await, 1);
         drop(inbox);

@@ -1,13 +1,14 @@
 //! Our own diagnostics, to a file and never to the screen. `RUST_LOG` says how much.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogOrigin, LogTarget};
+use crate::trace::harmless_lines;
 
 /// What is logged when `RUST_LOG` says nothing.
 const FILTER_DEFAULT: &str = "info";
@@ -31,14 +32,39 @@ pub(crate) fn start(target: &LogTarget) -> Result<(), super::files::FileError> {
         Err(_no_log) => return Ok(()),
     };
     let filter = target.filter.as_deref().unwrap_or(FILTER_DEFAULT);
-    let started = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::builder().parse_lossy(filter))
-        .with_writer(Mutex::new(file))
-        .with_ansi(false)
-        .try_init();
     // It fails only if somebody logs already, which is as good.
-    let _already = started;
+    let _already = tracing::subscriber::set_global_default(subscriber(file, filter));
     Ok(())
+}
+
+fn subscriber(
+    file: impl Write + Send + 'static,
+    filter: &str,
+) -> impl tracing::Subscriber + Send + Sync {
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::builder().parse_lossy(filter))
+        .with_writer(Mutex::new(Harmless(file)))
+        .with_ansi(false)
+        .finish()
+}
+
+/// A log that somebody will look at in a terminal: one line for each event, whatever is in it.
+#[derive(Debug)]
+struct Harmless<W>(W);
+
+impl<W: Write> Write for Harmless<W> {
+    /// Comes once for each event, with a newline at its end.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let event = String::from_utf8_lossy(bytes);
+        let text = event.trim_end_matches('\n');
+        let line = harmless_lines(text).replace('\n', "\u{23ce}") + "\n";
+        self.0.write_all(line.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -53,4 +79,39 @@ fn open(path: &Path) -> io::Result<File> {
         options.append(true)
     };
     options.create(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::trace::nasty;
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_line_that_a_terminal_only_shows() {
+        let file = Shared::default();
+        tracing::subscriber::with_default(subscriber(file.clone(), "info"), || {
+            for text in nasty::TEXTS {
+                tracing::warn!("{text}");
+                tracing::warn!(error = %text, path = text, "it failed");
+            }
+        });
+        let written = String::from_utf8(file.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(written.lines().count(), 2 * nasty::TEXTS.len(), "{written}");
+        nasty::assert_harmless(&written, &['\n', '\t']);
+    }
 }

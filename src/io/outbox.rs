@@ -98,7 +98,11 @@ impl Outbox {
             }
         }
         if payloads > 0 {
-            self.inbox.refuse(Overflow { payloads, chunks });
+            self.inbox.refuse(Overflow {
+                payloads,
+                chunks,
+                unreadable: 0,
+            });
         }
         let dropped = &mut self.dropped;
         dropped.relay_messages += lines.relay_messages.saturating_sub(relayed);

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use super::lex::Operator;
 use super::pattern::{Word, ends_with, starts_with};
-use super::term::{Container, State, Term, Wanted};
+use super::term::{Container, EXACT_MAX, State, Term, Wanted};
 use crate::json::{Kind, Raw};
 use crate::logs::{Level, LogRecord};
 use crate::store::{LogEntry, RowMark, TraceEntry};
@@ -17,7 +17,7 @@ use crate::trace::{
 };
 
 /// How deep tags and fields are looked through.
-const DEPTH_MAX: usize = 8;
+pub(super) const DEPTH_MAX: usize = 8;
 /// So many spans of a trace are asked for their container: tracers tag all of them or the first.
 const SPANS_ASKED: usize = 16;
 /// The tags that name a container.
@@ -129,9 +129,18 @@ impl Term {
 
 impl Word {
     fn is_in_trace(&self, trace: &TraceEntry) -> bool {
+        self.is_in_trace_itself(trace) || self.is_in_spans(trace)
+    }
+
+    /// In its id, or in what is said of its sampling.
+    pub(super) fn is_in_trace_itself(&self, trace: &TraceEntry) -> bool {
         self.is_in_trace_id(trace.trace_id())
-            || self.is_in(Text::from(trace.sampling().words().as_str()))
-            || trace.spans().any(|(_, span)| self.is_in_span(span))
+            || self.may_be_in_sampling()
+                && self.is_in(Text::from(trace.sampling().words().as_str()))
+    }
+
+    pub(super) fn is_in_spans(&self, trace: &TraceEntry) -> bool {
+        trace.spans().any(|(_, span)| self.is_in_span(span))
     }
 
     fn is_in_span(&self, span: Span<'_>) -> bool {
@@ -151,22 +160,38 @@ impl Word {
     fn is_in_value(&self, value: Value<'_>, depth_left: usize) -> bool {
         match value {
             Value::Text(text) => self.is_in(text),
-            Value::Null | Value::Bytes(_) => false,
-            Value::Bool(bool) => self.is_in_number(&bool),
-            Value::Int(int) => self.is_in_number(&int),
-            Value::Uint(uint) => self.is_in_number(&uint),
-            Value::Float(float) => self.is_in_number(&float),
             Value::Array(_) | Value::Map(_) if depth_left == 0 => false,
             Value::Array(mut items) => items.any(|item| self.is_in_value(item, depth_left - 1)),
             Value::Map(mut entries) => {
                 entries.any(|(_, value)| self.is_in_value(value, depth_left - 1))
             }
+            scalar => self.is_in_scalar(scalar),
         }
+    }
+
+    /// Numbers, true and false are written out only for what can stand in them.
+    pub(super) fn is_in_scalar(&self, value: Value<'_>) -> bool {
+        self.may_be_number()
+            && match value {
+                Value::Bool(bool) => self.is_in_number(&bool),
+                Value::Int(int) => self.is_in_whole(int.unsigned_abs(), &int),
+                Value::Uint(uint) => self.is_in_whole(uint, &uint),
+                Value::Float(float) if float.fract() == 0.0 && float.abs() < EXACT_MAX => {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "whole, and within what floats hold exactly"
+                    )]
+                    let whole = float as i64;
+                    self.is_in_whole(whole.unsigned_abs(), &float)
+                }
+                Value::Float(float) => self.is_in_number(&float),
+                _ => false,
+            }
     }
 
     /// A line is looked through as it came; where it holds escapes, its texts are too. (`json.dumps`
     /// escapes all that is not ASCII.)
-    fn is_in_record(&self, record: &LogRecord) -> bool {
+    pub(super) fn is_in_record(&self, record: &LogRecord) -> bool {
         let line = record.line();
         let ids = record.ids;
         self.is_in(Text::from(line))

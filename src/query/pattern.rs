@@ -142,6 +142,9 @@ pub(super) struct Word {
     /// The low half of the trace id that the word is, written out: some clients know no more.
     low: Option<u64>,
     may_be_number: bool,
+    may_be_in_sampling: bool,
+    /// The longest run of digits in it: a smaller number cannot hold it.
+    least: u64,
 }
 
 /// What an id has to look like to be compared with a word.
@@ -188,15 +191,38 @@ impl Word {
             low: whole.map(|whole| TraceId(whole).low()),
             id,
             may_be_number,
+            may_be_in_sampling: pattern.pieces.iter().all(|piece| may_be_in_sampling(piece)),
+            least: least(text),
             pattern,
         }
+    }
+
+    /// Whether it can stand in a number, in true or in false.
+    pub(super) fn may_be_number(&self) -> bool {
+        self.may_be_number
+    }
+
+    /// Whether it can stand in an id.
+    pub(super) fn may_be_id(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// Whether it can stand in what is said of a trace's sampling.
+    pub(super) fn may_be_in_sampling(&self) -> bool {
+        self.may_be_in_sampling
+    }
+
+    /// Whether it stands in a whole number of this size, which is written out only if it has digits
+    /// enough.
+    pub(super) fn is_in_whole(&self, size: u64, number: &impl ToString) -> bool {
+        size >= self.least && self.is_in_number(number)
     }
 
     pub(super) fn is_in(&self, text: Text<'_>) -> bool {
         self.pattern.is_like(text)
     }
 
-    /// Numbers, true and false are written out only for what can stand in them.
+    /// Whether it stands in a number as it is written out.
     pub(super) fn is_in_number(&self, number: &impl ToString) -> bool {
         self.may_be_number && self.is_in(Text::from(number.to_string().as_str()))
     }
@@ -207,9 +233,11 @@ impl Word {
         let (Some(form), Some(digits)) = (self.id, self.pattern.only_piece()) else {
             return false;
         };
-        id.to_string().contains(digits)
+        let hex = [hex(id.high()), hex(id.low())];
+        contains(hex.as_flattened(), digits)
             || form == IdForm::DecimalOrHex
-                && (id.0.to_string().contains(digits) || id.low().to_string().contains(digits))
+                && (id.0.to_string().contains(digits)
+                    || contains(decimal(id.low(), &mut [0; DECIMAL_DIGITS]), digits))
             || id.high() == 0 && self.low == Some(id.low())
     }
 
@@ -218,8 +246,9 @@ impl Word {
         let (Some(form), Some(digits)) = (self.id, self.pattern.only_piece()) else {
             return false;
         };
-        format!("{id:016x}").contains(digits)
-            || form == IdForm::DecimalOrHex && id.to_string().contains(digits)
+        contains(&hex(id), digits)
+            || form == IdForm::DecimalOrHex
+                && contains(decimal(id, &mut [0; DECIMAL_DIGITS]), digits)
     }
 
     /// Whether whatever holds this word holds the other too.
@@ -233,6 +262,55 @@ impl Word {
         let same_folding = self.pattern.is_ascii == other.pattern.is_ascii;
         self == other || same_ids && same_folding && text.contains(part)
     }
+}
+
+/// The smallest whole number that can hold a word of digits; 0 of any other word.
+fn least(text: &str) -> u64 {
+    let n_digits = text.len();
+    if n_digits == 0 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return 0;
+    }
+    let power = u32::try_from(n_digits - 1).ok();
+    power
+        .and_then(|power| 10_u64.checked_pow(power))
+        .unwrap_or(u64::MAX)
+}
+
+/// Whether a piece has only letters of what is said of sampling: see `SamplingFacts::words`.
+fn may_be_in_sampling(piece: &str) -> bool {
+    const LETTERS: &[u8] = b"rejected by limit rule rate hand kept nan inf ()0123456789.-+";
+    piece.bytes().all(|byte| LETTERS.contains(&byte))
+}
+
+/// The most digits of 64 bits.
+const DECIMAL_DIGITS: usize = 20;
+
+fn contains(text: &[u8], part: &str) -> bool {
+    text.windows(part.len())
+        .any(|window| window == part.as_bytes())
+}
+
+fn hex(number: u64) -> [u8; 16] {
+    let mut digits = [0; 16];
+    for (place, digit) in digits.iter_mut().rev().enumerate() {
+        let four = (number >> (4 * place)) & 0xf;
+        let four = u8::try_from(four).unwrap_or_default();
+        *digit = four + if four < 10 { b'0' } else { b'a' - 10 };
+    }
+    digits
+}
+
+fn decimal(mut number: u64, digits: &mut [u8; DECIMAL_DIGITS]) -> &[u8] {
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+        start -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    digits.get(start..).unwrap_or_default()
 }
 
 #[cfg(test)]

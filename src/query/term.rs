@@ -60,7 +60,7 @@ pub(super) enum Container {
 }
 
 /// Integers beyond this are not told apart by a float.
-const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+pub(super) const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 impl Term {
     /// Reads a term.

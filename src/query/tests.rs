@@ -93,6 +93,7 @@ fn store_of(samples: &[Sample]) -> Store {
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
+        client_computed_stats: false,
         relay: None,
     };
     let mut store = Store::new(64 << 20);

@@ -89,6 +89,7 @@ impl Feed {
         let (inbox, receiver) = inbox::channel(InboxLimits::default());
         let mut agent_settings = AgentSettings::new(settings.listen);
         agent_settings.uds.clone_from(&settings.uds);
+        agent_settings.otlp = settings.otlp;
         agent_settings.token = settings
             .token
             .as_ref()
@@ -249,6 +250,7 @@ impl Source {
 fn reach(settings: &Settings, agent: &Agent, token: Option<String>) -> Reach {
     Reach {
         listen: agent.local_addr(),
+        otlp: agent.otlp_addr(),
         url: settings.url.as_ref().map(|url| url.0.clone()),
         token,
         flush: settings.flush,

@@ -15,11 +15,12 @@ use super::feed::Feed;
 use crate::config::Settings;
 use crate::export;
 use crate::ingest::{Inbound, RequestRecord};
+use crate::io::agent::Agent;
 use crate::io::clock::Clock;
 use crate::io::ndjson::{Closed, Ndjson};
 use crate::io::signals::{Signal, Signals};
 use crate::store::{Counters, LogKey, Store, TraceEntry, TraceKey};
-use crate::trace::Now;
+use crate::trace::{Now, harmless_lines};
 use crate::tui::message::ChildSignal;
 
 /// A trace is told once nothing has come for it this long.
@@ -39,6 +40,7 @@ enum Event<'a> {
     Listening {
         url: Option<&'a str>,
         uds: Option<&'a str>,
+        otlp: Option<&'a str>,
     },
     Refused {
         path: &'a str,
@@ -48,6 +50,8 @@ enum Event<'a> {
     },
     Summary {
         counters: &'a Counters,
+        /// What clients counted themselves; null if none told.
+        client_stats: Option<export::ToldJson>,
         /// Lines that a reader who stalled did not get; left out when there are none.
         #[serde(skip_serializing_if = "is_zero")]
         lines_dropped: u64,
@@ -76,6 +80,7 @@ pub(super) async fn report(
     reporter.listening(&feed);
     for remark in &told.remarks {
         // Without a stderr, nobody wants to read it.
+        let remark = harmless_lines(remark);
         let _closed = writeln!(std::io::stderr(), "warning: {remark}");
     }
     let opened: Vec<TraceKey> = store.traces().map(TraceEntry::key).collect();
@@ -206,9 +211,12 @@ impl Reporter {
             .map(|agent| format!("http://{}", agent.local_addr()));
         let uds = feed.agent().and_then(|agent| agent.uds_path());
         let uds = uds.map(|path| path.display().to_string());
+        let otlp = feed.agent().and_then(Agent::otlp_addr);
+        let otlp = otlp.map(|address| format!("http://{address}"));
         let event = Event::Listening {
             url: url.as_deref(),
             uds: uds.as_deref(),
+            otlp: otlp.as_deref(),
         };
         self.tell(&event);
         self.hand_on();
@@ -346,6 +354,7 @@ impl Reporter {
             self.output.write(mem::take(&mut self.pending)).await?;
             let summary = Event::Summary {
                 counters: store.counters(),
+                client_stats: export::ToldJson::summary(store),
                 lines_dropped: self.lines_dropped,
             };
             self.tell(&summary);

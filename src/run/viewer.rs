@@ -12,6 +12,7 @@ use super::Told;
 use super::feed::Feed;
 use crate::config::{Command, Settings};
 use crate::export::{self, Export, Progress};
+use crate::io::agent::Agent;
 use crate::io::clipboard::{Clipboard, Copied, CopyError};
 use crate::io::clock::Clock;
 use crate::io::files::{self, Draft};
@@ -94,6 +95,9 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
             uds: agent
                 .and_then(|agent| agent.uds_path())
                 .map(|path| path.display().to_string()),
+            otlp: agent
+                .and_then(Agent::otlp_addr)
+                .map(|address| address.to_string()),
             token_set: settings.token.is_some(),
             opened_files,
             log_files: settings.logs.iter().map(|path| log_name(path)).collect(),
@@ -118,7 +122,7 @@ struct Viewer<'a> {
     clock: Clock,
     settings: &'a Settings,
     clipboard: Clipboard,
-    copies: JoinSet<Result<Copied, CopyError>>,
+    copies: JoinSet<CopyOutcome>,
     export: Option<RunningExport>,
     is_over: bool,
     /// The terminal is gone, and with it whoever looked at it.
@@ -251,15 +255,28 @@ impl Viewer<'_> {
     }
 
     fn copy(&mut self, text: &str) {
-        self.copies.spawn(self.clipboard.copy(text));
+        let n_lines = text.lines().count().max(1);
+        let copying = self.clipboard.copy(text);
+        self.copies
+            .spawn(async move { copying.await.map(|copied| (copied, n_lines)) });
     }
 
-    fn copied(&mut self, copied: Result<Result<Copied, CopyError>, tokio::task::JoinError>) {
+    /// Says how many lines were copied, so that nobody takes several for one.
+    fn copied(&mut self, copied: Result<CopyOutcome, tokio::task::JoinError>) {
+        let lines = |n_lines: usize| match n_lines {
+            1 => String::new(),
+            _ => format!(" {n_lines} lines"),
+        };
         match copied {
-            Ok(Ok(Copied::Desktop)) => self.notice("Copied to the clipboard."),
-            Ok(Ok(Copied::Terminal(bytes))) => {
+            Ok(Ok((Copied::Desktop, n_lines))) => {
+                self.notice(format!("Copied{} to the clipboard.", lines(n_lines)));
+            }
+            Ok(Ok((Copied::Terminal(bytes), n_lines))) => {
                 self.terminal.send_bytes(&bytes);
-                self.notice("Copied through the terminal (OSC 52), if it allows that.");
+                let lines = lines(n_lines);
+                self.notice(format!(
+                    "Copied{lines} through the terminal (OSC 52), if it allows that."
+                ));
             }
             Ok(Err(error)) => self.notice(format!("Nothing was copied: {error}.")),
             Err(_panicked) => {}
@@ -330,6 +347,9 @@ impl Viewer<'_> {
         }
     }
 }
+
+/// What became of a text that was to be copied, and how many lines it has.
+type CopyOutcome = Result<(Copied, usize), CopyError>;
 
 /// Lets the runtime see to timers, signals, sockets and other tasks, and is ready then. What is ready
 /// at once would keep it from that as long as an export runs.

@@ -183,7 +183,7 @@ impl Shelf {
 
     /// The container that the tags of a chunk name.
     pub(super) fn of_chunk(&mut self, chunk: &TraceChunk) -> Option<Shelved> {
-        if !tag::CONTAINER.iter().any(|key| chunk.holds_text(key)) {
+        if !chunk.may_name_container() {
             return None;
         }
         let (span, name) = chunk

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ingest::{RequestClass, RequestRecord};
 
+/// What is counted for paths nobody serves, and for what has no path.
+const OTHER: &str = "other";
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// What came, what is shown, and what became of the rest.
@@ -93,6 +96,16 @@ counters! {
     client_dropped_p0_spans,
     /// Traces a client says it could not send.
     client_unsent_traces,
+    /// Spans that clients say they counted in the statistics they compute.
+    client_hits,
+    /// Those of them that have not arrived as spans.
+    client_hits_without_span,
+    /// Spans that clients say they began.
+    client_spans_created,
+    /// Spans that clients say they ended.
+    client_spans_finished,
+    /// Chunks that clients say they did not send.
+    client_trace_chunks_dropped,
     /// Payloads passed on.
     forwarded_payloads,
     /// Spans passed on.
@@ -126,16 +139,11 @@ impl Counters {
 
     pub(super) fn count_request(&mut self, record: &RequestRecord) {
         let endpoint = if record.endpoint.is_empty() {
-            "other"
+            OTHER
         } else {
             &record.endpoint
         };
-        match self.requests_by_endpoint.get_mut(endpoint) {
-            Some(number) => raise(number, 1),
-            None => {
-                self.requests_by_endpoint.insert(endpoint.into(), 1);
-            }
-        }
+        self.count_requests(endpoint, 1);
         if record.class == RequestClass::Other {
             return;
         }
@@ -147,6 +155,30 @@ impl Counters {
             raise(&mut self.payloads_received, 1);
         }
     }
+
+    /// What was no request, and has no line in the log of requests.
+    pub(super) fn count_unreadable(&mut self, n_unreadable: u64) {
+        if n_unreadable > 0 {
+            self.count_requests(OTHER, n_unreadable);
+        }
+    }
+
+    fn count_requests(&mut self, endpoint: &str, by: u64) {
+        match self.requests_by_endpoint.get_mut(endpoint) {
+            Some(number) => raise(number, by),
+            None => {
+                self.requests_by_endpoint.insert(endpoint.into(), by);
+            }
+        }
+    }
+}
+
+/// Numbers up to here are whole in any reader of JSON, and no counter gets there by counting.
+const EXACT_MAX: u64 = 1 << 53;
+
+/// Adds to a counter of what strangers claim, which must not spoil an export.
+pub(super) fn raise_to_exact(counter: &mut u64, by: u64) {
+    *counter = counter.saturating_add(by).min(EXACT_MAX);
 }
 
 /// Adds to a counter. What clients announce and what files say has no limit; a counter has.

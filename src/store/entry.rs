@@ -1,19 +1,23 @@
 //! One trace as it stands: its chunks, in whatever order they came.
 
+mod insert;
+
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::container::{Known, Shelved};
-use super::index::{SCANNED_SPANS_MAX, SpanMap, count_orphans};
+use super::index::SpanMap;
 use super::join::Containers;
 use super::{LogKey, SpanIndex, Summary, TraceKey};
 use crate::logs::LogRecord;
 use crate::trace::{
-    Now, RelaySource, SamplingFacts, Span, SpanId, Text, TraceChunk, TraceId, TracerInfo,
-    UnixNanos, Via,
+    ChunkFacts, Now, RelaySource, SamplingFacts, Span, SpanId, Text, TraceChunk, TraceId,
+    TracerInfo, UnixNanos, Via,
 };
 
 /// When and how a chunk of the trace came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
     /// When.
     pub at: UnixNanos,
@@ -21,6 +25,14 @@ pub struct Arrival {
     pub via: Via,
     /// How many spans it held, duplicates counted.
     pub n_spans: u32,
+    /// What the client said of the chunk as a whole, if it said anything.
+    pub facts: Option<Box<ChunkFacts>>,
+}
+
+impl Arrival {
+    fn heap_bytes(&self) -> usize {
+        self.facts.as_ref().map_or(0, |facts| facts.heap_bytes())
+    }
 }
 
 /// What is said of a delivery beside its spans.
@@ -39,6 +51,9 @@ struct Slot {
     span: u32,
 }
 
+/// Few traces need them.
+type Slots = Vec<Slot>;
+
 /// What became of the spans of a chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Inserted {
@@ -51,14 +66,17 @@ pub(super) struct Inserted {
 pub struct TraceEntry {
     key: TraceKey,
     trace_id: TraceId,
-    older_twin: Option<TraceKey>,
+    /// The next older trace with the same low half of its id; itself if there is none.
+    older_twin: TraceKey,
     /// The chunks and the index of the first span of each.
-    chunks: Vec<(u32, TraceChunk)>,
+    chunks: SmallVec<[(u32, TraceChunk); 1]>,
     /// Where each span is, once they no longer stand chunk after chunk.
-    slots: Option<Vec<Slot>>,
-    n_spans: usize,
+    slots: Option<Box<Slots>>,
+    n_spans: u32,
+    /// Spans that came in chunks with duplicates since unused chunks were looked for.
+    n_needless: u32,
     n_orphans: u32,
-    arrivals: Vec<Arrival>,
+    arrivals: SmallVec<[Arrival; 1]>,
     logs: Vec<LogKey>,
     logs_revision: u64,
     /// The names of the containers it ran in.
@@ -86,15 +104,16 @@ impl TraceEntry {
         Self {
             key,
             trace_id,
-            older_twin,
-            chunks: Vec::new(),
+            older_twin: older_twin.unwrap_or(key),
+            chunks: SmallVec::new(),
             slots: None,
             n_spans: 0,
+            n_needless: 0,
             n_orphans: 0,
-            arrivals: Vec::new(),
+            arrivals: SmallVec::new(),
             logs: Vec::new(),
             logs_revision: 0,
-            containers: Vec::new(),
+            containers: SmallVec::new(),
             container: None,
             container_bytes: 0,
             relay: None,
@@ -130,7 +149,7 @@ impl TraceEntry {
 
     /// How many spans it has.
     pub fn n_spans(&self) -> usize {
-        self.n_spans
+        usize::try_from(self.n_spans).unwrap_or(usize::MAX)
     }
 
     /// How many spans name a parent that is not here.
@@ -153,7 +172,7 @@ impl TraceEntry {
 
     /// The spans in order of first arrival.
     pub fn spans(&self) -> impl Iterator<Item = (SpanIndex, Span<'_>)> + Clone {
-        let in_place: &[Slot] = self.slots.as_deref().unwrap_or_default();
+        let in_place: &[Slot] = self.slots.as_ref().map_or(&[], |slots| slots.as_slice());
         let in_chunks: &[(u32, TraceChunk)] = if self.slots.is_some() {
             &[]
         } else {
@@ -166,6 +185,16 @@ impl TraceEntry {
         spans
             .enumerate()
             .map(|(place, span)| (SpanIndex::at(place), span))
+    }
+
+    /// The chunks that its spans stand in; some of them may have been replaced by newer snapshots.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = &TraceChunk> {
+        self.chunks.iter().map(|(_, chunk)| chunk)
+    }
+
+    /// Whether a chunk may hold spans that are none of the trace's: duplicates, or older snapshots.
+    pub(crate) fn may_have_replaced(&self) -> bool {
+        self.slots.is_some()
     }
 
     /// The span that names the trace: its root, else its earliest span.
@@ -185,7 +214,7 @@ impl TraceEntry {
 
     /// The root's duration; without a root, from the first start to the last end. In nanoseconds.
     pub fn duration(&self) -> i64 {
-        let root = self.summary.root.and_then(|root| self.span(root));
+        let root = self.summary.root().and_then(|root| self.span(root));
         root.map_or_else(
             || self.summary.end.since(self.summary.start),
             Span::duration,
@@ -199,7 +228,7 @@ impl TraceEntry {
 
     /// Whether a root is here and no span's parent is missing.
     pub fn is_complete(&self) -> bool {
-        self.summary.root.is_some() && self.n_orphans == 0
+        self.summary.root().is_some() && self.n_orphans == 0
     }
 
     /// Whether any span has the error flag.
@@ -254,22 +283,24 @@ impl TraceEntry {
     pub fn sampling(&self) -> SamplingFacts<'_> {
         const SPANS_ASKED: usize = 16;
         let first_spans = self.spans().map(|(_, span)| span).take(SPANS_ASKED);
-        SamplingFacts::read(self.head().into_iter().chain(first_spans))
+        let facts = SamplingFacts::read(self.head().into_iter().chain(first_spans));
+        let first_arrivals = self.arrivals.iter().take(SPANS_ASKED);
+        let of_chunks = first_arrivals.filter_map(|arrival| arrival.facts.as_deref());
+        of_chunks.fold(facts, SamplingFacts::or_of_chunk)
     }
 
     /// What it occupies, by our own count.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.chunk_bytes
-            + self.chunks.capacity() * size_of::<(u32, TraceChunk)>()
-            + self.arrivals.capacity() * size_of::<Arrival>()
+            + spilled_bytes(&self.chunks)
+            + spilled_bytes(&self.arrivals)
+            + spilled_bytes(&self.containers)
             + self.logs.capacity() * size_of::<LogKey>()
-            + self.containers.capacity() * size_of::<Arc<str>>()
             + self.container_bytes
-            + self
-                .slots
-                .as_ref()
-                .map_or(0, |slots| slots.capacity() * size_of::<Slot>())
+            + self.slots.as_ref().map_or(0, |slots| {
+                size_of::<Slots>() + slots.capacity() * size_of::<Slot>()
+            })
             + self.map.as_ref().map_or(0, |map| map.heap_bytes())
     }
 
@@ -322,11 +353,11 @@ impl TraceEntry {
     }
 
     pub(super) fn older_twin(&self) -> Option<TraceKey> {
-        self.older_twin
+        (self.older_twin != self.key).then_some(self.older_twin)
     }
 
     pub(super) fn set_older_twin(&mut self, older: Option<TraceKey>) {
-        self.older_twin = older;
+        self.older_twin = older.unwrap_or(self.key);
     }
 
     pub(super) fn set_trace_id(&mut self, id: TraceId) {
@@ -341,217 +372,30 @@ impl TraceEntry {
         self.revision = revision;
     }
 
-    /// Adds a chunk: new spans to the end, newer snapshots in place of what they replace, and
-    /// spans that are here already not at all.
-    pub(super) fn insert(&mut self, chunk: TraceChunk, delivery: Delivery<'_>) -> Inserted {
-        if self.chunks.is_empty() {
-            self.tracer = Arc::clone(delivery.tracer);
-            self.chunks.reserve_exact(1);
-            self.arrivals.reserve_exact(delivery.arrivals.len());
-        }
-        self.arrivals.extend_from_slice(delivery.arrivals);
-        self.relay = self.relay.or(delivery.relay);
-        self.last_seen = delivery.now;
-        if self.map.is_none() && self.n_spans + chunk.len() > SCANNED_SPANS_MAX {
-            let mut map = Box::<SpanMap>::default();
-            self.spans().for_each(|(index, span)| map.add(index, span));
-            self.map = Some(map);
-        }
-        let inserted = if self.has_duplicate(&chunk) {
-            self.insert_one_by_one(chunk)
-        } else {
-            self.append(chunk)
-        };
-        self.n_orphans = match &self.map {
-            Some(map) => map.n_orphans(),
-            None => count_orphans(&self.spans().map(|(_, span)| span)),
-        };
-        inserted
-    }
-
-    /// Whether a span of the chunk is here already, or twice in the chunk.
-    fn has_duplicate(&self, chunk: &TraceChunk) -> bool {
-        let identity = |span: Span<'_>| (span.span_id(), span.start());
-        match &self.map {
-            Some(map) => {
-                let mut seen = std::collections::HashSet::with_capacity(chunk.len());
-                chunk
-                    .spans()
-                    .any(|span| map.find(span).is_some() || !seen.insert(identity(span)))
-            }
-            None => chunk.spans().enumerate().any(|(place, span)| {
-                let id = identity(span);
-                self.spans().any(|(_, held)| identity(held) == id)
-                    || chunk
-                        .spans()
-                        .take(place)
-                        .any(|earlier| identity(earlier) == id)
-            }),
-        }
-    }
-
-    fn append(&mut self, chunk: TraceChunk) -> Inserted {
-        let n_new = super::count(chunk.len());
-        let n_chunk = super::count_u32(self.chunks.len());
-        for (place, span) in chunk.spans().enumerate() {
-            let index = SpanIndex::at(self.n_spans + place);
-            self.summary.add(index, span);
-            if let Some(map) = &mut self.map {
-                map.add(index, span);
-            }
-            if let Some(slots) = &mut self.slots {
-                slots.push(Slot {
-                    chunk: n_chunk,
-                    span: super::count_u32(place),
-                });
-            }
-        }
-        let first = super::count_u32(self.n_spans);
-        self.n_spans += chunk.len();
-        self.chunk_bytes += chunk.heap_bytes();
-        self.chunks.push((first, chunk));
-        Inserted {
-            n_new,
-            n_duplicate: 0,
-        }
-    }
-
-    /// The way for chunks with spans that are here already. An equal span changes nothing; another
-    /// span with the same id and start is a newer snapshot and takes the old one's place.
-    fn insert_one_by_one(&mut self, chunk: TraceChunk) -> Inserted {
-        let n_spans_before = self.n_spans;
-        let n_chunk = super::count_u32(self.chunks.len());
-        let n_in_chunk = chunk.len();
-        self.give_slots();
-        let first = super::count_u32(self.n_spans);
-        self.chunk_bytes += chunk.heap_bytes();
-        self.chunks.push((first, chunk));
-        let mut any_replaced = false;
-        for place in 0..n_in_chunk {
-            let slot = Slot {
-                chunk: n_chunk,
-                span: super::count_u32(place),
-            };
-            let twin = self.slot_span(slot).and_then(|span| self.find(span));
-            match twin {
-                Some(twin) => any_replaced |= self.replace(twin, slot),
-                None => self.add_slot(slot),
-            }
-        }
-        self.free_unused_chunks();
-        if any_replaced {
-            self.refresh_summary();
-        }
-        let n_new = super::count(self.n_spans - n_spans_before);
-        Inserted {
-            n_new,
-            n_duplicate: super::count(n_in_chunk) - n_new,
-        }
-    }
-
-    fn find(&self, span: Span<'_>) -> Option<SpanIndex> {
-        match &self.map {
-            Some(map) => map.find(span),
-            None => self
-                .spans()
-                .find(|(_, held)| held.span_id() == span.span_id() && held.start() == span.start())
-                .map(|(index, _)| index),
-        }
-    }
-
-    fn replace(&mut self, twin: SpanIndex, slot: Slot) -> bool {
-        let mut map = self.map.take();
-        let replaced = match (self.span(twin), self.slot_span(slot)) {
-            (Some(old), Some(new)) if !old.same_as(new) => {
-                if let Some(map) = &mut map {
-                    map.replace(old, new);
-                }
-                true
-            }
-            _ => false,
-        };
-        self.map = map;
-        if !replaced {
-            return false;
-        }
-        if let Some(place) = self
-            .slots
-            .as_mut()
-            .and_then(|slots| slots.get_mut(twin.place()))
-        {
-            *place = slot;
-        }
-        true
-    }
-
-    fn add_slot(&mut self, slot: Slot) {
-        let index = SpanIndex::at(self.n_spans);
-        self.n_spans += 1;
-        if let Some(slots) = &mut self.slots {
-            slots.push(slot);
-        }
-        let mut map = self.map.take();
-        let mut summary = self.summary;
-        if let Some(span) = self.slot_span(slot) {
-            summary.add(index, span);
-            if let Some(map) = &mut map {
-                map.add(index, span);
-            }
-        }
-        self.map = map;
-        self.summary = summary;
-    }
-
-    fn give_slots(&mut self) {
-        if self.slots.is_none() {
-            let slots = self
-                .chunks
-                .iter()
-                .enumerate()
-                .flat_map(|(place, (_, chunk))| {
-                    let slot = move |span| Slot {
-                        chunk: super::count_u32(place),
-                        span: super::count_u32(span),
-                    };
-                    (0..chunk.len()).map(slot)
-                });
-            self.slots = Some(slots.collect());
-        }
-    }
-
-    /// Gives up the memory of chunks whose spans have all been replaced or were duplicates.
-    fn free_unused_chunks(&mut self) {
-        let mut used = vec![false; self.chunks.len()];
-        for slot in self.slots.iter().flatten() {
-            let place = usize::try_from(slot.chunk).unwrap_or(usize::MAX);
-            if let Some(used) = used.get_mut(place) {
-                *used = true;
-            }
-        }
-        for ((_, chunk), used) in self.chunks.iter_mut().zip(&used) {
-            if !used && !chunk.is_empty() {
-                self.chunk_bytes = self.chunk_bytes.saturating_sub(chunk.heap_bytes());
-                *chunk = TraceChunk::default();
-            }
-        }
-        while self
-            .chunks
-            .last()
-            .is_some_and(|(_, chunk)| chunk.is_empty())
-        {
-            self.chunks.pop();
-        }
-    }
-
-    fn refresh_summary(&mut self) {
-        let mut summary = Summary::default();
-        self.spans()
-            .for_each(|(index, span)| summary.add(index, span));
-        self.summary = summary;
-    }
-
     fn slot_span(&self, slot: Slot) -> Option<Span<'_>> {
         let (_, chunk) = self.chunks.get(usize::try_from(slot.chunk).ok()?)?;
         chunk.span(usize::try_from(slot.span).ok()?)
     }
 }
+
+/// What a list occupies beside its own size, once it has more than one.
+fn spilled_bytes<A: smallvec::Array>(list: &SmallVec<A>) -> usize {
+    if list.spilled() {
+        list.capacity() * size_of::<A::Item>() + 16
+    } else {
+        0
+    }
+}
+
+/// What a tracer occupies, if no trace holds it yet: only the store's list and the delivery.
+fn tracer_bytes(tracer: &Arc<TracerInfo>) -> usize {
+    if Arc::strong_count(tracer) > 2 {
+        return 0;
+    }
+    tracer.heap_bytes()
+}
+
+const _: () = assert!(
+    size_of::<TraceEntry>() <= 368,
+    "what a trace costs beside its spans"
+);

@@ -15,6 +15,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::container::{Shelved, is_name};
 use super::counters::raise;
 use super::logs::{Extent, Joined, LogKey, names_ids};
@@ -36,7 +38,7 @@ impl Store {
         let may_ask_for_spans = record.ids.spans().next().is_some();
         if may_ask_for_spans && !self.logs.remembers_spans() && self.named_trace(&record).is_none()
         {
-            let newest_first = self.entries.values().rev().map(Box::as_ref);
+            let newest_first = self.entries.iter().rev();
             self.logs.begin_remembering(newest_first);
         }
         let joined = self.trace_for(&record);
@@ -67,7 +69,7 @@ impl Store {
         let by_trace = || self.named_trace(record);
         let by_span = || {
             let mut spans = record.ids.spans();
-            let held = |trace: &TraceKey| self.entries.contains_key(trace);
+            let held = |trace: &TraceKey| self.entries.contains(*trace);
             spans.find_map(|span| self.logs.trace_of(span).filter(held))
         };
         let by_place = || self.logs.guess(record);
@@ -147,7 +149,7 @@ impl Store {
     pub(super) fn change_lines(&mut self, key: TraceKey, change: impl FnOnce(&mut TraceEntry)) {
         self.revision += 1;
         let revision = self.revision;
-        let Some(entry) = self.entries.get_mut(&key) else {
+        let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
         let bytes = entry.bytes();
@@ -182,7 +184,7 @@ impl Store {
         if let Some(container) = container {
             self.add_container(key, container);
         }
-        let Some(entry) = self.entries.get(&key) else {
+        let Some(entry) = self.entries.get(key) else {
             return Vec::new();
         };
         let extent = Extent {
@@ -198,7 +200,7 @@ impl Store {
     }
 
     fn add_container(&mut self, key: TraceKey, container: Shelved) {
-        let Some(entry) = self.entries.get_mut(&key) else {
+        let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
         let name = container.known.name();
@@ -217,7 +219,7 @@ impl Store {
     }
 
     pub(super) fn set_container(&mut self, key: TraceKey, container: Shelved) {
-        if let Some(entry) = self.entries.get_mut(&key) {
+        if let Some(entry) = self.entries.get_mut(key) {
             let bytes = entry.bytes();
             entry.set_container(container);
             self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
@@ -260,4 +262,4 @@ fn is_final(record: &LogRecord, joined: Option<Joined>) -> bool {
 }
 
 /// The container's names of a trace, shared with the index of containers.
-pub(super) type Containers = Vec<Arc<str>>;
+pub(super) type Containers = SmallVec<[Arc<str>; 1]>;

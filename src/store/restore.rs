@@ -40,7 +40,7 @@ impl Store {
         self.evict();
         self.changed.clear();
         self.revision += 1;
-        self.entries.contains_key(&key).then_some(key)
+        self.entries.contains(key).then_some(key)
     }
 
     /// Puts back where a trace of an export ran, as it is said there.

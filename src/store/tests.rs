@@ -3,6 +3,7 @@
 mod arrival;
 mod budget;
 mod counters;
+mod hearing;
 mod joining;
 mod lines;
 
@@ -111,6 +112,7 @@ fn received(chunks: Vec<TraceChunk>) -> Received {
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
+        client_computed_stats: false,
         relay: None,
     }
 }
@@ -193,7 +195,8 @@ fn assert_line_laws(store: &Store) {
     assert!(store.traces().all(|trace| trace.logs().is_sorted()));
     let of_entries = |trace: &TraceEntry| trace.bytes() + super::ENTRY_OVERHEAD_BYTES;
     let traces = store.traces().map(of_entries).sum::<usize>();
-    assert_eq!(store.bytes(), traces + store.logs.bytes());
+    let held = traces + store.logs.bytes() + store.shared_bytes();
+    assert_eq!(store.bytes(), held);
     let loose = store.logs().filter(|line| line.joined().is_none());
     let loose_bytes = loose.map(super::logs::line_bytes).sum::<usize>();
     assert_eq!(store.logs.loose_bytes(), loose_bytes);

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use super::TraceChunk;
 
-/// The tracer as it presents itself in its headers; empty where it does not say.
+/// A tracer and the process it runs in, as they present themselves: in the headers of a request, and
+/// in the formats that have room for it in the payload. Empty where nothing is said.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct TracerInfo {
     /// `python`, `nodejs`, `go`.
@@ -14,15 +15,66 @@ pub struct TracerInfo {
     pub language_version: Box<str>,
     /// The tracer library's version.
     pub tracer_version: Box<str>,
+    /// The container, as the operating system names it.
+    pub container_id: Box<str>,
+    /// The process: new at each start.
+    pub runtime_id: Box<str>,
+    /// The environment of all its spans: `prod`.
+    pub env: Box<str>,
+    /// The machine.
+    pub hostname: Box<str>,
+    /// The version of the program.
+    pub app_version: Box<str>,
+    /// Tags of all its chunks, in the order they came.
+    pub tags: Tags,
 }
+
+/// Keys and values in order.
+pub type Tags = Box<[(Box<str>, Box<str>)]>;
 
 impl TracerInfo {
     /// Whether it says nothing at all.
     pub fn is_empty(&self) -> bool {
-        self.language.is_empty()
-            && self.language_version.is_empty()
-            && self.tracer_version.is_empty()
+        *self == Self::default()
     }
+
+    /// The same, and where it says nothing of the tracer what another account says: the headers, of
+    /// what a payload leaves out.
+    #[must_use]
+    pub fn or(mut self, other: &Self) -> Self {
+        let fields = [
+            (&mut self.language, &other.language),
+            (&mut self.language_version, &other.language_version),
+            (&mut self.tracer_version, &other.tracer_version),
+        ];
+        for (said, other) in fields {
+            if said.is_empty() {
+                said.clone_from(other);
+            }
+        }
+        self
+    }
+
+    /// What it occupies in memory beside its own size.
+    pub fn heap_bytes(&self) -> usize {
+        let texts = [
+            &self.language,
+            &self.language_version,
+            &self.tracer_version,
+            &self.container_id,
+            &self.runtime_id,
+            &self.env,
+            &self.hostname,
+            &self.app_version,
+        ];
+        texts.iter().map(|text| text.len()).sum::<usize>() + tags_bytes(&self.tags)
+    }
+}
+
+/// What tags occupy in memory.
+pub(super) fn tags_bytes(tags: &Tags) -> usize {
+    let texts = tags.iter().map(|(key, value)| key.len() + value.len());
+    size_of_val(&**tags) + texts.sum::<usize>()
 }
 
 /// The chunks of one delivery.

@@ -4,7 +4,7 @@ mod words;
 
 use std::fmt;
 
-use super::{Span, Text, Value, tag};
+use super::{ChunkFacts, Span, Text, Value, tag};
 
 /// The tracer's decision for a trace. Values beside the four named ones are legal on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -139,6 +139,22 @@ impl<'a> SamplingFacts<'a> {
             _ => return,
         };
         *rate = rate.or_else(|| value.as_f64());
+    }
+
+    /// The same, and what no span says from what is said of a chunk.
+    #[must_use]
+    pub fn or_of_chunk(mut self, facts: &'a ChunkFacts) -> Self {
+        // `PriorityNone` in `pkg/trace/sampler/sampler.go` of `DataDog/datadog-agent`.
+        const NONE: i32 = -128;
+        let priority = facts.priority.filter(|priority| *priority != NONE);
+        self.priority = self.priority.or(priority.map(SamplingPriority));
+        let decision_maker = || {
+            let mut tags = facts.tags.iter();
+            let (_, value) = tags.find(|(key, _)| &**key == tag::DECISION_MAKER)?;
+            Some(DecisionMaker(Text::from(&**value)))
+        };
+        self.decision_maker = self.decision_maker.or_else(decision_maker);
+        self
     }
 
     /// The mechanism the decision maker names.

@@ -1,6 +1,8 @@
 //! A span: the one form every wire format is decoded into, as a view of its chunk.
 
-use super::{Entries, SpanId, StrId, Text, TraceChunk, TraceId, UnixNanos, Value, tag};
+use super::record::{Record, Stored};
+use super::value::Reader;
+use super::{Entries, Presence, SpanId, Text, TraceChunk, TraceId, UnixNanos, Value, tag};
 
 /// A plain field of a span, in the order of the v0.5 format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,22 @@ impl Field {
         matches!(self, Self::TraceId | Self::SpanId | Self::ParentId)
     }
 
+    /// Its place in [`Field::ALL`].
+    pub(super) fn place(self) -> usize {
+        match self {
+            Self::Service => 0,
+            Self::Name => 1,
+            Self::Resource => 2,
+            Self::TraceId => 3,
+            Self::SpanId => 4,
+            Self::ParentId => 5,
+            Self::Start => 6,
+            Self::Duration => 7,
+            Self::Error => 8,
+            Self::Type => 9,
+        }
+    }
+
     /// Its name on the wire and in exports.
     pub fn name(self) -> &'static str {
         match self {
@@ -62,17 +80,6 @@ impl Field {
             Self::Type => "type",
         }
     }
-}
-
-/// Whether a tracer sent a field, sent it as nil, or left it out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    /// Left out; reads as zero or empty.
-    Absent,
-    /// Sent as nil; reads as zero or empty.
-    Null,
-    /// Sent.
-    Present,
 }
 
 /// A part of a span that is not one number or string.
@@ -133,111 +140,18 @@ impl Attribute {
     }
 }
 
-/// 64 bytes: all that rows, bars and trees need; tags are behind `attributes`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Record {
-    span_id: u64,
-    parent_id: u64,
-    start: i64,
-    duration: i64,
-    service: StrId,
-    name: StrId,
-    resource: StrId,
-    kind: StrId,
-    error: i32,
-    pub(super) attributes: u32,
-    pub(super) n_attributes: u16,
-    /// One bit for each [`Field`].
-    present: u16,
-    null: u16,
-}
-
-const _: () = assert!(size_of::<Record>() == 64, "a span record is one cache line");
-
-impl Record {
-    pub(super) fn starting_at(attributes: u32) -> Self {
-        Self {
-            span_id: 0,
-            parent_id: 0,
-            start: 0,
-            duration: 0,
-            service: StrId(u32::MAX),
-            name: StrId(u32::MAX),
-            resource: StrId(u32::MAX),
-            kind: StrId(u32::MAX),
-            error: 0,
-            attributes,
-            n_attributes: 0,
-            present: 0,
-            null: 0,
-        }
-    }
-
-    pub(super) fn set_text(&mut self, field: Field, text: StrId) {
-        match field {
-            Field::Service => self.service = text,
-            Field::Name => self.name = text,
-            Field::Resource => self.resource = text,
-            Field::Type => self.kind = text,
-            _ => return,
-        }
-        self.set_presence(field, Presence::Present);
-    }
-
-    pub(super) fn set_number(&mut self, field: Field, bits: u64) {
-        match field {
-            Field::SpanId => self.span_id = bits,
-            Field::ParentId => self.parent_id = bits,
-            Field::Start => self.start = bits.cast_signed(),
-            Field::Duration => self.duration = bits.cast_signed(),
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "decoders check the 32-bit range"
-            )]
-            Field::Error => self.error = bits.cast_signed() as i32,
-            Field::TraceId => {}
-            _ => return,
-        }
-        self.set_presence(field, Presence::Present);
-    }
-
-    pub(super) fn set_presence(&mut self, field: Field, presence: Presence) {
-        let bit = bit(field);
-        self.present &= !bit;
-        self.null &= !bit;
-        match presence {
-            Presence::Absent => {}
-            Presence::Null => self.null |= bit,
-            Presence::Present => self.present |= bit,
-        }
-    }
-}
-
-fn bit(field: Field) -> u16 {
-    1 << match field {
-        Field::Service => 0,
-        Field::Name => 1,
-        Field::Resource => 2,
-        Field::TraceId => 3,
-        Field::SpanId => 4,
-        Field::ParentId => 5,
-        Field::Start => 6,
-        Field::Duration => 7,
-        Field::Error => 8,
-        Field::Type => 9,
-    }
-}
-
 /// A span as the tracer sent it. Cheap to copy; borrows from its [`TraceChunk`].
 #[derive(Clone, Copy, Debug)]
 pub struct Span<'a> {
     chunk: &'a TraceChunk,
     record: &'a Record,
+    /// Where its attributes end.
+    end: u32,
 }
 
 impl<'a> Span<'a> {
-    pub(super) fn new(chunk: &'a TraceChunk, record: &'a Record) -> Self {
-        Self { chunk, record }
+    pub(super) fn new(chunk: &'a TraceChunk, record: &'a Record, end: u32) -> Self {
+        Self { chunk, record, end }
     }
 
     /// The trace it belongs to.
@@ -277,42 +191,56 @@ impl<'a> Span<'a> {
 
     /// The service.
     pub fn service(self) -> Text<'a> {
-        self.chunk.text(self.record.service)
+        self.text(Field::Service)
     }
 
     /// The operation.
     pub fn name(self) -> Text<'a> {
-        self.chunk.text(self.record.name)
+        self.text(Field::Name)
     }
 
     /// What the operation works on.
     pub fn resource(self) -> Text<'a> {
-        self.chunk.text(self.record.resource)
+        self.text(Field::Resource)
     }
 
     /// The span type in the tracer's words: `llm`, `template`, `web`.
     pub fn span_type(self) -> Text<'a> {
-        self.chunk.text(self.record.kind)
+        self.text(Field::Type)
+    }
+
+    fn text(self, field: Field) -> Text<'a> {
+        match self.record.text(field) {
+            None => Text::default(),
+            Some(Stored::Here(text)) => self.chunk.text(text),
+            Some(Stored::Hidden) => self
+                .packed()
+                .hidden_text(field)
+                .map(|text| self.chunk.text(text))
+                .unwrap_or_default(),
+        }
+    }
+
+    fn packed(self) -> Reader<'a> {
+        self.chunk.reader(self.record.attributes, self.end)
     }
 
     /// The error flag as sent: 0 or, for an error, 1.
     pub fn error(self) -> i32 {
-        self.record.error
+        match self.record.error() {
+            Stored::Here(error) => error,
+            Stored::Hidden => self.packed().hidden_error().unwrap_or_default(),
+        }
     }
 
     /// Whether the error flag is set.
     pub fn is_error(self) -> bool {
-        self.record.error != 0
+        self.record.is_error()
     }
 
     /// Whether a field was sent.
     pub fn presence(self, field: Field) -> Presence {
-        let bit = bit(field);
-        match (self.record.present & bit != 0, self.record.null & bit != 0) {
-            (true, _) => Presence::Present,
-            (_, true) => Presence::Null,
-            _ => Presence::Absent,
-        }
+        self.record.presence(field)
     }
 
     /// A string field; `None` for the fields that are numbers.
@@ -334,17 +262,17 @@ impl<'a> Span<'a> {
             Field::ParentId => self.record.parent_id,
             Field::Start => self.record.start.cast_unsigned(),
             Field::Duration => self.record.duration.cast_unsigned(),
-            Field::Error => i64::from(self.record.error).cast_unsigned(),
+            Field::Error => i64::from(self.error()).cast_unsigned(),
             _ => 0,
         }
     }
 
     /// The attributes that were sent, in the order they came.
     pub fn attributes(self) -> impl Iterator<Item = (Attribute, Value<'a>)> {
-        let mut reader = self.chunk.reader(self.record.attributes);
-        (0..self.record.n_attributes).map_while(move |_| {
-            let attribute = Attribute::from_code(reader.byte()?)?;
-            Some((attribute, reader.value()?))
+        let mut reader = self.packed();
+        std::iter::from_fn(move || {
+            let code = reader.attribute_code()?;
+            Some((Attribute::from_code(code)?, reader.value()?))
         })
     }
 

@@ -4,6 +4,8 @@
 pub const TRACE_ID_HIGH: &str = "_dd.p.tid";
 /// Who decided the sampling: `-0` to `-13`, see [`super::SamplingMechanism`].
 pub const DECISION_MAKER: &str = "_dd.p.dm";
+/// Where the trace began: `rum`, `synthetics`; on the first span of a chunk.
+pub const ORIGIN: &str = "_dd.origin";
 /// The tracer's sampling decision, a metric.
 pub const SAMPLING_PRIORITY: &str = "_sampling_priority_v1";
 /// The rate an Agent told the tracer, and that was applied.

@@ -1,7 +1,7 @@
 //! Text as it came: bytes that ought to be UTF-8.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// A string from the wire. Tracers promise UTF-8 and mostly keep it; what they sent is kept either
 /// way and checked only where somebody looks.
@@ -38,9 +38,11 @@ pub(crate) fn is_obeyed(char: char) -> bool {
 }
 
 /// Whether a character shows nothing, so that two texts could look the same: joiners and spaces of
-/// no width, soft hyphens, tags. Marks that belong to a letter do show.
+/// no width, soft hyphens, fillers, tags. Marks that belong to a letter do show.
 pub(crate) fn is_invisible(char: char) -> bool {
-    matches!(char, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    matches!(char, '\u{ad}' | '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e01ef}')
 }
 
 /// Text of a stranger as it may be shown: bounded, and nothing in it that moves a cursor or turns
@@ -60,6 +62,30 @@ pub(crate) fn printable(text: &str, bytes_max: usize) -> Box<str> {
         shown.push(character);
     }
     shown.into()
+}
+
+/// Text for a shell, a file of lines or standard error: whatever a terminal obeys is shown instead of
+/// sent, but for newlines and tabs.
+pub fn harmless_lines(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_no_layout) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        match (letter, u32::from(letter)) {
+            _ if !is_no_layout(letter) => shown.push(letter),
+            ('\x7f', _) => shown.push('\u{2421}'),
+            (_, code @ 0..0x20) => shown.extend(char::from_u32(0x2400 + code)),
+            (_, code) => {
+                let _never_fails = write!(shown, "\\u{{{code:x}}}");
+            }
+        }
+    }
+    Cow::Owned(shown)
+}
+
+fn is_no_layout(letter: char) -> bool {
+    is_obeyed(letter) && letter != '\n' && letter != '\t'
 }
 
 impl fmt::Display for Text<'_> {
@@ -92,9 +118,66 @@ impl<'a> From<&'a str> for Text<'a> {
     }
 }
 
+/// What strangers send to do harm, for the tests of everything that writes.
+#[cfg(test)]
+pub(crate) mod nasty {
+    use super::is_obeyed;
+
+    /// Each would do something to a terminal, a shell, a log or a reader.
+    pub(crate) const TEXTS: [&str; 16] = [
+        "\x1b[2J\x1b[31mred",
+        "\x1b]0;title\x07",
+        "\x1b]52;c;cm0gLXJmIH4=\x07",
+        "\x1bP+q544e\x1b\\",
+        "\u{9b}31m\u{9d}0;title\u{9c}",
+        "a\rb\x08\x08\x7f",
+        "name\nrm -rf ~\n",
+        "tab\tvertical\x0bform\x0c",
+        "nul\0bell\x07",
+        "safe\u{202e}txt.exe",
+        "\u{2066}isolate\u{2069}\u{61c}\u{200f}",
+        "line\u{2028}paragraph\u{2029}next\u{85}line",
+        "zero\u{200b}width\u{feff}\u{e0041}",
+        "../../../etc/passwd\0",
+        "\u{ffff}\u{10ffff}\u{fffd}",
+        "%s$(reboot)`reboot`;\"'\\",
+    ];
+
+    /// A letter with more marks than any language has.
+    pub(crate) fn towering() -> String {
+        format!("a{}b", "\u{301}\u{20e4}".repeat(5_000))
+    }
+
+    /// Nothing in it is obeyed by a terminal, but what `allowed` names.
+    #[track_caller]
+    pub(crate) fn assert_harmless(written: &str, allowed: &[char]) {
+        let found = written
+            .chars()
+            .find(|char| is_obeyed(*char) && !allowed.contains(char));
+        assert_eq!(found, None, "in {written:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_for_a_shell_keep_their_layout_and_nothing_else_that_is_obeyed() {
+        #[track_caller]
+        fn check(text: &str, expected: &str) {
+            assert_eq!(harmless_lines(text), expected);
+        }
+        check("\x1b[31mred\x1b[0m", "␛[31mred␛[0m");
+        check("one\n\ttwo\r\n", "one\n\ttwo␍\n");
+        check("\x7f\u{9b}2J", "␡\\u{9b}2J");
+        check("safe\u{202e}txt.exe", "safe\\u{202e}txt.exe");
+        check("größer ☃", "größer ☃");
+        for text in nasty::TEXTS {
+            nasty::assert_harmless(&harmless_lines(text), &['\n', '\t']);
+            nasty::assert_harmless(&printable(text, 1_000), &[]);
+        }
+    }
 
     #[test]
     fn text_is_cut_between_characters() {

@@ -1,19 +1,20 @@
 //! Attribute values, packed: a few bytes each instead of an allocation each.
 //!
-//! One value is a tag byte and what follows it. Numbers are LEB128 varints, signed ones zig-zag;
-//! strings are numbers of the chunk's string table; arrays and maps carry their length in bytes, so
-//! that a reader steps over what it does not want.
+//! One value begins with a varint: its lowest two bits say what it is, the others are the string or
+//! the number itself. So most values take two bytes. Signed numbers are zig-zag; arrays and maps
+//! carry their length in bytes, so that a reader steps over what it does not want.
 //!
 //! ```text
-//! 0 null   1 false   2 true   3 int    4 uint above i64::MAX   5 float, 8 bytes
-//! 6 text   7 bytes   8 array, u32 length, values   9 map, u32 length, (key string, value)…
-//! 10 float that is a whole number, stored as an int
+//! ..00 string  ..01 float that is a whole number  ..10 whole number
+//! ..11 the rest: 0 null   1 false   2 true   3 int, varint   4 uint above i64::MAX, varint
+//!      5 float, 8 bytes   6 bytes, string   7 array, length, values
+//!      8 map, length, (key string, value)…
 //! ```
 //!
 //! The packing never leaves the process: whoever reads it wrote it. Even so a reader of torn bytes
 //! ends early instead of panicking.
 
-use super::{StrId, Text, TraceChunk};
+use super::{Field, Sketch, StrId, Text, TraceChunk};
 
 /// An attribute's value as a tracer sent it, with its type.
 #[derive(Clone, Copy, Debug)]
@@ -104,17 +105,40 @@ impl<'a> Value<'a> {
     }
 }
 
-const NULL: u8 = 0;
-const FALSE: u8 = 1;
-const TRUE: u8 = 2;
-const INT: u8 = 3;
-const UINT: u8 = 4;
-const FLOAT: u8 = 5;
-const TEXT: u8 = 6;
-const BYTES: u8 = 7;
-const ARRAY: u8 = 8;
-const MAP: u8 = 9;
-const WHOLE_FLOAT: u8 = 10;
+const TEXT: u64 = 0;
+const WHOLE_FLOAT: u64 = 1;
+const SMALL_INT: u64 = 2;
+const OTHER: u64 = 3;
+
+/// Codes of attributes are below this.
+const HIDDEN: u8 = 0x40;
+
+const NULL: u64 = 0;
+const FALSE: u64 = 1;
+const TRUE: u64 = 2;
+const INT: u64 = 3;
+const UINT: u64 = 4;
+const FLOAT: u64 = 5;
+const BYTES: u64 = 6;
+const ARRAY: u64 = 7;
+const MAP: u64 = 8;
+
+/// A value that holds no others, told apart without a look at its text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Leaf<'a> {
+    /// A string of the dictionary.
+    Shared(u32),
+    /// A string of the chunk's own.
+    Own,
+    /// Anything but a string.
+    Other(Value<'a>),
+}
+
+impl Leaf<'_> {
+    pub(super) fn of(id: StrId) -> Self {
+        id.split().map_or(Self::Own, Self::Shared)
+    }
+}
 
 /// The values of an array.
 #[derive(Clone, Copy, Default)]
@@ -208,8 +232,55 @@ impl<'a> Reader<'a> {
         Some(*byte)
     }
 
+    /// The code of the next attribute; what is hidden before it is stepped over.
+    pub(super) fn attribute_code(&mut self) -> Option<u8> {
+        loop {
+            let code = self.byte()?;
+            if code < HIDDEN {
+                return Some(code);
+            }
+            self.varint()?;
+        }
+    }
+
+    /// The string of a field that has no room in the record; the last one, should it have come twice.
+    pub(super) fn hidden_text(self, field: Field) -> Option<StrId> {
+        self.hidden(field).and_then(str_id)
+    }
+
+    /// The error flag that has no room in the record.
+    pub(super) fn hidden_error(self) -> Option<i32> {
+        i32::try_from(zigzag_back(self.hidden(Field::Error)?)).ok()
+    }
+
+    fn hidden(mut self, field: Field) -> Option<u64> {
+        let mut found = None;
+        while let Some(code) = self.byte() {
+            if code < HIDDEN {
+                self.value()?;
+                continue;
+            }
+            let number = self.varint()?;
+            if code == hidden_code(field) {
+                found = Some(number);
+            }
+        }
+        found
+    }
+
     pub(super) fn value(&mut self) -> Option<Value<'a>> {
-        Some(match self.byte()? {
+        let head = self.varint()?;
+        let rest = head >> 2;
+        Some(match head & 3 {
+            TEXT => Value::Text(self.string(rest)?),
+            WHOLE_FLOAT => Value::Float(zigzag_back(rest) as f64),
+            SMALL_INT => Value::Int(zigzag_back(rest)),
+            _ => self.other(rest)?,
+        })
+    }
+
+    fn other(&mut self, kind: u64) -> Option<Value<'a>> {
+        Some(match kind {
             FALSE => Value::Bool(false),
             TRUE => Value::Bool(true),
             INT => Value::Int(zigzag_back(self.varint()?)),
@@ -219,8 +290,6 @@ impl<'a> Reader<'a> {
                 self.bytes = rest;
                 Value::Float(f64::from_le_bytes(*eight))
             }
-            WHOLE_FLOAT => Value::Float(zigzag_back(self.varint()?) as f64),
-            TEXT => Value::Text(self.text()?),
             BYTES => Value::Bytes(self.text()?.as_bytes()),
             ARRAY => Value::Array(Items(self.block()?)),
             MAP => Value::Map(Entries(self.block()?)),
@@ -229,14 +298,67 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self) -> Option<Text<'a>> {
-        let id = u32::try_from(self.varint()?).ok()?;
-        Some(self.chunk?.text(StrId(id)))
+        let number = self.varint()?;
+        self.string(number)
+    }
+
+    fn string(&self, number: u64) -> Option<Text<'a>> {
+        Some(self.chunk?.text(str_id(number)?))
+    }
+
+    /// Whether any leaf of the attributes from here on is so.
+    pub(super) fn any_leaf(
+        mut self,
+        depth_max: usize,
+        is: &mut impl FnMut(Leaf<'a>) -> bool,
+    ) -> bool {
+        while let Some(code) = self.byte() {
+            if code >= HIDDEN {
+                let number = self.varint().unwrap_or_default();
+                if code != hidden_code(Field::Error)
+                    && str_id(number).is_some_and(|id| is(Leaf::of(id)))
+                {
+                    return true;
+                }
+                continue;
+            }
+            if self.any_in_value(is, depth_max) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn any_in_value(&mut self, is: &mut impl FnMut(Leaf<'a>) -> bool, depth_left: usize) -> bool {
+        let Some(head) = self.varint() else {
+            return false;
+        };
+        let rest = head >> 2;
+        match (head & 3, rest) {
+            (TEXT, number) => str_id(number).is_some_and(|id| is(Leaf::of(id))),
+            (WHOLE_FLOAT, number) => is(Leaf::Other(Value::Float(zigzag_back(number) as f64))),
+            (SMALL_INT, number) => is(Leaf::Other(Value::Int(zigzag_back(number)))),
+            (_, ARRAY | MAP) => {
+                let Some(mut block) = self.block() else {
+                    return false;
+                };
+                while depth_left > 0 && !block.bytes.is_empty() {
+                    if rest == MAP {
+                        block.varint();
+                    }
+                    if block.any_in_value(is, depth_left - 1) {
+                        return true;
+                    }
+                }
+                false
+            }
+            (_, kind) => self.other(kind).is_some_and(|value| is(Leaf::Other(value))),
+        }
     }
 
     fn block(&mut self) -> Option<Self> {
-        let (length, rest) = self.bytes.split_first_chunk::<4>()?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-        let (bytes, rest) = rest.split_at_checked(length)?;
+        let length = usize::try_from(self.varint()?).ok()?;
+        let (bytes, rest) = self.bytes.split_at_checked(length)?;
         self.bytes = rest;
         Some(Self {
             chunk: self.chunk,
@@ -267,6 +389,7 @@ fn zigzag_back(number: u64) -> i64 {
 #[derive(Debug)]
 pub struct ValueWriter<'b> {
     bytes: &'b mut Vec<u8>,
+    sketch: &'b mut Sketch,
 }
 
 /// The place of a length that is known once its array or map is closed.
@@ -275,24 +398,29 @@ pub struct ValueWriter<'b> {
 pub struct Opened(usize);
 
 impl<'b> ValueWriter<'b> {
-    pub(super) fn new(bytes: &'b mut Vec<u8>) -> Self {
-        Self { bytes }
+    pub(super) fn new(bytes: &'b mut Vec<u8>, sketch: &'b mut Sketch) -> Self {
+        Self { bytes, sketch }
     }
 
     /// Writes a nil.
     pub fn null(&mut self) {
-        self.bytes.push(NULL);
+        self.head(OTHER, NULL);
     }
 
     /// Writes true or false.
     pub fn bool(&mut self, bool: bool) {
-        self.bytes.push(if bool { TRUE } else { FALSE });
+        self.head(OTHER, if bool { TRUE } else { FALSE });
     }
 
     /// Writes a whole number.
     pub fn int(&mut self, int: i64) {
-        self.bytes.push(INT);
-        self.varint(zigzag(int));
+        let number = zigzag(int);
+        if number < 1 << 62 {
+            self.head(SMALL_INT, number);
+        } else {
+            self.head(OTHER, INT);
+            self.varint(number);
+        }
     }
 
     /// Writes a whole number that may be above `i64::MAX`.
@@ -300,31 +428,30 @@ impl<'b> ValueWriter<'b> {
         if let Ok(int) = i64::try_from(uint) {
             return self.int(int);
         }
-        self.bytes.push(UINT);
+        self.head(OTHER, UINT);
         self.varint(uint);
     }
 
     /// Writes a float; NaN, the infinities and -0.0 come back as they are.
     pub fn float(&mut self, float: f64) {
         if let Some(whole) = whole(float) {
-            self.bytes.push(WHOLE_FLOAT);
-            self.varint(zigzag(whole));
+            self.head(WHOLE_FLOAT, zigzag(whole));
         } else {
-            self.bytes.push(FLOAT);
+            self.head(OTHER, FLOAT);
             self.bytes.extend_from_slice(&float.to_le_bytes());
         }
     }
 
     /// Writes a string of the chunk.
     pub fn text(&mut self, text: StrId) {
-        self.bytes.push(TEXT);
-        self.varint(u64::from(text.0));
+        self.sketch.add(text);
+        self.head(TEXT, number(text));
     }
 
     /// Writes bytes of the chunk.
     pub fn bytes(&mut self, bytes: StrId) {
-        self.bytes.push(BYTES);
-        self.varint(u64::from(bytes.0));
+        self.head(OTHER, BYTES);
+        self.varint(number(bytes));
     }
 
     /// Opens an array.
@@ -339,7 +466,7 @@ impl<'b> ValueWriter<'b> {
 
     /// Writes the key of the next value.
     pub fn key(&mut self, key: StrId) {
-        self.varint(u64::from(key.0));
+        self.varint(number(key));
     }
 
     /// Closes what was opened.
@@ -349,18 +476,39 @@ impl<'b> ValueWriter<'b> {
     )]
     pub fn close(&mut self, opened: Opened) {
         let place = opened.0;
-        let length = self.bytes.len().saturating_sub(place + 4);
-        let length = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-        if let Some(place) = self.bytes.get_mut(place..place + 4) {
-            place.copy_from_slice(&length);
+        let n_bytes = self.bytes.len().saturating_sub(place + 1);
+        let (length, n_more) = varint_bytes(n_bytes);
+        if n_more > 0 {
+            let end = self.bytes.len();
+            self.bytes.resize(end + n_more, 0);
+            self.bytes.copy_within(place + 1..end, place + 1 + n_more);
+        }
+        if let Some(head) = self.bytes.get_mut(place..=place + n_more) {
+            head.copy_from_slice(length.get(..=n_more).unwrap_or_default());
         }
     }
 
-    fn open(&mut self, tag: u8) -> Opened {
-        self.bytes.push(tag);
+    fn open(&mut self, kind: u64) -> Opened {
+        self.head(OTHER, kind);
         let place = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 4]);
+        self.bytes.push(0);
         Opened(place)
+    }
+
+    /// Hides the string of a field among the attributes.
+    pub(super) fn hide_text(&mut self, field: Field, text: StrId) {
+        self.bytes.push(hidden_code(field));
+        self.varint(number(text));
+    }
+
+    /// Hides the error flag among the attributes.
+    pub(super) fn hide_error(&mut self, error: i64) {
+        self.bytes.push(hidden_code(Field::Error));
+        self.varint(zigzag(error));
+    }
+
+    fn head(&mut self, kind: u64, rest: u64) {
+        self.varint(rest << 2 | kind);
     }
 
     fn varint(&mut self, mut number: u64) {
@@ -370,6 +518,36 @@ impl<'b> ValueWriter<'b> {
         }
         self.bytes.push(number.to_le_bytes()[0]);
     }
+}
+
+/// A length as a varint, and how many bytes it takes beside the first one.
+fn varint_bytes(mut length: usize) -> ([u8; 10], usize) {
+    let (mut bytes, mut n_more) = ([0; 10], 0);
+    for byte in &mut bytes {
+        *byte = length.to_le_bytes()[0] & 0x7f;
+        length >>= 7;
+        if length == 0 {
+            break;
+        }
+        *byte |= 0x80;
+        n_more += 1;
+    }
+    (bytes, n_more)
+}
+
+fn hidden_code(field: Field) -> u8 {
+    HIDDEN | u8::try_from(field.place()).unwrap_or_default()
+}
+
+/// What [`number`] gives, read back.
+fn str_id(number: u64) -> Option<StrId> {
+    let id = u32::try_from(number).ok()?;
+    Some(StrId(id.rotate_right(1)))
+}
+
+/// A string as a number that is small for strings of the dictionary and for the chunk's first ones.
+fn number(text: StrId) -> u64 {
+    text.0.rotate_left(1).into()
 }
 
 fn zigzag(int: i64) -> u64 {
@@ -390,75 +568,4 @@ fn whole(float: f64) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::{Attribute, ChunkBuilder};
-    use super::*;
-
-    #[test]
-    fn every_value_comes_back_with_its_type_and_bits() {
-        let mut builder = ChunkBuilder::default();
-        builder.begin_span().unwrap();
-        let text = builder.text(b"text").unwrap();
-        let bytes = builder.raw(&[0xff, 0]).unwrap();
-        let mut writer = builder.attribute(Attribute::Meta);
-        let map = writer.open_map();
-        let floats = [
-            0.0,
-            -0.0,
-            1.0,
-            0.1,
-            f64::NAN,
-            f64::INFINITY,
-            9_007_199_254_740_992.0,
-            f64::MIN,
-            -3.0,
-        ];
-        for float in floats {
-            writer.key(text);
-            writer.float(float);
-        }
-        for int in [0, -1, i64::MIN, i64::MAX] {
-            writer.key(text);
-            writer.int(int);
-        }
-        writer.key(text);
-        writer.uint(u64::MAX);
-        writer.key(text);
-        writer.bytes(bytes);
-        writer.key(text);
-        let array = writer.open_array();
-        writer.null();
-        writer.bool(true);
-        writer.text(text);
-        writer.close(array);
-        writer.close(map);
-        let chunk = builder.finish().pop().unwrap();
-        let mut values = chunk
-            .span(0)
-            .unwrap()
-            .attribute(Attribute::Meta)
-            .unwrap()
-            .entries()
-            .map(|(key, value)| {
-                assert_eq!(key, "text");
-                value
-            });
-        for float in floats {
-            let Some(Value::Float(read)) = values.next() else {
-                panic!("not a float")
-            };
-            assert_eq!(read.to_bits(), float.to_bits());
-        }
-        for int in [0, -1, i64::MIN, i64::MAX] {
-            assert_eq!(values.next(), Some(Value::Int(int)));
-        }
-        assert_eq!(values.next(), Some(Value::Uint(u64::MAX)));
-        assert_eq!(values.next(), Some(Value::Bytes(&[0xff, 0])));
-        let items: Vec<_> = values.next().unwrap().items().collect();
-        assert_eq!(
-            items,
-            [Value::Null, Value::Bool(true), Value::Text("text".into())]
-        );
-        assert_eq!(values.next(), None);
-    }
-}
+mod tests;

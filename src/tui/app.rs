@@ -55,6 +55,8 @@ pub struct Listening {
     pub app_url: Option<String>,
     /// The unix socket.
     pub uds: Option<String>,
+    /// The second address, for OTLP: `127.0.0.1:4318`.
+    pub otlp: Option<String>,
     /// Whether paths begin with a token. The token itself is never shown.
     pub token_set: bool,
     /// The files that were opened instead.

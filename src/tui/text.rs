@@ -12,6 +12,9 @@ use crate::trace::{Text, TraceId, UnixNanos, is_invisible, is_obeyed};
 /// Longer texts are cut before they are looked at: a row never shows more.
 const SHOWN_BYTES_MAX: usize = 4 * 1024;
 
+/// No letter has more marks in any language; towers of them reach into other rows.
+const MARKS_MAX: usize = 4;
+
 /// A text from the wire as it may be shown: one line, control characters visible.
 pub(crate) fn show(text: Text<'_>, glyphs: Glyphs) -> Cow<'_, str> {
     let bytes = text.as_bytes();
@@ -29,14 +32,34 @@ pub(crate) fn show(text: Text<'_>, glyphs: Glyphs) -> Cow<'_, str> {
 
 /// The same text with what a terminal might obey, or a reader not see, made visible.
 pub(crate) fn visible(text: Cow<'_, str>, glyphs: Glyphs) -> Cow<'_, str> {
-    if text.chars().all(|char| is_harmless(char, glyphs)) {
+    let mut n_marks = 0;
+    let mut is_as_it_is = |char| {
+        n_marks = marks_in_a_row(n_marks, char);
+        n_marks <= MARKS_MAX && is_harmless(char, glyphs)
+    };
+    if text.chars().all(&mut is_as_it_is) {
         return text;
     }
     let mut shown = String::with_capacity(text.len() + 16);
+    let mut n_marks = 0;
     for char in text.chars() {
-        push_visible(&mut shown, char, glyphs);
+        n_marks = marks_in_a_row(n_marks, char);
+        match n_marks.checked_sub(MARKS_MAX) {
+            None | Some(0) => push_visible(&mut shown, char, glyphs),
+            Some(1) => shown.push_str(glyphs.ellipsis()),
+            Some(_) => {}
+        }
     }
     Cow::Owned(shown)
+}
+
+/// How many marks stand on the last letter with one character more.
+fn marks_in_a_row(n_marks: usize, char: char) -> usize {
+    if char.is_ascii() || is_obeyed(char) || is_invisible(char) || char.width() != Some(0) {
+        0
+    } else {
+        n_marks + 1
+    }
 }
 
 fn is_harmless(char: char, glyphs: Glyphs) -> bool {
@@ -255,6 +278,7 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::nasty;
 
     #[track_caller]
     fn check_visible(text: &str, unicode: &str, ascii: &str) {
@@ -275,6 +299,25 @@ mod tests {
         );
         check_visible("é", "é", "\\u{e9}");
         check_visible("e\u{301}", "e\u{301}", "e\\u{301}");
+    }
+
+    #[test]
+    fn what_strangers_send_is_shown_in_the_same_way_always() {
+        for glyphs in [Glyphs::Unicode, Glyphs::Ascii] {
+            for text in nasty::TEXTS {
+                let shown = visible(Cow::Borrowed(text), glyphs);
+                nasty::assert_harmless(&shown, &[]);
+                assert!(!shown.contains(is_invisible), "{shown:?}");
+                nasty::assert_harmless(&show(Text::from(text), glyphs), &[]);
+            }
+        }
+    }
+
+    #[test]
+    fn towers_of_marks_are_cut() {
+        let shown = visible(nasty::towering().into(), Glyphs::Unicode).into_owned();
+        assert_eq!(shown, "a\u{301}\u{20e4}\u{301}\u{20e4}…b");
+        check_visible("e\u{301}\u{323}", "e\u{301}\u{323}", "e\\u{301}\\u{323}");
     }
 
     #[test]

@@ -2,8 +2,12 @@
 //! it. No socket and no HTTP library in here; the answers that need either are only named.
 
 mod info;
+mod path;
 
 pub(crate) use info::{InfoSettings, info};
+pub(crate) use path::plain;
+
+use crate::trace::Via;
 
 /// What kind of payload an endpoint takes; decides what a refusal counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +25,32 @@ pub enum RequestClass {
 /// The form in which an endpoint takes spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceFormat {
+    /// `/v0.1/spans` and `/spans`, in JSON only: spans without chunks.
+    V01,
+    /// `/v0.2/traces`, in JSON only.
+    V02,
     /// `/v0.3/traces`; the body is that of v0.4.
     V03,
     /// `/v0.4/traces`.
     V04,
     /// `/v0.5/traces`.
     V05,
+    /// `/v0.7/traces`.
+    V07,
     /// `/v1.0/traces`.
     V10,
+    /// `/v1/traces`: OTLP.
+    Otlp,
+}
+
+impl TraceFormat {
+    /// The way by which spans in this format came, over a connection or in lines.
+    pub fn via(self, via: Via) -> Via {
+        match (self, via) {
+            (Self::Otlp, Via::Http | Via::Uds) => Via::Otlp,
+            (_, via) => via,
+        }
+    }
 }
 
 /// A path, or all paths below one, and what is done with a request for it.
@@ -83,6 +105,12 @@ pub enum Action {
     Traces(TraceFormat),
     /// Reads log lines and answers 202.
     Logs,
+    /// Takes what goes to Datadog without an Agent, spans or log lines, and answers 202.
+    Intake,
+    /// Reads what a client counted, and answers `{}`.
+    Stats,
+    /// Reads what a client says of itself, as far as it can be read, and answers 202.
+    Telemetry,
     /// Answers `{}`, which keeps the client silent. An empty body would count as a failure.
     Acknowledge {
         /// 200 or 202.
@@ -90,8 +118,8 @@ pub enum Action {
         /// What the request log says of it.
         note: &'static str,
     },
-    /// Refuses with 501, for this reason.
-    Refuse(&'static str),
+    /// Answers as an OTLP collector that has taken everything; what the request log says of it.
+    AcknowledgeOtlp(&'static str),
 }
 
 impl Endpoint {
@@ -119,18 +147,15 @@ impl Endpoint {
         )
     }
 
-    const fn refused(path: &'static str, reason: &'static str) -> Self {
-        Self::new(
-            path,
-            Methods::Write,
-            RequestClass::Traces,
-            Action::Refuse(reason),
-        )
-    }
-
     const fn silent(path: &'static str, note: &'static str) -> Self {
         let action = Action::Acknowledge { status: 200, note };
         Self::new(path, Methods::Any, RequestClass::Other, action)
+    }
+
+    /// For what an SDK sends to the same address as its spans: an error would fill its log.
+    const fn otlp_silent(path: &'static str) -> Self {
+        let action = Action::AcknowledgeOtlp(NOT_SHOWN);
+        Self::new(path, Methods::Write, RequestClass::Other, action)
     }
 
     const fn accepted(path: &'static str, class: RequestClass, note: &'static str) -> Self {
@@ -161,14 +186,6 @@ pub(crate) fn find(path: &str) -> Option<&'static Endpoint> {
 }
 
 const NOT_SHOWN: &str = "accepted, not shown";
-const NO_STATS: &str = "accepted, not compared with the spans";
-const V07_REFUSED: &str = "v0.7 payloads are not decoded; set DD_TRACE_API_VERSION=v0.5 or v0.4";
-const OTLP_REFUSED: &str =
-    "OTLP is not decoded; unset OTEL_TRACES_EXPORTER, so that ddtrace sends its own format";
-const AGENTLESS_REFUSED: &str =
-    "the agentless format is not decoded; set DD_TRACE_AGENT_URL to this address instead";
-const JSON_ONLY_REFUSED: &str =
-    "v0.1 and v0.2 are not decoded; use a tracer that sends v0.3 or newer";
 
 /// The table. The first row that fits serves a path, so what is below a path comes after it.
 #[rustfmt::skip]
@@ -176,20 +193,25 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::traces("/v0.5/traces", TraceFormat::V05).listed(),
     Endpoint::traces("/v0.4/traces", TraceFormat::V04).listed(),
     Endpoint::traces("/v0.3/traces", TraceFormat::V03).listed(),
-    // Served for clients that send v0.4 here. Not listed while v1.0 itself is refused: a client
-    // that sees it in `/info` may send nothing else.
-    Endpoint::traces("/v1.0/traces", TraceFormat::V10),
+    Endpoint::traces("/v0.7/traces", TraceFormat::V07).listed(),
+    Endpoint::traces("/v1.0/traces", TraceFormat::V10).listed(),
     Endpoint::new("/info", Methods::Read, RequestClass::Other, Action::Info),
     Endpoint::silent("/v0.3/services", "").listed(),
     Endpoint::silent("/v0.4/services", "").listed(),
-    Endpoint::refused("/v0.7/traces", V07_REFUSED),
-    Endpoint::refused("/v0.2/traces", JSON_ONLY_REFUSED),
-    Endpoint::refused("/v0.1/spans", JSON_ONLY_REFUSED),
-    Endpoint::refused("/v1/traces", OTLP_REFUSED),
-    Endpoint::refused("/v1/input", AGENTLESS_REFUSED),
-    Endpoint::new("/v0.6/stats", Methods::Write, RequestClass::Stats,
-        Action::Acknowledge { status: 200, note: NO_STATS }).listed(),
+    // Hidden in the Agent too: no client that is still made shall choose them.
+    Endpoint::traces("/v0.2/traces", TraceFormat::V02),
+    Endpoint::traces("/v0.1/spans", TraceFormat::V01),
+    Endpoint::traces("/spans", TraceFormat::V01),
+    // Not listed: a real Agent has them on a port of their own.
+    Endpoint::traces("/v1/traces", TraceFormat::Otlp),
+    Endpoint::otlp_silent("/v1/logs"),
+    Endpoint::otlp_silent("/v1/metrics"),
+    // No path of an Agent, and so not listed.
+    Endpoint::new("/v1/input", Methods::Write, RequestClass::Traces, Action::Intake),
+    Endpoint::new("/v0.6/stats", Methods::Write, RequestClass::Stats, Action::Stats).listed(),
     Endpoint::new("/api/v2/logs", Methods::Write, RequestClass::Logs, Action::Logs),
+    Endpoint::new("/telemetry/proxy/api/v2/apmtelemetry", Methods::Write, RequestClass::Other,
+        Action::Telemetry),
     Endpoint::accepted("/telemetry/proxy/", RequestClass::Other, "").listed(),
     // Whoever answers this can change the sampling of the app: nothing but `{}`, ever.
     Endpoint::silent("/v0.7/config", "no remote configuration").listed(),
@@ -228,10 +250,9 @@ mod tests {
     #[test]
     fn a_path_is_served_by_its_own_row_or_by_the_one_above_it() {
         check("/v0.5/traces", Some("/v0.5/traces"));
-        check(
-            "/telemetry/proxy/api/v2/apmtelemetry",
-            Some("/telemetry/proxy/"),
-        );
+        let telemetry = "/telemetry/proxy/api/v2/apmtelemetry";
+        check(telemetry, Some(telemetry));
+        check("/telemetry/proxy/x", Some("/telemetry/proxy/"));
         check("/evp_proxy/v2/api/v2/llmobs", Some("/evp_proxy/v2/"));
         check("/evp_proxy/v9/x", Some("/evp_proxy/"));
         check("/debugger/v1/input", Some("/debugger/v1/input"));
@@ -249,17 +270,6 @@ mod tests {
         for endpoint in ENDPOINTS {
             check(endpoint.path, Some(endpoint.path));
         }
-    }
-
-    #[test]
-    fn nothing_is_listed_that_is_refused() {
-        let refused = |endpoint: &&Endpoint| matches!(endpoint.action, Action::Refuse(_));
-        assert!(
-            ENDPOINTS
-                .iter()
-                .filter(refused)
-                .all(|endpoint| !endpoint.listed)
-        );
     }
 
     #[test]

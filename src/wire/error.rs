@@ -68,12 +68,57 @@ pub enum Problem {
         /// The length it has.
         found: usize,
     },
+    /// Bytes that always have the same length, with another one.
+    #[error("expected {expected} bytes, found {found}")]
+    WrongBytes {
+        /// The length they always have.
+        expected: usize,
+        /// The length they have.
+        found: usize,
+    },
+    /// A flat list of groups, with a group that is not whole.
+    #[error("expected groups of {group}, found {found} elements")]
+    Uneven {
+        /// Elements of a group.
+        group: usize,
+        /// Elements of the list.
+        found: usize,
+    },
+    /// A type of attribute that the format does not have.
+    #[error("attributes have no type {found}")]
+    AttributeType {
+        /// The type's number.
+        found: u64,
+    },
+    /// A whole table of strings where some have been read already.
+    #[error("the table of strings comes after other strings")]
+    LateStrings,
     /// Arrays and maps inside each other beyond any use.
     #[error("arrays and maps nest more than {max} deep")]
     TooDeep {
         /// How deep they may nest.
         max: usize,
     },
+    /// Bytes that are no message of the format, in a sentence.
+    #[error("{0}")]
+    Malformed(Box<str>),
+    /// JSON that is not read to the end of a value.
+    #[error("the body is cut short: its JSON does not end")]
+    JsonEnds,
+    /// What does not fit is no JSON.
+    #[error("the body is no JSON from here on")]
+    NoJson,
+    /// More of something than anyone sends at once.
+    #[error("more than {max} {what} at once; let the client send less at once")]
+    TooMany {
+        /// What, in the plural.
+        what: &'static str,
+        /// How many are taken.
+        max: usize,
+    },
+    /// The durations in a client's statistics.
+    #[error("the durations are no sketch: {0}")]
+    Sketch(&'static str),
     /// Decoded, it would take too much memory.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),

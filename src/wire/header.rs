@@ -45,6 +45,7 @@ impl TraceHeaders {
             language: text("datadog-meta-lang"),
             language_version: text("datadog-meta-lang-version"),
             tracer_version: text("datadog-meta-tracer-version"),
+            ..TracerInfo::default()
         };
         // Nobody sends more at once; who says so must not spoil the sums.
         let count = |name| text(name).trim().parse::<u32>().map_or(0, u64::from);
@@ -115,6 +116,7 @@ mod tests {
                 language: "python".into(),
                 language_version: "3.11.7".into(),
                 tracer_version: "4.1.2".into(),
+                ..TracerInfo::default()
             },
             client: "ddtrace-py 4.1.2".into(),
             announced_chunks: 7,

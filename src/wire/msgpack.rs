@@ -49,8 +49,8 @@ impl Item<'_> {
     }
 }
 
-/// Reads one value after another.
-#[derive(Debug)]
+/// Reads one value after another. A copy reads on from the same place.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
     n_bytes: usize,
@@ -190,6 +190,26 @@ impl<'a> Reader<'a> {
         i32::try_from(number).map_err(too_wide)
     }
 
+    /// A whole number in the range of `u32`.
+    pub(super) fn u32(&mut self) -> Result<u32, DecodeError> {
+        let start = self.offset();
+        let number = match self.item()? {
+            Item::Int(int) => i128::from(int),
+            Item::Uint(uint) => i128::from(uint),
+            other => return Err(wrong_type("an integer", other, start)),
+        };
+        u32::try_from(number).map_err(|_wide| out_of_range(number, "32 bits without a sign", start))
+    }
+
+    /// True or false.
+    pub(super) fn bool(&mut self) -> Result<bool, DecodeError> {
+        let start = self.offset();
+        match self.item()? {
+            Item::Bool(bool) => Ok(bool),
+            other => Err(wrong_type("a boolean", other, start)),
+        }
+    }
+
     /// Steps over a value with everything in it, and gives its bytes.
     pub(super) fn raw(&mut self) -> Result<&'a [u8], DecodeError> {
         let before = self.rest;
@@ -199,9 +219,18 @@ impl<'a> Reader<'a> {
             .unwrap_or_default())
     }
 
-    /// Steps over a value. How many values are still to come in each open array or map is kept in
-    /// a list as long as they may nest, so that depth takes no stack.
-    fn skip(&mut self) -> Result<(), DecodeError> {
+    /// Steps over a value.
+    pub(super) fn skip(&mut self) -> Result<(), DecodeError> {
+        self.walk(|_text| Ok(()))
+    }
+
+    /// Steps over a value, and tells of each `str` in it in the order of the bytes. How many values
+    /// are still to come in each open array or map is kept in a list as long as they may nest, so
+    /// that depth takes no stack.
+    pub(super) fn walk(
+        &mut self,
+        mut tell: impl FnMut(&'a [u8]) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
         let mut open = [0_usize; ATTRIBUTE_DEPTH_MAX];
         let mut depth = 0;
         loop {
@@ -209,6 +238,10 @@ impl<'a> Reader<'a> {
             let inside = match self.item()? {
                 Item::Array(length) => length,
                 Item::Map(length) => length * 2,
+                Item::Text(text) => {
+                    tell(text)?;
+                    0
+                }
                 _ => 0,
             };
             if inside > 0 {
@@ -357,12 +390,8 @@ pub(super) fn wrong_type(expected: &'static str, found: Item<'_>, offset: usize)
 /// Arrays and maps beyond the depth that values may have.
 #[cold]
 pub(super) fn too_deep(offset: usize) -> DecodeError {
-    DecodeError::new(
-        Problem::TooDeep {
-            max: ATTRIBUTE_DEPTH_MAX,
-        },
-        offset,
-    )
+    let max = ATTRIBUTE_DEPTH_MAX;
+    DecodeError::new(Problem::TooDeep { max }, offset)
 }
 
 #[cold]

@@ -13,7 +13,12 @@ use crate::trace::{ChunkBuilder, TracerPayload};
 
 type Decode = fn(&[u8], &mut ChunkBuilder, usize) -> Result<TracerPayload, DecodeError>;
 
-const DECODERS: [Decode; 2] = [v04::decode_within, v05::decode_within];
+const DECODERS: [Decode; 4] = [
+    v04::decode_within,
+    v05::decode_within,
+    v07::decode_within,
+    v10::decode_within,
+];
 
 /// Recorded bodies of less than so many bytes.
 fn recorded(end: usize) -> Vec<Vec<u8>> {
@@ -87,6 +92,23 @@ proptest! {
     }
 
     #[test]
+    fn chunks_of_any_msgpack_give_a_payload_or_an_error(body in vec(markers(), 0..128)) {
+        for field in ["priority", "origin", "tags", "dropped_trace", "spans"] {
+            let head = [&b"\x81\xa6chunks\x91\x82"[..], &[0xa0 | u8::try_from(field.len()).unwrap()], field.as_bytes()];
+            survives(&[&head.concat()[..], &body].concat(), 1 << 20);
+        }
+        for number in 1..=11 {
+            survives(&[&[0x83, number][..], &body].concat(), 1 << 20);
+        }
+        for number in 1..=7 {
+            survives(&[&[0x81, 11, 0x91, 0x83, number][..], &body].concat(), 1 << 20);
+        }
+        for number in 1..=16 {
+            survives(&[&[0x81, 11, 0x91, 0x81, 4, 0x91, 0x83, number][..], &body].concat(), 1 << 20);
+        }
+    }
+
+    #[test]
     fn changed_and_cut_recordings_give_a_payload_or_an_error(
         which in any::<prop::sample::Index>(),
         changes in vec((any::<prop::sample::Index>(), markers()), 0..4),
@@ -149,6 +171,59 @@ fn a_small_body_does_not_become_a_large_payload() {
     // Each chunk has its own copy of every string it uses.
     let long = [&[0x92, 0x91, 0xda, 4, 0][..], &[b'a'; 1024]].concat();
     check_hostile(v05::decode_within, &long, &[&[0x91][..], &bare].concat());
+    check_hostile(
+        v07::decode_within,
+        b"\x81\xa6chunks",
+        b"\x81\xa5spans\x91\x80",
+    );
+    check_hostile(
+        v07::decode_within,
+        b"\x81\xa6chunks\x91\x81\xa5spans",
+        &[0x80],
+    );
+    let span = [0x81, 4, 1];
+    let long = [&[0x82, 8, 0xda, 4, 0][..], &[b'a'; 1024], &[11]].concat();
+    check_hostile(v10::decode_within, &[0x81, 11, 0x91, 0x81, 4], &span);
+    check_hostile(
+        v10::decode_within,
+        &[0x81, 11],
+        &[&[0x81, 4, 0x91][..], &span].concat(),
+    );
+    // A long string that each chunk names: as a field, as a tag, and as what is said of the chunk.
+    check_hostile(v10::decode_within, &long, &[0x81, 4, 0x91, 0x81, 1, 1]);
+    let tag = [0x82, 3, 0x93, 1, 1, 1, 4, 0x91, 0x81, 4, 1];
+    check_hostile(v10::decode_within, &long, &tag);
+    let service = [
+        &[0x82, 3, 0x93, 0xa7][..],
+        b"service",
+        &[1, 1, 4, 0x91, 0x81, 4, 1],
+    ]
+    .concat();
+    check_hostile(v10::decode_within, &long, &service);
+    // Links, events and strings that are next to nothing here and something there.
+    let links = [0x81, 11, 0x91, 0x81, 4, 0x91, 0x82, 4, 1];
+    check_hostile(v10::decode_within, &[&links[..], &[11]].concat(), &[0x80]);
+    check_hostile(v10::decode_within, &[&links[..], &[12]].concat(), &[0x80]);
+    check_hostile(v10::decode_within, &[0x81, 1], &[0xa1, b'a']);
+    let attributes = [0x81, 11, 0x91, 0x81, 4, 0x91, 0x81, 9];
+    check_hostile(v10::decode_within, &attributes, &[0, 1, 0]);
+}
+
+#[test]
+fn what_is_said_of_a_tracer_is_bounded() {
+    let long = [&[0xda, 0xff, 0xff][..], &b"a".repeat(0xffff)].concat();
+    let v07 = [&b"\x82\xa3env"[..], &long, b"\xa8hostname", &long].concat();
+    let v10 = [&[0x82, 7][..], &long, &[8, 1]].concat();
+    let nested = [&[0x81, 10, 0x93][..], &long, &[1, 0]].concat();
+    let decoders: [(Decode, _); 3] = [
+        (v07::decode_within, v07),
+        (v10::decode_within, v10),
+        (v10::decode_within, nested),
+    ];
+    for (decode, body) in decoders {
+        let error = decode(&body, &mut ChunkBuilder::default(), 1 << 20).unwrap_err();
+        assert!(matches!(error.problem(), Problem::TooLarge(_)), "{error}");
+    }
 }
 
 #[test]

@@ -26,10 +26,10 @@ pub(super) fn decode_within(
         builder,
     };
     let mut payload = TracerPayload::default();
-    let mut unknown = Vec::new();
+    let mut unknown = Unknown::new();
     payload.n_chunks = decoder.array_or_nil()?;
     for index in 0..payload.n_chunks {
-        let chunk = decoder.chunk(&mut unknown);
+        let chunk = decoder.spans(&mut unknown);
         chunk
             .and_then(|()| decoder.finish(&mut payload.chunks))
             .map_err(|error| error.in_element(index))?;
@@ -40,15 +40,18 @@ pub(super) fn decode_within(
 /// A field that the model has no name for: its name, and the bytes of its value.
 type UnknownField = (StrId, StrId);
 
+/// The unknown fields of the span that is being read.
+pub(super) type Unknown = Vec<UnknownField>;
+
 /// What the value of a span's field becomes.
-enum Content {
+pub(super) enum Content {
     Plain(Field),
     Tags(Attribute, TagKind),
     Maps(Attribute),
 }
 
-/// A span's field by its name on the wire.
-fn content(name: &[u8]) -> Option<Content> {
+/// A span's field by its name, here and in JSON.
+pub(super) fn content(name: &[u8]) -> Option<Content> {
     Some(match name {
         b"service" => Content::Plain(Field::Service),
         b"name" => Content::Plain(Field::Name),
@@ -70,7 +73,8 @@ fn content(name: &[u8]) -> Option<Content> {
 }
 
 impl Decoder<'_, '_> {
-    fn chunk(&mut self, unknown: &mut Vec<UnknownField>) -> Result<(), DecodeError> {
+    /// The spans of a chunk, or nil.
+    pub(super) fn spans(&mut self, unknown: &mut Unknown) -> Result<(), DecodeError> {
         for index in 0..self.array_or_nil()? {
             self.span(unknown)
                 .map_err(|error| error.in_element(index))?;
@@ -79,7 +83,7 @@ impl Decoder<'_, '_> {
     }
 
     /// A span. A nil instead of one is skipped, as `normalizeTrace` does.
-    fn span(&mut self, unknown: &mut Vec<UnknownField>) -> Result<(), DecodeError> {
+    fn span(&mut self, unknown: &mut Unknown) -> Result<(), DecodeError> {
         if self.reader.nil() {
             return Ok(());
         }
@@ -120,7 +124,8 @@ impl Decoder<'_, '_> {
                     return Ok(());
                 }
                 let text = self.reader.text()?;
-                let text = self.intern(text)?;
+                let text = self.builder.field_text(field, text);
+                let text = text.map_err(|problem| self.too_large(problem))?;
                 self.builder.set_text(field, text);
                 Ok(())
             }
@@ -133,7 +138,7 @@ impl Decoder<'_, '_> {
         Ok((self.intern(name)?, self.keep(value)?))
     }
 
-    fn write_unknown(&mut self, unknown: &mut Vec<UnknownField>) {
+    fn write_unknown(&mut self, unknown: &mut Unknown) {
         let mut writer = self.builder.attribute(Attribute::Unknown);
         let opened = writer.open_map();
         for (name, value) in unknown.drain(..) {

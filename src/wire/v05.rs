@@ -6,7 +6,7 @@
 use super::decoded_bytes_max;
 use super::error::{DecodeError, Problem};
 use super::msgpack::Reader;
-use super::value::Decoder;
+use super::value::{Decoder, Twin, Use};
 use crate::trace::{Attribute, ChunkBuilder, Field, StrId, TooLarge, TracerPayload};
 
 /// Elements of every span.
@@ -53,11 +53,10 @@ struct Dictionary<'a> {
     chunk: u32,
 }
 
-/// A string of the payload, and its twin in the chunk that used it last.
+/// A string of the payload.
 struct Entry<'a> {
     text: &'a [u8],
-    chunk: u32,
-    id: StrId,
+    twin: Twin,
 }
 
 impl<'a> Dictionary<'a> {
@@ -76,8 +75,7 @@ impl<'a> Dictionary<'a> {
             let text = reader.key().map_err(|error| error.in_element(index))?;
             strings.push(Entry {
                 text,
-                chunk: 0,
-                id: StrId::default(),
+                twin: Twin::default(),
             });
         }
         Ok(Self { strings, chunk: 0 })
@@ -143,7 +141,8 @@ impl<'a> Spans<'a, '_> {
             self.decoder.builder.set_null(field);
             return Ok(());
         }
-        let (id, _) = self.text().map_err(|error| error.in_field(field.name()))?;
+        let text = self.text(Use::Field(field));
+        let (id, _) = text.map_err(|error| error.in_field(field.name()))?;
         self.decoder.builder.set_text(field, id);
         Ok(())
     }
@@ -157,15 +156,15 @@ impl<'a> Spans<'a, '_> {
         let n_tags = self.decoder.reader.map()?;
         let opened = self.decoder.builder.attribute(attribute).open_map();
         for _ in 0..n_tags {
-            let (id, key) = self.text()?;
+            let (id, key) = self.text(Use::Key)?;
             self.decoder.builder.writer().key(id);
-            self.tag(attribute).map_err(|error| error.in_key(key))?;
+            self.tag(attribute, id).map_err(|error| error.in_key(key))?;
         }
         self.decoder.builder.writer().close(opened);
         Ok(())
     }
 
-    fn tag(&mut self, attribute: Attribute) -> Result<(), DecodeError> {
+    fn tag(&mut self, attribute: Attribute, key: StrId) -> Result<(), DecodeError> {
         if attribute == Attribute::Metrics {
             return self.decoder.number();
         }
@@ -173,14 +172,13 @@ impl<'a> Spans<'a, '_> {
             self.decoder.builder.writer().null();
             return Ok(());
         }
-        let (id, _) = self.text()?;
+        let (id, _) = self.text(Use::ValueOf(key))?;
         self.decoder.builder.writer().text(id);
         Ok(())
     }
 
-    /// A string by its index: added to the chunk at its first use there, found again at the others
-    /// without hashing anything.
-    fn text(&mut self) -> Result<(StrId, &'a [u8]), DecodeError> {
+    /// A string by its index.
+    fn text(&mut self, used: Use) -> Result<(StrId, &'a [u8]), DecodeError> {
         let start = self.decoder.reader.offset();
         let index = self.decoder.reader.id()?;
         let length = self.dictionary.strings.len();
@@ -193,11 +191,9 @@ impl<'a> Spans<'a, '_> {
                 start,
             ));
         };
-        if entry.chunk != self.dictionary.chunk {
-            entry.id = self.decoder.keep(entry.text)?;
-            entry.chunk = self.dictionary.chunk;
-        }
-        Ok((entry.id, entry.text))
+        let (chunk, text) = (self.dictionary.chunk, entry.text);
+        let id = self.decoder.twin(&mut entry.twin, chunk, text, used)?;
+        Ok((id, text))
     }
 }
 

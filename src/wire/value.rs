@@ -25,7 +25,53 @@ pub(super) enum TagKind {
     Bytes,
 }
 
+/// What a string of a payload's table is used for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Use {
+    /// The key of a tag.
+    Key,
+    /// The value of a tag with this key.
+    ValueOf(StrId),
+    /// A field.
+    Field(Field),
+    /// Anything else.
+    Plain,
+}
+
+/// The twin of a string of a payload's table: one for all chunks, or that of the chunk that used it
+/// last, by that chunk's number from 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Twin {
+    chunk: u32,
+    id: StrId,
+}
+
 impl<'a> Decoder<'a, '_> {
+    /// A string of a payload's table as one of a chunk: added at its first use, found again at the
+    /// others without hashing anything.
+    pub(super) fn twin(
+        &mut self,
+        twin: &mut Twin,
+        chunk: u32,
+        text: &[u8],
+        used: Use,
+    ) -> Result<StrId, DecodeError> {
+        if twin.chunk != chunk && !twin.id.is_shared() {
+            let id = match used {
+                Use::Key => self.builder.key(None, text),
+                Use::ValueOf(key) => self.builder.value_of(key, text),
+                Use::Field(field) => self.builder.field_text(field, text),
+                Use::Plain => self.builder.text(text),
+            };
+            twin.id = id.map_err(|problem| self.too_large(problem))?;
+            twin.chunk = chunk;
+        }
+        if let Use::Key = used {
+            self.builder.key_again(twin.id);
+        }
+        Ok(twin.id)
+    }
+
     /// A string of the wire as one of the chunk.
     pub(super) fn intern(&mut self, text: &[u8]) -> Result<StrId, DecodeError> {
         self.builder

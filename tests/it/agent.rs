@@ -1,7 +1,9 @@
 //! Request to reply, over the real server on loopback and on a unix socket.
 
 mod endpoints;
+mod hostile;
 mod limits;
+mod no_http;
 mod start;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -2,6 +2,9 @@
 //!
 //! Ignored by default, because they need Python with ddtrace; `.ci/run` makes `.venv` and runs them.
 
+mod counted;
+pub(crate) mod otlp;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -183,9 +186,15 @@ impl Client {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = std::env::var_os("MODTRACE_TEST_PYTHON");
         let python = python.map_or_else(|| root.join(".venv/bin/python"), PathBuf::from);
+        Self::with_python(&python, program)
+    }
+
+    fn with_python(python: &Path, program: &str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut command = Command::new(python);
         command.arg(root.join("tests/clients").join(program));
         clear_environment(&mut command, "DD_");
+        clear_environment(&mut command, "OTEL_");
         command
             .env_remove("AWS_LAMBDA_FUNCTION_NAME")
             .env("PYTHONDONTWRITEBYTECODE", "1");

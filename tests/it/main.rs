@@ -23,9 +23,15 @@ mod flood;
 mod fuzz;
 #[cfg(unix)]
 mod headless;
+#[cfg(unix)]
+mod hostile;
+#[cfg(unix)]
+mod json;
 mod lines;
 #[cfg(unix)]
 mod open;
+#[cfg(unix)]
+mod otlp;
 #[cfg(unix)]
 mod pty;
 mod replay;

@@ -25,6 +25,7 @@ pub(crate) struct Headless {
     stderr: JoinHandle<String>,
     stdout: Vec<String>,
     url: String,
+    otlp_url: Option<String>,
     scratch: Scratch,
 }
 
@@ -100,16 +101,17 @@ impl Headless {
         let Ok(first) = lines.recv_timeout(PATIENCE) else {
             panic!("it never listened: {}", stderr.join().unwrap_or_default());
         };
-        let url = parse(&first)["url"]
-            .as_str()
-            .expect("the first line has the URL")
-            .to_owned();
+        let listening = parse(&first);
+        let url = |name: &str| listening[name].as_str().map(str::to_owned);
+        let otlp_url = url("otlp");
+        let url = url("url").expect("the first line has the URL");
         Self {
             process,
             lines,
             stderr,
             stdout: vec![first],
             url,
+            otlp_url,
             scratch,
         }
     }
@@ -117,6 +119,12 @@ impl Headless {
     /// The address it listens on, as an application would be told.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The address for OTLP, which was asked for.
+    pub(crate) fn otlp_url(&self) -> &str {
+        let url = self.otlp_url.as_deref();
+        url.expect("`--otlp` stands in its arguments")
     }
 
     /// Reads on until so many traces with this root have been told of.

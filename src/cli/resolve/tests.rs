@@ -133,6 +133,28 @@ fn a_public_address_needs_a_token_or_the_word_of_the_user() {
 }
 
 #[test]
+fn the_port_for_otlp_keeps_the_rules_of_the_other() {
+    let otlp = |settings: Settings| settings.otlp.map(|address| address.to_string());
+    let usual = Some("127.0.0.1:4318".to_owned());
+    check("", "", otlp, &None);
+    check("--otlp localhost:4318", "", otlp, &usual);
+    check("", "otlp = \"127.0.0.1:4318\"", otlp, &usual);
+    check(
+        "--otlp 127.0.0.1:4318",
+        "otlp = \"127.0.0.1:1\"",
+        otlp,
+        &usual,
+    );
+    check_refused("--otlp 0.0.0.0:4318", "add --token TOKEN");
+    check_refused("--otlp 4318", "as in 127.0.0.1:8136");
+    check_refused("open all.json --otlp 127.0.0.1:1", "leave out --otlp");
+    resolve("--otlp 0.0.0.0:4318 --token s3cret", "").unwrap();
+    resolve("--otlp 0.0.0.0:4318 --insecure-listen", "").unwrap();
+    // A demo takes no port that a running program may have.
+    check("demo", "otlp = \"127.0.0.1:4318\"", otlp, &None);
+}
+
+#[test]
 fn what_does_not_fit_together_is_refused() {
     check_refused("open all.json --listen 127.0.0.1:1", "leave out --listen");
     check_refused("open", "<FILE>");

@@ -10,6 +10,7 @@ use super::span::SpansSeed;
 use super::trace::TraceSeed;
 use super::{OpenError, Reading, Shape};
 use crate::export::json::{FORMAT, RequestJson, VERSION};
+use crate::export::told::ToldJson;
 use crate::store::{Counters, REQUESTS_MAX};
 
 /// No counter gets here by counting, and sums of what files say stay far from the end of the range.
@@ -28,6 +29,7 @@ enum Member {
     Traces,
     Logs,
     Requests,
+    ClientStats,
     #[serde(other)]
     Other,
 }
@@ -57,6 +59,10 @@ impl<'de> Visitor<'de> for FileSeed<'_, '_> {
                 Member::Traces => map.next_value_seed(TracesSeed(reading))?,
                 Member::Logs => map.next_value_seed(LinesSeed(reading, Whose::Nobodys))?,
                 Member::Requests => map.next_value_seed(RequestsSeed(reading))?,
+                Member::ClientStats => {
+                    let told: Option<ToldJson> = map.next_value()?;
+                    reading.told = told.filter(|told| told.is_credible(COUNTER_MAX));
+                }
                 Member::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }

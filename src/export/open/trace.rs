@@ -4,15 +4,14 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::Reading;
 use super::lines::{LinesSeed, Whose};
 use super::number::AnyTraceId;
 use super::span::SpansSeed;
+use crate::export::arrival::ArrivalJson;
 use crate::export::summary::{ContainerJson, TracerJson};
-use crate::store::Arrival;
-use crate::trace::UnixNanos;
 
 /// Reads a trace; the caller begins and finishes it.
 pub(super) struct TraceSeed<'r, 's>(pub(super) &'r mut Reading<'s>);
@@ -28,24 +27,6 @@ enum Member {
     Logs,
     #[serde(other)]
     Other,
-}
-
-#[derive(Deserialize)]
-struct ArrivalJson<'a> {
-    at: i64,
-    via: std::borrow::Cow<'a, str>,
-    spans: u32,
-}
-
-impl ArrivalJson<'_> {
-    fn into_arrival<E: Error>(self) -> Result<Arrival, E> {
-        let unknown = |_| E::invalid_value(Unexpected::Str(&self.via), &"a way for spans to come");
-        Ok(Arrival {
-            at: UnixNanos(self.at),
-            via: self.via.parse().map_err(unknown)?,
-            n_spans: self.spans,
-        })
-    }
 }
 
 impl<'de> DeserializeSeed<'de> for TraceSeed<'_, '_> {

@@ -111,7 +111,8 @@ impl<'b> ValueSeed<'b> {
                 let float = float(&map.next_value::<String>()?)?;
                 self.builder.writer().float(float);
             }
-            "$bytes" => self.text(&base64_bytes(&map.next_value::<String>()?)?)?,
+            "$bytes" if self.mode == Mode::Nested => self.bytes(&map.next_value::<String>()?)?,
+            "$bytes" | "$str" => self.text(&base64_bytes(&map.next_value::<String>()?)?)?,
             "$text" => self.text(map.next_value::<String>()?.as_bytes())?,
             "$bin" | "$msgpack" => self.bytes(&map.next_value::<String>()?)?,
             "$entries" => {

@@ -72,7 +72,7 @@ fn an_export_has_a_line_for_each_trace_and_each_span() {
     assert_eq!(trace, TRACE);
     assert_eq!(
         tail,
-        ":[],\n\"requests\":[\n{\"at\":1795205182950551406,\"method\":\"PUT\",\"path\":\"/v0.4/traces\",\"status\":200,\"bytes\":123,\"client\":\"ddtrace-py 4.1.2\",\"via\":\"uds\",\"note\":\"1 chunk, \\u001b[31m 9 spans\"}\n],\n\"findings\":[]}\n"
+        ":[],\n\"requests\":[\n{\"at\":1795205182950551406,\"method\":\"PUT\",\"path\":\"/v0.4/traces\",\"status\":200,\"bytes\":123,\"client\":\"ddtrace-py 4.1.2\",\"via\":\"uds\",\"note\":\"1 chunk, \\u001b[31m 9 spans\"}\n],\n\"client_stats\":null,\n\"findings\":[]}\n"
     );
 }
 

@@ -9,7 +9,16 @@ use crate::trace::ChunkBuilder;
 use crate::wire::{v04, v05};
 
 /// What every recorded trace payload holds, in order of their names.
-fn recorded() -> Vec<Vec<TraceChunk>> {
+pub(crate) fn recorded() -> Vec<Vec<TraceChunk>> {
+    recorded_where(|_| true)
+}
+
+/// What the recorded payload with this name holds.
+pub(super) fn recorded_as(name: &str) -> Vec<TraceChunk> {
+    recorded_where(|other| other == name).pop().unwrap()
+}
+
+fn recorded_where(is_wanted: impl Fn(&str) -> bool) -> Vec<Vec<TraceChunk>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/payloads");
     let mut builder = ChunkBuilder::default();
     let mut payloads = Vec::new();
@@ -19,6 +28,9 @@ fn recorded() -> Vec<Vec<TraceChunk>> {
             .extension()
             .is_none_or(|extension| extension != "msgpack")
         {
+            continue;
+        }
+        if !is_wanted(path.file_stem().unwrap().to_str().unwrap()) {
             continue;
         }
         let meta = fs::read(path.with_extension("msgpack.meta.json")).unwrap();

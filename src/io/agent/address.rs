@@ -10,27 +10,59 @@ use std::path::{Path, PathBuf};
 
 use super::holder::Holder;
 
+/// Which of our TCP ports it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// The one where the Agent is expected.
+    Agent,
+    /// The one where an OTLP collector is.
+    Otlp,
+}
+
+impl Port {
+    /// The option that chooses it.
+    fn option(self) -> &'static str {
+        match self {
+            Self::Agent => "--listen",
+            Self::Otlp => "--otlp",
+        }
+    }
+
+    /// The variable by which a program learns of it.
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Agent => "DD_TRACE_AGENT_URL",
+            Self::Otlp => "OTEL_EXPORTER_OTLP_ENDPOINT",
+        }
+    }
+}
+
 /// Why the agent could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Somebody else listens there.
     #[error(
         "Port {} of {} is in use by {holder}: stop it ({} shows who it is), or start with \
-         --listen {other} and set DD_TRACE_AGENT_URL=http://{other} for the app",
-        address.port(), address.ip(), who_holds(*address), other = another_address(*address)
+         {} {other} and set {}=http://{other} for the app",
+        address.port(), address.ip(), who_holds(*address), port.option(), port.variable(),
+        other = another_address(*address)
     )]
     PortInUse {
         /// The address asked for.
         address: SocketAddr,
         /// Who it is, as far as it can be found out.
         holder: Holder,
+        /// Which port that is to us.
+        port: Port,
     },
     /// The address cannot be bound for another reason.
     #[error(
-        "Cannot listen on {address}: {source}; choose {} with --listen",
-        bindable(source)
+        "Cannot listen on {address}: {source}; choose {} with {}",
+        bindable(source), port.option()
     )]
     Bind {
+        /// Which port that is to us.
+        port: Port,
         /// The address asked for.
         address: SocketAddr,
         /// What the system says.
@@ -65,10 +97,14 @@ pub enum StartError {
 #[derive(Debug)]
 pub(super) struct Listeners {
     pub(super) tcp: TcpListener,
+    pub(super) otlp: Option<TcpListener>,
     pub(super) uds: Option<UnixListener>,
 }
 
-pub(super) fn bind_tcp(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+pub(super) fn bind_tcp(
+    address: SocketAddr,
+    port: Port,
+) -> Result<(TcpListener, SocketAddr), StartError> {
     let bind = || {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
@@ -79,8 +115,13 @@ pub(super) fn bind_tcp(address: SocketAddr) -> Result<(TcpListener, SocketAddr),
         io::ErrorKind::AddrInUse => StartError::PortInUse {
             address,
             holder: Holder::of(address),
+            port,
         },
-        _ => StartError::Bind { address, source },
+        _ => StartError::Bind {
+            port,
+            address,
+            source,
+        },
     })
 }
 
@@ -196,7 +237,7 @@ mod tests {
     fn a_port_in_use_is_told_with_the_way_out() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
-        let error = bind_tcp(address).unwrap_err().to_string();
+        let error = bind_tcp(address, Port::Agent).unwrap_err().to_string();
         let other = format!("127.0.0.1:{}", another_address(address).port());
         for part in [
             &format!("Port {} of 127.0.0.1 is in use by ", address.port()),
@@ -207,6 +248,20 @@ mod tests {
                 error.contains(part.as_str()),
                 "{part:?} is not in {error:?}"
             );
+        }
+    }
+
+    #[test]
+    fn the_port_for_otlp_in_use_is_told_with_its_own_option_and_variable() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let error = bind_tcp(address, Port::Otlp).unwrap_err().to_string();
+        let other = another_address(address);
+        for part in [
+            format!("--otlp {other} and "),
+            format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{other} "),
+        ] {
+            assert!(error.contains(&part), "{part:?} is not in {error:?}");
         }
     }
 
@@ -226,7 +281,7 @@ mod tests {
 
     #[test]
     fn an_address_of_another_machine_is_told_apart_from_a_port_in_use() {
-        let error = bind_tcp("192.0.2.1:0".parse().unwrap()).unwrap_err();
+        let error = bind_tcp("192.0.2.1:0".parse().unwrap(), Port::Agent).unwrap_err();
         assert!(matches!(error, StartError::Bind { .. }), "{error}");
         let told = error.to_string();
         assert!(told.contains("choose an address of this machine"), "{told}");

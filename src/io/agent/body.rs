@@ -1,6 +1,8 @@
 //! Reading a body: never more than is allowed, never longer, and all bodies together within a
 //! budget. Knows nothing of what is in it.
 
+use std::error::Error as _;
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -29,7 +31,16 @@ pub(super) enum Problem {
     TooSlow,
     /// Too many other bodies are in memory.
     NoRoom,
-    /// The client went away, or broke the encoding.
+    /// It took long, and others waited for a connection.
+    CrowdedOut,
+    /// The client went away.
+    Cut {
+        /// Bytes that came.
+        n_bytes: usize,
+        /// Bytes it said would come; `None` for a chunked body.
+        announced: Option<u64>,
+    },
+    /// Its chunks are not as they should be.
     Broken,
 }
 
@@ -46,16 +57,42 @@ impl Problem {
             ),
             Self::TooSlow => Reply::refusal(
                 408,
-                format!("the body did not arrive within {:?}", limits.body_read_max),
+                format!(
+                    "the body did not arrive within {:?}; is the client, or a tunnel between, stalled?",
+                    limits.body_read_max
+                ),
             ),
             Self::NoRoom => Reply::busy(),
+            Self::CrowdedOut => Reply::refusal(
+                408,
+                format!(
+                    "the body did not arrive within {:?}, and others waited for one of the {} \
+                     connections; send it again",
+                    limits.crowded_read_max, limits.connections_max
+                ),
+            ),
+            Self::Cut { n_bytes, announced } => Reply::refusal(400, cut(n_bytes, announced)),
             Self::Broken => Reply::refusal(
                 400,
-                "the client closed the connection, or broke its chunks, before the body ended",
+                "the chunks of the body are not as Transfer-Encoding: chunked has them; mend the \
+                 client, or a proxy between",
             ),
         };
         reply.ending_connection()
     }
+
+    /// Whether the client may still be sending.
+    pub(super) fn is_ours(self) -> bool {
+        !matches!(self, Self::Cut { .. } | Self::Broken)
+    }
+}
+
+fn cut(n_bytes: usize, announced: Option<u64>) -> String {
+    let of = announced.map_or_else(String::new, |announced| format!(" of {announced}"));
+    format!(
+        "the client closed the connection after {n_bytes}{of} bytes of the body, and nothing of it \
+         was taken; it may have timed out, or said a wrong Content-Length"
+    )
 }
 
 /// The memory all bodies share.
@@ -165,9 +202,17 @@ async fn next(
         let frame = match body.frame().await {
             None => return Ok(None),
             Some(Ok(frame)) => frame,
-            Some(Err(_)) => return Err(Problem::Broken),
+            Some(Err(error)) if is_broken(&error) => return Err(Problem::Broken),
+            Some(Err(_)) => {
+                let missing = body.size_hint().exact();
+                let came = u64::try_from(*n_bytes).unwrap_or(u64::MAX);
+                return Err(Problem::Cut {
+                    n_bytes: *n_bytes,
+                    announced: missing.map(|missing| missing.saturating_add(came)),
+                });
+            }
         };
-        // Anything else is trailers, which nobody sends.
+        // Anything else is trailers, which nobody looks at.
         let Ok(piece) = frame.into_data() else {
             continue;
         };
@@ -178,4 +223,16 @@ async fn next(
         }
         return Ok(Some(piece));
     }
+}
+
+/// Whether the encoding of a body is wrong, not only its end missing.
+fn is_broken(error: &hyper::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    let mut kinds = causes.filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+    kinds.any(|kind| {
+        matches!(
+            kind,
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+        )
+    })
 }

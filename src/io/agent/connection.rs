@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
+
+use super::Limits;
 
 /// What a connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,9 @@ enum Activity {
     Idle(Instant),
     /// The head of a request has begun to arrive.
     Head(Instant),
-    /// A request is being read or answered.
+    /// The head has come, and the body is being read.
+    Body(Instant),
+    /// A request is being decoded or answered.
     Serving,
 }
 
@@ -31,9 +35,14 @@ pub(super) enum Close {
     Evicted,
     /// The head of a request took too long.
     SlowHead,
+    /// The head of a request took long, and its place was needed.
+    CrowdedOut,
     /// The agent stops.
     Stop,
 }
+
+/// So many bytes of what came first on a connection tell what is spoken.
+const FIRST_BYTES: usize = 16;
 
 /// An open connection.
 #[derive(Debug)]
@@ -41,6 +50,10 @@ pub(super) struct Connection {
     activity: Cell<Activity>,
     close: Cell<Option<Close>>,
     asked_to_close: Notify,
+    /// The body that is being read has to end now.
+    asked_to_give_way: Notify,
+    first_bytes: RefCell<Vec<u8>>,
+    has_served: Cell<bool>,
     changed: Rc<Notify>,
 }
 
@@ -55,7 +68,39 @@ impl Connection {
         }
     }
 
+    /// Waits until the place of a body that is slow to come is needed for others.
+    pub(super) async fn giving_way(&self) {
+        loop {
+            self.asked_to_give_way.notified().await;
+            if let Activity::Body(_) = self.activity.get() {
+                return;
+            }
+        }
+    }
+
+    /// What came first on it, the beginning.
+    pub(super) fn first_bytes(&self) -> Vec<u8> {
+        self.first_bytes.borrow().clone()
+    }
+
+    /// Whether a request has come on it.
+    pub(super) fn has_served(&self) -> bool {
+        self.has_served.get()
+    }
+
+    /// Whether a head has begun and not ended.
+    pub(super) fn is_within_head(&self) -> bool {
+        matches!(self.activity.get(), Activity::Head(_))
+    }
+
+    /// A head has come to its end.
     pub(super) fn begin_request(&self) {
+        self.has_served.set(true);
+        self.activity.set(Activity::Body(Instant::now()));
+    }
+
+    /// A body has come to its end.
+    pub(super) fn end_body(&self) {
         self.activity.set(Activity::Serving);
     }
 
@@ -64,14 +109,29 @@ impl Connection {
         self.changed.notify_waiters();
     }
 
-    fn bytes_came(&self) {
+    fn bytes_came(&self, bytes: &[u8]) {
+        if !self.has_served.get() {
+            let mut first = self.first_bytes.borrow_mut();
+            let n_missing = FIRST_BYTES.saturating_sub(first.len());
+            first.extend(bytes.iter().take(n_missing));
+        }
         if let Activity::Idle(_) = self.activity.get() {
             self.activity.set(Activity::Head(Instant::now()));
         }
     }
 
+    /// Takes back that it is to be closed, if a request has begun since. Returns whether one has.
+    pub(super) fn stay_unless_idle(&self) -> bool {
+        let is_idle = matches!(self.activity.get(), Activity::Idle(_));
+        if !is_idle {
+            self.close.set(None);
+            self.changed.notify_waiters();
+        }
+        !is_idle
+    }
+
     fn ask_to_close(&self, why: Close) {
-        if self.close.get().is_none() {
+        if self.close.get().is_none() || why == Close::Stop {
             self.close.set(Some(why));
         }
         self.asked_to_close.notify_one();
@@ -84,30 +144,33 @@ pub(super) struct Connections {
     open: RefCell<HashMap<u64, Rc<Connection>>>,
     next_id: Cell<u64>,
     open_max: usize,
+    crowded_read_max: Duration,
     /// A connection has ended or become idle.
     changed: Rc<Notify>,
 }
 
 impl Connections {
-    pub(super) fn new(open_max: usize) -> Rc<Self> {
+    pub(super) fn new(limits: &Limits) -> Rc<Self> {
         Rc::new(Self {
             open: RefCell::default(),
             next_id: Cell::new(0),
-            open_max: open_max.max(1),
+            open_max: limits.connections_max.max(1),
+            crowded_read_max: limits.crowded_read_max,
             changed: Rc::default(),
         })
     }
 
     /// A place for one more. When all are taken, the longest idle one is closed; when none is idle,
-    /// waits until one is.
+    /// that of whoever takes longest to say what it wants, once that is too long; else waits.
     pub(super) async fn admit(self: &Rc<Self>) -> Place {
         loop {
             let changed = self.changed.notified();
             if self.open.borrow().len() < self.open_max {
                 return self.open_one();
             }
-            self.evict_longest_idle();
-            changed.await;
+            self.make_place();
+            // Nobody tells when something has taken too long.
+            let _in_time = timeout(self.crowded_read_max / 4, changed).await;
         }
     }
 
@@ -118,6 +181,9 @@ impl Connections {
             activity: Cell::new(Activity::Idle(Instant::now())),
             close: Cell::new(None),
             asked_to_close: Notify::new(),
+            asked_to_give_way: Notify::new(),
+            first_bytes: RefCell::default(),
+            has_served: Cell::new(false),
             changed: Rc::clone(&self.changed),
         });
         self.open.borrow_mut().insert(id, Rc::clone(&connection));
@@ -128,24 +194,43 @@ impl Connections {
         }
     }
 
-    fn evict_longest_idle(&self) {
+    fn make_place(&self) {
         let open = self.open.borrow();
-        if open
-            .values()
-            .any(|connection| connection.close.get() == Some(Close::Evicted))
-        {
+        let is_leaving = |connection: &Rc<Connection>| {
+            matches!(
+                connection.close.get(),
+                Some(Close::Evicted | Close::CrowdedOut)
+            )
+        };
+        if open.values().any(is_leaving) {
             // One is on its way out already, and its end is told.
             return;
         }
-        let longest = open
-            .values()
-            .filter_map(|connection| match connection.activity.get() {
-                Activity::Idle(since) => Some((since, connection)),
-                Activity::Head(_) | Activity::Serving => None,
-            })
-            .min_by_key(|(since, _)| *since);
-        if let Some((_, connection)) = longest {
-            connection.ask_to_close(Close::Evicted);
+        let longest = |since: fn(Activity) -> Option<Instant>| {
+            let all = open.values();
+            let since = all.filter_map(|found| Some((since(found.activity.get())?, found)));
+            since.min_by_key(|(since, _)| *since)
+        };
+        let idle = longest(|activity| match activity {
+            Activity::Idle(since) => Some(since),
+            _ => None,
+        });
+        if let Some((_, idle)) = idle {
+            return idle.ask_to_close(Close::Evicted);
+        }
+        let reading = longest(|activity| match activity {
+            Activity::Head(since) | Activity::Body(since) => Some(since),
+            _ => None,
+        });
+        let Some((since, slow)) = reading else {
+            return;
+        };
+        if since.elapsed() < self.crowded_read_max {
+            return;
+        }
+        match slow.activity.get() {
+            Activity::Body(_) => slow.asked_to_give_way.notify_one(),
+            _ => slow.ask_to_close(Close::CrowdedOut),
         }
     }
 
@@ -209,8 +294,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let poll = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
-            self.connection.bytes_came();
+        if let Some(came) = buffer
+            .filled()
+            .get(before..)
+            .filter(|came| !came.is_empty())
+        {
+            self.connection.bytes_came(came);
         }
         poll
     }

@@ -1,7 +1,7 @@
 //! The line of the request log: made before the body is read, so that a request whose client goes
 //! away still leaves one.
 
-use crate::ingest::{Brought, Inbound, Overflow, Request, RequestClass, RequestRecord};
+use crate::ingest::{Brought, Inbound, Overflow, Request, RequestRecord};
 use crate::io::clock;
 use crate::io::inbox::Inbox;
 use crate::trace::{UnixNanos, Via, printable};
@@ -57,7 +57,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if let Some(record) = self.take(400, "the client closed the connection before the answer") {
+        if let Some(record) = self.take(400, "the client closed the connection before the answer, or this program stopped; nothing was taken") {
             send_now(&self.inbox, record);
         }
     }
@@ -80,9 +80,13 @@ fn overflow(record: &RequestRecord) -> Overflow {
         Overflow {
             payloads: 1,
             chunks: record.announced_chunks,
+            unreadable: 0,
         }
     } else {
-        Overflow::default()
+        Overflow {
+            unreadable: u64::from(record.method.is_empty()),
+            ..Overflow::default()
+        }
     }
 }
 
@@ -108,23 +112,6 @@ pub(super) fn begun(
     }
 }
 
-/// The record of what was no request, because its head could not be read.
-pub(super) fn unreadable(via: Via, status: u16, reason: &str) -> RequestRecord {
-    RequestRecord {
-        at: clock::wall(),
-        via,
-        method: Box::default(),
-        path: Box::default(),
-        endpoint: Box::default(),
-        class: RequestClass::Other,
-        status,
-        bytes: 0,
-        client: Box::default(),
-        note: printable(reason, NOTE_BYTES_MAX),
-        announced_chunks: 0,
-    }
-}
-
-const NOTE_BYTES_MAX: usize = 1024;
+pub(super) const NOTE_BYTES_MAX: usize = 1024;
 const METHOD_BYTES_MAX: usize = 16;
 const CLIENT_BYTES_MAX: usize = 128;

@@ -1,12 +1,16 @@
 //! What is answered, and what the request log says of it. Every answer that says yes has a body: a
-//! tracer takes an empty one for a failure.
+//! tracer takes an empty one for a failure. Only in protobuf nothing is a whole message.
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use crate::ingest::{Brought, Rejection};
+use crate::ingest::{Brought, PayloadKind, Rejection, TraceFormat};
+use crate::trace::printable;
+use crate::wire::otlp;
+
+use super::record::NOTE_BYTES_MAX;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -39,7 +43,8 @@ impl Reply {
 
     /// A refusal, in one sentence that the client's log may show.
     pub(super) fn refusal(status: u16, reason: impl Into<Box<str>>) -> Self {
-        let note = reason.into();
+        // Names out of the body may be in it.
+        let note = printable(&reason.into(), NOTE_BYTES_MAX);
         let body = format!("{note}\n").into();
         Self {
             content_type: TEXT,
@@ -47,11 +52,34 @@ impl Reply {
         }
     }
 
-    /// The answer to a payload that was taken: the rates for spans, nothing for lines.
-    pub(super) fn accepted(brought: &Brought, rates: Bytes) -> Self {
-        match brought {
-            Brought::Logs(_) => Self::json(202, Bytes::from_static(b"{}"), brought.summary()),
-            _ => Self::json(200, rates, brought.summary()),
+    /// The answer to a payload that was taken: the rates for spans, nothing for all else.
+    pub(super) fn accepted(kind: PayloadKind, brought: &Brought, rates: Bytes) -> Self {
+        let status = kind.accepted_status();
+        let note = brought.summary();
+        match kind {
+            PayloadKind::Traces(TraceFormat::V01 | TraceFormat::V02) => Self {
+                content_type: TEXT,
+                ..Self::json(status, Bytes::from_static(b"OK\n"), note)
+            },
+            PayloadKind::Traces(_) => Self::json(status, rates, note),
+            _ => Self::json(status, Bytes::from_static(b"{}"), note),
+        }
+    }
+
+    /// The answer to OTLP that was taken, written as the request was.
+    pub(super) fn otlp(encoding: otlp::Encoding, note: impl Into<Box<str>>) -> Self {
+        let (content_type, body) = encoding.success();
+        Self {
+            content_type: HeaderValue::from_static(content_type),
+            ..Self::json(200, Bytes::from_static(body), note)
+        }
+    }
+
+    /// A refusal of OTLP.
+    pub(super) fn otlp_refusal(encoding: otlp::Encoding, rejection: Rejection) -> Self {
+        match encoding.refusal(&rejection.reason) {
+            Some(body) => Self::json(rejection.status, body.into(), rejection.reason),
+            None => rejection.into(),
         }
     }
 

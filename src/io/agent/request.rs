@@ -2,20 +2,21 @@
 //! is answered at all without a record of it.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Request, Response};
 
-use crate::ingest::{self, Brought, Inbound, PayloadKind, Rejection, RequestBody};
+use crate::ingest::{self, Brought, Inbound, PayloadKind, Rejection, RequestBody, TraceFormat};
 use crate::io::clock;
 use crate::trace::{ChunkBuilder, UnixNanos, Via};
 use crate::wire::header::TraceHeaders;
+use crate::wire::otlp::Encoding;
 
 use super::body::{self, Problem};
+use super::connection::Connection;
 use super::record::{self, Pending};
 use super::reply::Reply;
 use super::route::{Asked, Route, Target};
@@ -23,12 +24,14 @@ use super::server::Shared;
 
 /// Answers a request.
 pub(super) async fn answer(
-    shared: Rc<Shared>,
+    (shared, connection): (&Shared, &Connection),
     via: Via,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let (parts, mut body) = request.into_parts();
+    let content_type = parts.headers.get(CONTENT_TYPE);
     let asked = Asked {
+        content_type: content_type.and_then(|text| text.to_str().ok()),
         method: parts.method.as_str(),
         path: parts.uri.path(),
         is_cross_site: parts
@@ -38,36 +41,47 @@ pub(super) async fn answer(
     };
     let route = Route::of(&asked, shared.token.as_ref());
     let headers = TraceHeaders::read(|name| parts.headers.get(name).map(HeaderValue::as_bytes));
+    let via = route.via(via);
     let begun = record::begun(&route, asked.method, &headers, via);
     let mut pending = Pending::new(begun, shared.inbox.clone());
     let waits_for_us = parts.headers.contains_key(EXPECT);
 
-    let outcome = match route.target {
-        Target::Payload(kind) => {
-            let payload = Payload {
-                kind,
-                via,
-                headers,
-                head: parts.headers,
-            };
-            take(&shared, payload, &mut body, &mut pending).await
+    let taking = async {
+        match route.target {
+            Target::Payload(kind) => {
+                let payload = Payload {
+                    kind,
+                    via,
+                    headers,
+                    head: parts.headers,
+                };
+                take((shared, connection), payload, &mut body, &mut pending).await
+            }
+            Target::Info => {
+                let reply = Reply::json(200, shared.info.clone(), "");
+                refuse_or(reply, (shared, connection), &mut body, &mut pending).await
+            }
+            Target::Reply(reply) => {
+                refuse_or(reply, (shared, connection), &mut body, &mut pending).await
+            }
         }
-        Target::Info => {
-            let reply = Reply::json(200, shared.info.clone(), "");
-            refuse_or(reply, &shared, &mut body, &mut pending).await
-        }
-        Target::Reply(reply) => refuse_or(reply, &shared, &mut body, &mut pending).await,
     };
+    let outcome = tokio::select! {
+        biased;
+        outcome = taking => outcome,
+        () = connection.giving_way() => Err(Problem::CrowdedOut),
+    };
+    connection.end_body();
     let (reply, brought) = match outcome {
         Ok(taken) => taken,
         Err(problem) => {
-            if problem != Problem::Broken && !waits_for_us {
+            if problem.is_ours() && !waits_for_us {
                 body::linger(body, &shared.limits);
             }
             (problem.reply(&shared.limits), Brought::Nothing)
         }
     };
-    deliver(&shared, pending, reply, brought)
+    deliver(shared, pending, reply, brought)
         .await
         .into_response()
 }
@@ -77,26 +91,30 @@ type Outcome = Result<(Reply, Brought), Problem>;
 /// Reads a body nobody looks at, and answers with what was decided before.
 async fn refuse_or(
     reply: Reply,
-    shared: &Shared,
+    (shared, connection): (&Shared, &Connection),
     body: &mut Incoming,
     pending: &mut Pending,
 ) -> Outcome {
     body::discard(body, &shared.limits, pending).await?;
+    connection.end_body();
     Ok((reply, Brought::Nothing))
 }
 
-/// Reads and decodes spans or log lines.
+/// Reads and decodes spans, log lines, or what a client counted.
 async fn take(
-    shared: &Shared,
+    (shared, connection): (&Shared, &Connection),
     payload: Payload,
     body: &mut Incoming,
     pending: &mut Pending,
 ) -> Outcome {
     let held = body::keep(body, &shared.limits, &shared.budget, pending).await?;
+    connection.end_body();
     let at = clock::wall();
     let is_large = held.bytes.len() > shared.limits.decode_inline_bytes_max;
     // How large a packed body is comes out when it is unpacked.
     let is_packed = payload.head.contains_key(CONTENT_ENCODING);
+    let otlp = payload.otlp(&held.bytes);
+    let kind = payload.kind;
     let decoded = if is_large || is_packed {
         let bytes = held.bytes.clone();
         let decoding = tokio::task::spawn_blocking(move || payload.decode(&bytes, at));
@@ -106,12 +124,14 @@ async fn take(
     } else {
         payload.decode(&held.bytes, at)
     };
-    Ok(match decoded {
-        Ok(brought) => {
+    Ok(match (decoded, otlp) {
+        (Ok(brought), Some(otlp)) => (Reply::otlp(otlp, brought.summary()), brought),
+        (Err(rejection), Some(otlp)) => (Reply::otlp_refusal(otlp, rejection), Brought::Nothing),
+        (Ok(brought), None) => {
             let rates = shared.rates.borrow().clone();
-            (Reply::accepted(&brought, rates), brought)
+            (Reply::accepted(kind, &brought, rates), brought)
         }
-        Err(rejection) => (Reply::from(rejection), Brought::Nothing),
+        (Err(rejection), None) => (Reply::from(rejection), Brought::Nothing),
     })
 }
 
@@ -152,16 +172,22 @@ thread_local! {
 }
 
 impl Payload {
-    fn decode(self, bytes: &[u8], at: UnixNanos) -> Result<Brought, Rejection> {
-        let text = |name| {
-            self.head
-                .get(name)
-                .and_then(|value: &HeaderValue| value.to_str().ok())
-        };
+    fn text(&self, name: HeaderName) -> Option<&str> {
+        let value: Option<&HeaderValue> = self.head.get(name);
+        value.and_then(|value| value.to_str().ok())
+    }
+
+    /// How OTLP is to be answered: as it is written.
+    fn otlp(&self, bytes: &[u8]) -> Option<Encoding> {
+        let is_otlp = self.kind == PayloadKind::Traces(TraceFormat::Otlp);
+        is_otlp.then(|| Encoding::of(self.text(CONTENT_TYPE), bytes))?
+    }
+
+    fn decode(&self, bytes: &[u8], at: UnixNanos) -> Result<Brought, Rejection> {
         let body = RequestBody {
             kind: self.kind,
-            content_type: text(CONTENT_TYPE),
-            content_encoding: text(CONTENT_ENCODING),
+            content_type: self.text(CONTENT_TYPE),
+            content_encoding: self.text(CONTENT_ENCODING),
             headers: self.headers.clone(),
             bytes,
             at,

@@ -2,17 +2,20 @@
 
 use crate::ingest::{PayloadKind, RequestClass};
 use crate::wire::endpoint::{self, Action, Endpoint};
+use crate::wire::otlp;
 
 use super::reply::Reply;
 use super::token::Token;
-use crate::trace::printable;
+use crate::trace::{Via, printable};
 
 /// What is known of a request before its body.
 #[derive(Debug)]
 pub(super) struct Asked<'a> {
     pub(super) method: &'a str,
-    /// As it came, with the token.
+    /// As it came, with the token, possibly encoded.
     pub(super) path: &'a str,
+    /// `Content-Type`.
+    pub(super) content_type: Option<&'a str>,
     /// Whether a web page of another site sent it (`Sec-Fetch-Site`).
     pub(super) is_cross_site: bool,
 }
@@ -43,12 +46,22 @@ pub(super) enum Target {
 const PATH_BYTES_MAX: usize = 512;
 
 impl Route {
+    /// The way a request came: what speaks OTLP came by OTLP, whatever connection that was.
+    pub(super) fn via(&self, via: Via) -> Via {
+        match self.target {
+            Target::Payload(PayloadKind::Traces(format)) => format.via(via),
+            _ => via,
+        }
+    }
+
     pub(super) fn of(asked: &Asked<'_>, token: Option<&Token>) -> Self {
+        let asked_path = endpoint::plain(asked.path);
+        let asked_path = asked_path.as_ref();
         let (path, stray) = match token {
-            None => (asked.path, None),
-            Some(token) => match token.strip(asked.path) {
+            None => (asked_path, None),
+            Some(token) => match token.strip(asked_path) {
                 Some(path) => (path, None),
-                None => (asked.path, Some(token)),
+                None => (asked_path, Some(token)),
             },
         };
         let redacted = token.map(|token| token.redact(path));
@@ -72,7 +85,7 @@ impl Route {
         };
         let (class, target) = match refusal(endpoint, asked) {
             Some((class, reply)) => (class, Target::Reply(reply)),
-            None => (endpoint.class, target(endpoint)),
+            None => (endpoint.class, target(endpoint, asked)),
         };
         Self {
             path: shown,
@@ -86,10 +99,10 @@ impl Route {
 fn refusal(endpoint: &Endpoint, asked: &Asked<'_>) -> Option<(RequestClass, Reply)> {
     if asked.is_cross_site {
         // As the Agent: a web page must not post to our port.
-        return Some((
-            endpoint.class,
-            Reply::refusal(403, "cross-site request rejected"),
-        ));
+        let note = "a web page of another site sent it (Sec-Fetch-Site), which may not; send it from a \
+                    program, or from a page of this address";
+        let reply = Reply::refusal(403, "cross-site request rejected");
+        return Some((endpoint.class, reply.noting(note)));
     }
     if endpoint.methods.allow(asked.method) {
         return None;
@@ -107,15 +120,23 @@ fn refusal(endpoint: &Endpoint, asked: &Asked<'_>) -> Option<(RequestClass, Repl
     ))
 }
 
-fn target(endpoint: &Endpoint) -> Target {
+fn target(endpoint: &Endpoint, asked: &Asked<'_>) -> Target {
     match endpoint.action {
         Action::Info => Target::Info,
         Action::Traces(format) => Target::Payload(PayloadKind::Traces(format)),
         Action::Logs => Target::Payload(PayloadKind::Logs),
+        Action::Intake => Target::Payload(PayloadKind::Intake),
+        Action::Stats => Target::Payload(PayloadKind::Stats),
+        Action::Telemetry => Target::Payload(PayloadKind::Telemetry),
         Action::Acknowledge { status, note } => {
             Target::Reply(Reply::json(status, bytes::Bytes::from_static(b"{}"), note))
         }
-        Action::Refuse(reason) => Target::Reply(Reply::refusal(501, reason)),
+        Action::AcknowledgeOtlp(note) => {
+            // Nobody looks at the body: what is not called JSON is answered as protobuf.
+            let encoding = otlp::Encoding::of(asked.content_type, b"");
+            let encoding = encoding.unwrap_or(otlp::Encoding::Protobuf);
+            Target::Reply(Reply::otlp(encoding, note))
+        }
     }
 }
 
@@ -152,6 +173,7 @@ mod tests {
             &Asked {
                 method,
                 path,
+                content_type: None,
                 is_cross_site: false,
             },
             token.as_ref(),
@@ -190,6 +212,32 @@ mod tests {
             ("GET", "/x/s3cret/info"),
             token,
             ("/x/[token]/info", RequestClass::Other, 404),
+        );
+    }
+
+    #[test]
+    fn a_path_may_be_encoded_and_have_slashes_too_many() {
+        let traces = ("/v0.4/traces", RequestClass::Traces, 200);
+        for path in ["//v0.4/traces", "/v0.4/%74races", "/v0%2e4//traces"] {
+            check(("PUT", path), None, traces);
+        }
+        for path in ["//s3cret//v0.4/traces", "/s3c%72et/v0.4/traces"] {
+            check(("PUT", path), Some("s3cret"), traces);
+        }
+        // Neither hides the token from us, so that it would be shown.
+        check(
+            ("GET", "/x/s3c%72et"),
+            Some("s3cret"),
+            ("/x/[token]", RequestClass::Other, 404),
+        );
+        check(
+            ("GET", "/%1b[2J%0d%0a%00"),
+            None,
+            (
+                "/\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}",
+                RequestClass::Other,
+                404,
+            ),
         );
     }
 

@@ -23,10 +23,10 @@ use crate::trace::Via;
 
 use super::address::Listeners;
 use super::body::Budget;
-use super::connection::{Close, Connections, Place, Watched};
-use super::record::{send_now, unreadable};
+use super::connection::{Close, Connection, Connections, Place, Watched};
 use super::request::answer;
 use super::token::Token;
+use super::unreadable::{Fault, Faults};
 use super::{AgentSettings, Limits};
 
 /// What all requests need.
@@ -38,6 +38,7 @@ pub(super) struct Shared {
     pub(super) info: Bytes,
     pub(super) inbox: Inbox,
     pub(super) budget: Budget,
+    pub(super) faults: Faults,
 }
 
 impl Shared {
@@ -48,6 +49,7 @@ impl Shared {
             limits,
             rates,
             listen: _,
+            otlp: _,
             uds: _,
         } = settings;
         Self {
@@ -57,6 +59,7 @@ impl Shared {
             info,
             inbox,
             budget,
+            faults: Faults::default(),
         }
     }
 }
@@ -82,7 +85,8 @@ pub(super) fn spawn(
         .thread_name("agent-decode")
         .build()?;
     let entered = runtime.enter();
-    let tcp = TcpListener::from_std(listeners.tcp);
+    let tcp = std::iter::once(listeners.tcp).chain(listeners.otlp);
+    let tcp: io::Result<Vec<_>> = tcp.map(TcpListener::from_std).collect();
     let uds = listeners.uds.map(UnixListener::from_std).transpose();
     drop(entered);
     let (tcp, uds) = match (tcp, uds) {
@@ -99,19 +103,23 @@ pub(super) fn spawn(
 fn run(
     runtime: Runtime,
     shared: Shared,
-    tcp: TcpListener,
+    tcp: Vec<TcpListener>,
     uds: Option<UnixListener>,
     mut stopped: watch::Receiver<()>,
 ) {
     let shared = Rc::new(shared);
     let local = LocalSet::new();
     local.block_on(&runtime, async {
-        let connections = Connections::new(shared.limits.connections_max);
+        let connections = Connections::new(&shared.limits);
         let slow_heads = Rc::clone(&connections).close_slow_heads(shared.limits.header_read_max);
-        let mut tasks = vec![
-            spawn_local(accept_tcp(tcp, Rc::clone(&shared), Rc::clone(&connections))),
-            spawn_local(slow_heads),
-        ];
+        let mut tasks = vec![spawn_local(slow_heads)];
+        for tcp in tcp {
+            tasks.push(spawn_local(accept_tcp(
+                tcp,
+                Rc::clone(&shared),
+                Rc::clone(&connections),
+            )));
+        }
         if let Some(uds) = uds {
             tasks.push(spawn_local(accept_uds(
                 uds,
@@ -125,6 +133,7 @@ fn run(
             task.abort();
         }
         let _in_time = timeout(shared.limits.stop_wait_max, connections.close_all()).await;
+        Faults::tell_rest(&shared);
     });
     drop(local);
     runtime.shutdown_background();
@@ -178,7 +187,7 @@ where
     let connection = &place.connection;
     let service = service_fn(|request| async {
         connection.begin_request();
-        let response = answer(Rc::clone(&shared), via, request).await;
+        let response = answer((&shared, connection), via, request).await;
         connection.end_request();
         Ok::<_, std::convert::Infallible>(response)
     });
@@ -192,33 +201,45 @@ where
         .max_buf_size(shared.limits.head_bytes_max.max(8 * 1024))
         .serve_connection(stream, service);
     let mut http = std::pin::pin!(http);
-    let ended = tokio::select! {
-        ended = http.as_mut() => ended,
-        why = connection.closing() => {
-            if why == Close::SlowHead {
-                let reason = format!("the head of the request did not arrive within {:?}", shared.limits.header_read_max);
-                send_now(&shared.inbox, unreadable(via, 408, &reason));
-                return;
-            }
-            http.as_mut().graceful_shutdown();
-            let wait_max = if why == Close::Stop { shared.limits.stop_wait_max } else { CLOSE_WAIT_MAX };
-            timeout(wait_max, http).await.unwrap_or(Ok(()))
+    let ended = loop {
+        // What has come is read first: who seemed idle may have said something meanwhile.
+        let why = tokio::select! {
+            biased;
+            ended = http.as_mut() => break ended,
+            why = connection.closing() => why,
+        };
+        if why == Close::Evicted && connection.stay_unless_idle() {
+            continue;
         }
+        if let Some(fault) = Fault::of_close(why) {
+            return Faults::tell(&shared, via, fault, "");
+        }
+        http.as_mut().graceful_shutdown();
+        let wait_max = if why == Close::Stop {
+            shared.limits.stop_wait_max
+        } else {
+            CLOSE_WAIT_MAX
+        };
+        break timeout(wait_max, http).await.unwrap_or(Ok(()));
     };
-    if let Err(error) = ended {
-        record_broken(&shared, via, &error);
+    // What hyper refuses by itself never becomes a request; it is recorded all the same.
+    if let Err(error) = ended
+        && let Some(fault) = Fault::of(&error, connection)
+    {
+        Faults::tell(
+            &shared,
+            via,
+            fault,
+            &what_is_wrong(fault, &error, connection),
+        );
     }
 }
 
-/// What hyper refuses by itself never becomes a request; it is recorded all the same.
-fn record_broken(shared: &Shared, via: Via, error: &hyper::Error) {
-    if error.is_parse_too_large() {
-        send_now(
-            &shared.inbox,
-            unreadable(via, 431, "the head of the request is too large"),
-        );
-    } else if error.is_parse() {
-        let reason = format!("not HTTP/1.1: {error}; is a plain http:// URL configured?");
-        send_now(&shared.inbox, unreadable(via, 400, &reason));
+/// The beginning of what is no HTTP, else what the HTTP library says.
+fn what_is_wrong(fault: Fault, error: &hyper::Error, connection: &Connection) -> String {
+    if fault == Fault::NoHttp {
+        format!("\"{}\"", connection.first_bytes().escape_ascii())
+    } else {
+        error.to_string()
     }
 }

@@ -3,14 +3,17 @@
 use std::fmt;
 use std::hint::black_box;
 
+use crate::wire::endpoint;
+
 /// A secret first part of the path. Printing it says nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(Box<str>);
 
 impl Token {
-    /// A token; slashes around it do not count.
+    /// A token; slashes around it do not count. It is compared with paths that were decoded, so it
+    /// is itself, in whichever form the user wrote it.
     pub fn new(token: &str) -> Self {
-        Self(token.trim_matches('/').into())
+        Self(endpoint::plain(token.trim_matches('/')).into())
     }
 
     /// The path below `/TOKEN`, beginning with a slash; `None` without the token. How long it takes
@@ -61,6 +64,8 @@ mod tests {
         check("s3cret", "/s3cret/info", Some("/info"));
         check("/s3cret/", "/s3cret/", Some("/"));
         check("a/b", "/a/b/info", Some("/info"));
+        check("a%20b", "/a b/info", Some("/info"));
+        check("a b", "/a b/info", Some("/info"));
         for path in [
             "/info",
             "/s3cre/info",

@@ -117,18 +117,29 @@ impl Place {
             .iter_mut()
             .rev()
             .find(|known| known.trace == extent.trace);
-        let (mut start, mut end) = (extent.start, extent.end);
-        match known {
-            Some(known) if *known == extent => return Vec::new(),
-            Some(known) => {
-                (start, end) = (start.min(known.start), end.max(known.end));
-                *known = extent;
-            }
-            None => {
-                self.make_room();
-                self.extents.push(extent);
-            }
+        let before = known.as_deref().copied();
+        if let Some(known) = known {
+            *known = extent;
+        } else {
+            self.make_room();
+            self.extents.push(extent);
         }
+        // Lines within both are covered as they were; a trace that grows with every span would
+        // otherwise wake all lines of its time again and again.
+        let after = (extent.start, extent.end);
+        match before.map(|before| (before.start, before.end)) {
+            Some(before) if before == after => Vec::new(),
+            Some(before) if before.0 <= before.1 && after.0 <= after.1 => {
+                let mut touched = self.waiting_within(before.0.min(after.0), before.0.max(after.0));
+                touched.extend(self.waiting_within(before.1.min(after.1), before.1.max(after.1)));
+                touched
+            }
+            Some(before) => self.waiting_within(before.0.min(after.0), before.1.max(after.1)),
+            None => self.waiting_within(after.0, after.1),
+        }
+    }
+
+    fn waiting_within(&self, start: UnixNanos, end: UnixNanos) -> Vec<LogKey> {
         if start > end {
             return Vec::new();
         }

@@ -5,6 +5,8 @@ use super::{SamplingFacts, SamplingMechanism, SamplingPriority};
 
 const RULES: [u8; 3] = [3, 11, 12];
 const MANUAL: u8 = 4;
+/// The receiver for OTLP, which is a part of the Agent: no client decides so.
+const OTLP_RECEIVER: u8 = 9;
 
 impl SamplingFacts<'_> {
     /// `kept`, `rejected by rule 0.3`, `rejected by rate 0.5`; a dash when the client does not say.
@@ -30,6 +32,7 @@ fn reason(priority: SamplingPriority, facts: &SamplingFacts<'_>) -> Option<Strin
     let is_rule = mechanism.is_none_or(|number| RULES.contains(&number));
     match (priority, facts.rule_rate, facts.agent_rate) {
         _ if mechanism == Some(MANUAL) => Some("by hand".to_owned()),
+        _ if mechanism == Some(OTLP_RECEIVER) => Some("by the OTLP receiver (sim)".to_owned()),
         (SamplingPriority::USER_REJECT, Some(rate), _) if is_rule => {
             let limited = facts.limit_rate.filter(|limit| *limit < 1.0 && rate >= 1.0);
             Some(match limited {
@@ -85,6 +88,7 @@ mod tests {
         check((0, "", None, Some(0.5)), "rejected by rate 0.5");
         check((-1, "-4", None, None), "rejected by hand");
         check((2, "-4", Some(0.3), None), "kept by hand");
+        check((1, "-9", None, None), "kept by the OTLP receiver (sim)");
         check((7, "", None, None), "kept (7)");
         check((-1, "-3", Some(f64::NAN), None), "rejected by rule NaN");
         check((-1, "-3", Some(1e300), None), "rejected by rule 1.0e300");

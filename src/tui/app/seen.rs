@@ -88,7 +88,7 @@ impl Seen {
             self.clients.push(client.clone());
         }
         match &request.brought {
-            Brought::Nothing => {}
+            Brought::Nothing | Brought::Stats(_) | Brought::Telemetry(_) => {}
             Brought::Logs(records) => self.take_records(records, now),
             Brought::Hello(hello) => self.take_hello(hello),
             Brought::Spans(received) => {

@@ -8,12 +8,14 @@
 //! checklist   port, child, tracer, relay, logs
 //! to paste    for the way that fits the program         copied by `y`
 //! ─────────
-//! requests    newest last                               moved through by the usual keys
+//! requests    newest last                               moved through by the usual keys; `tab`
+//!             shows what clients counted in their place
 //! ```
 
 mod paste;
 mod requests;
 mod rows;
+mod told;
 mod verdict;
 
 use std::collections::BTreeSet;
@@ -23,7 +25,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 
 use super::{Focus, ViewContext};
-use crate::store::{Counters, ModalApp, Store};
+use crate::store::{Counters, ModalApp, Store, Told};
 use crate::trace::Now;
 use crate::tui::app::{Child, Listening, Run, Seen};
 use crate::tui::text;
@@ -35,6 +37,8 @@ use verdict::{Fix, Mark, Verdict, verdict};
 
 /// So many requests are always seen.
 const REQUESTS_MIN: usize = 2;
+/// So many lines of what clients counted, when they are looked at.
+const TOLD_MIN: usize = 6;
 /// The weight of what is to be done: nearly that of what is the case.
 const ADVICE: u8 = 2;
 /// Cells before the words of a hop: its mark and its name.
@@ -50,6 +54,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) seen: &'a Seen,
     pub(crate) counters: &'a Counters,
     pub(crate) modal: &'a ModalApp,
+    /// What clients counted themselves.
+    pub(crate) told: &'a Told,
     /// Why the newest refused payload was refused.
     pub(crate) refused: Option<&'a str>,
     pub(crate) n_traces: usize,
@@ -70,6 +76,7 @@ impl<'a> Facts<'a> {
             seen,
             counters: store.counters(),
             modal: store.modal(),
+            told: store.told(),
             refused: refused.map(|record| &*record.note),
             n_traces: store.n_traces(),
             now,
@@ -143,7 +150,13 @@ impl ConnectPane {
         let glyphs = context.theme.glyphs;
         let room = area.width.saturating_sub(4);
         let n_requests = context.store.requests().len();
-        let requests_height = text::cells(n_requests.clamp(1, REQUESTS_MIN)) + 2;
+        let shows_told = self.shows_told(facts.told);
+        let n_below = if shows_told {
+            TOLD_MIN
+        } else {
+            n_requests.clamp(1, REQUESTS_MIN)
+        };
+        let requests_height = text::cells(n_below) + 2;
         let height = area.height.saturating_sub(requests_height + 2);
         let lines = fitting(blocks(facts, context.theme, room), usize::from(height));
         let wanted = text::cells(lines.len()).saturating_add(2);
@@ -159,11 +172,14 @@ impl ConnectPane {
         for (line, row) in lines.iter().zip(inner.rows()) {
             for (column, text, style) in line {
                 let left = usize::from(room.saturating_sub(*column));
-                let text = text::cut(text, left, glyphs);
+                let text = text::visible(text.into(), glyphs);
+                let text = text::cut(&text, left, glyphs);
                 put(buffer, row, column + 1, &text, *style);
             }
         }
-        if !facts.is_file() {
+        if shows_told {
+            self.draw_told(context, below, buffer);
+        } else if !facts.is_file() {
             self.draw_requests(context, below, buffer);
         }
     }
@@ -239,7 +255,11 @@ fn row_block(row: &Row, theme: &Theme, width: u16) -> Block {
         Some(Mark::Ok) => theme.text,
         Some(Mark::Waiting) | None => theme.dim,
     };
-    let mut lines = words(&row.words, 2, style, (theme, width));
+    let all = format!("{}   {}", row.words, row.aside);
+    let has_room =
+        !row.aside.is_empty() && text::width(&all) + usize::from(WORDS_AT) <= width.into();
+    let said = if has_room { &all } else { &row.words };
+    let mut lines = words(said, 2, style, (theme, width));
     if let Some(mark) = row.mark {
         name_hop(&mut lines, mark, row.label, theme);
     }

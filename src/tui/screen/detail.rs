@@ -67,6 +67,14 @@ impl Detail {
         })
     }
 
+    /// A name: a text that is copied as one line.
+    pub(crate) fn name(label: impl Into<String>, name: Text<'_>, room: Room) -> Self {
+        Self {
+            whole: Some(copyable_name(name)),
+            ..Self::text(label, name, room)
+        }
+    }
+
     /// A text that is read line by line: how many there are, and all of them below.
     pub(crate) fn stack(label: &str, text: Text<'_>, room: Room) -> Self {
         let n_lines = start(text).0.lines().count();
@@ -156,6 +164,12 @@ pub(crate) fn copyable(text: Text<'_>) -> String {
         cells.join("\t")
     };
     whole.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A name for the clipboard: it stays one line in a shell, whatever is in it.
+pub(crate) fn copyable_name(name: Text<'_>) -> String {
+    let (whole, _) = start(name);
+    text::visible(whole, Glyphs::Unicode).into_owned()
 }
 
 /// As much of a text as is ever looked at, and how many bytes more there are.

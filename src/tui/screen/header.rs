@@ -178,6 +178,11 @@ fn losses_of(store: &Store) -> Vec<String> {
             of(dropped, "trace", counters.client_dropped_p0_spans, "span"),
         ),
         (
+            "without a span",
+            counters.client_hits_without_span,
+            text::count(counters.client_hits_without_span, "hit"),
+        ),
+        (
             "unsent by the client",
             counters.client_unsent_traces,
             text::count(counters.client_unsent_traces, "trace"),

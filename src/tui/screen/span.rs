@@ -1,8 +1,10 @@
 //! The details of one span as a tree: every field and tag, nested JSON opened, the stack whole.
 
+mod agent;
 mod details;
 #[cfg(test)]
 mod tests;
+mod tracer;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

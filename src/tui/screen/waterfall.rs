@@ -22,6 +22,7 @@ mod tests;
 use hashbrown::HashSet;
 use ratatui::layout::{Position, Rect};
 
+use super::detail::copyable_name;
 use super::trace_logs::{LineMark, TraceLines};
 use super::{Outcome, Place};
 use crate::query::Query;
@@ -204,7 +205,7 @@ impl WaterfallPane {
             Action::Scroll(n_rows) => self.scroll(n_rows),
             Action::Copy => {
                 let resource = trace.span(row.span).map(Span::resource);
-                let resource = resource.unwrap_or_default().to_lossy().into_owned();
+                let resource = copyable_name(resource.unwrap_or_default());
                 return Outcome::Do(Effect::Copy(resource));
             }
             _ => return Outcome::Ignored,

@@ -1,9 +1,10 @@
 //! The Connect screen: each trouble at each size, and the way to it.
 
-use super::fixture::{at, line, lines, payload_by, record, story};
+use super::fixture::{at, chunk, line, lines, payload_by, record, root, story};
 use super::terminal::Seat;
 use crate::ingest::{Brought, ChildEvent, Inbound, Lines, Request};
 use crate::logs::{LogRecord, Remark, modal};
+use crate::stats::{ClientStats, StatsBucket, StatsCounts, StatsGroup};
 use crate::store::ModalState;
 use crate::trace::{ContainerFacts, Hello, RelaySource, TraceId, Via};
 use crate::tui::message::Effect;
@@ -161,6 +162,83 @@ fn spans_that_came_over_the_relay() {
         seat.draw();
         seat.keys("w");
     });
+}
+
+/// A client that counted 50 requests and 50 queries, of which 7 traces came.
+fn counts(seat: &mut Seat, sampled: u64) {
+    let group = |resource: &str, hits: u64| {
+        let mut counts = StatsCounts {
+            hits,
+            errors: u64::from(hits > 1),
+            ..StatsCounts::default()
+        };
+        counts.ok.add(412e6, hits);
+        StatsGroup {
+            service: "gen-api".into(),
+            name: "fastapi.request".into(),
+            resource: resource.into(),
+            counts,
+            ..StatsGroup::default()
+        }
+    };
+    let mut groups = vec![group("POST /v1/generate", 50), group("GET /\u{1b}[31m", 6)];
+    groups.extend((0..20).map(|number| group(&format!("SELECT {number}"), 1)));
+    let stats = ClientStats {
+        buckets: vec![StatsBucket {
+            start: at(0).wall,
+            duration: 600_000_000_000,
+            groups,
+        }],
+        ..ClientStats::default()
+    };
+    let record = record("POST", "/v0.6/stats", 200, at(seat.millis));
+    let brought = Brought::Stats(Box::new(stats));
+    for number in 1..=7 {
+        let root = root(number, "POST /v1/generate", 412).metric("_dd.top_level", 1.0);
+        let chunks = vec![chunk(number, &[root])];
+        let Inbound::Request(mut request) = payload_by(Via::Http, chunks, at(seat.millis)) else {
+            panic!("a payload is a request");
+        };
+        if let Brought::Spans(received) = &mut request.brought {
+            received.client_computed_stats = true;
+            received.client_dropped_p0_traces = sampled;
+        }
+        seat.inbound(Inbound::Request(request));
+    }
+    seat.inbound(Inbound::Request(Box::new(Request { record, brought })));
+    seat.draw();
+}
+
+#[test]
+fn hits_that_did_not_arrive() {
+    review("told", |seat| {
+        counts(seat, 7);
+        seat.keys("w");
+    });
+    review("told_list", |seat| {
+        counts(seat, 7);
+        seat.keys("w<tab>");
+    });
+}
+
+#[test]
+fn what_clients_counted_is_moved_through_in_place_of_the_requests() {
+    let mut seat = Seat::before("python a.py", 120, 36);
+    seat.keys("w<tab>");
+    assert!(
+        seat.shows("Every request that reached us"),
+        "nobody counted"
+    );
+    counts(&mut seat, 0);
+    assert!(seat.shows("told    by tracer"));
+    assert!(seat.shows("ddtrace 2 drops what it rejects"));
+    assert!(seat.shows("What clients counted") && seat.shows("POST /v1/generate"));
+    seat.keys("G");
+    assert!(seat.shows("SELECT 9") && !seat.shows("POST /v1/generate"));
+    seat.keys("g");
+    assert!(seat.shows("POST /v1/generate"));
+    seat.keys("<tab>");
+    assert!(seat.shows("Every request that reached us"));
 }
 
 #[test]

@@ -456,6 +456,7 @@ fn spans_restored_before_the_first_frame_are_listed() {
         at: two_hours_ago,
         via: Via::Http,
         n_spans: 1,
+        facts: None,
     };
     seat.app.store_mut().restore(id, chunk, &[arrival], tracer);
     seat.draw();

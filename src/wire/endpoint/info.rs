@@ -5,9 +5,10 @@ use serde_json::json;
 
 use super::ENDPOINTS;
 
-/// The Agent we pass for. Clients read it as a semantic version, so it must look like one; v1.0
-/// clients treat 7.73 to 7.79.0-rc.5 alike.
-const AGENT_VERSION: &str = "7.78.0";
+/// The Agent we pass for. Clients read it as a semantic version, so it must look like one. Told of an
+/// Agent from 7.73 up to 7.79.0-rc.5 that takes v1.0, dd-trace-go computes statistics whatever it was
+/// asked to do (`ddtrace/tracer/agent_version.go`).
+const AGENT_VERSION: &str = "7.79.0";
 
 /// What `/info` tells of how we were started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,6 +109,9 @@ mod tests {
             .map(|path| path.as_str().unwrap())
             .collect();
         assert!(endpoints.contains(&"/v0.5/traces") && endpoints.contains(&"/debugger/v1/input"));
-        assert!(!endpoints.contains(&"/v1.0/traces") && !endpoints.contains(&"/v0.7/traces"));
+        assert!(endpoints.contains(&"/v1.0/traces") && endpoints.contains(&"/v0.7/traces"));
+        for hidden in ["/v0.1/spans", "/spans", "/v0.2/traces", "/v1/input"] {
+            assert!(!endpoints.contains(&hidden), "{hidden}");
+        }
     }
 }

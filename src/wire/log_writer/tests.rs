@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::trace::{Presence, Span, Value};
+use crate::trace::{Attribute, Field, Presence, Span, Value};
+use crate::wire::Problem;
+use crate::wire::json::Form;
 use crate::wire::sent::{self, Sent, SentSpan};
 
 fn fixture(name: &str) -> String {
@@ -24,6 +26,23 @@ fn decoded(line: &str) -> Result<TracerPayload, DecodeError> {
 fn check(span: &str, expect: impl FnOnce(Span<'_>)) {
     let payload = decoded(&format!("{{\"traces\": [[{span}]]}}")).unwrap();
     expect(payload.chunks[0].span(0).unwrap());
+}
+
+fn decode_within(
+    object: Raw<'_>,
+    builder: &mut ChunkBuilder,
+    limit_bytes: usize,
+) -> Result<TracerPayload, DecodeError> {
+    json::decode(object.text().as_bytes(), builder, limit_bytes, Form::Traces)
+}
+
+fn field(name: &str) -> Option<Field> {
+    Field::ALL.into_iter().find(|field| field.name() == name)
+}
+
+fn attribute(name: &str) -> Option<Attribute> {
+    let mut named = Attribute::ALL.into_iter().take(5);
+    named.find(|attribute| attribute.name() == name)
 }
 
 #[track_caller]
@@ -211,7 +230,7 @@ fn ids_are_hex_in_either_case_or_numbers() {
 #[test]
 fn tags_keep_the_width_and_the_type_they_are_written_with() {
     let metrics = r#"{"a": 31564, "b": 1.0, "c": NaN, "d": -Infinity, "e": 18446744073709551615,
-                      "f": 36893488147419103232, "g": null, "h": "text", "i": 1e2}"#;
+                      "f": 36893488147419103232, "g": null, "h": "text", "i": 1e2, "j": 1e999}"#;
     check(&format!("{{\"metrics\": {metrics}}}"), |span| {
         let values: Vec<_> = span.metrics().map(|(_, value)| value).collect();
         let expected = [
@@ -220,10 +239,11 @@ fn tags_keep_the_width_and_the_type_they_are_written_with() {
             Value::Float(f64::NAN),
             Value::Float(f64::NEG_INFINITY),
             Value::Uint(u64::MAX),
-            Value::Text("36893488147419103232".into()),
+            Value::Float(36_893_488_147_419_103_232.0),
             Value::Null,
             Value::Text("text".into()),
             Value::Float(100.0),
+            Value::Text("1e999".into()),
         ];
         assert_eq!(values, expected);
     });

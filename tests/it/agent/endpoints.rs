@@ -20,10 +20,9 @@ fn method_of(endpoint: &Endpoint) -> &'static str {
 
 fn status_of(endpoint: &Endpoint) -> u16 {
     match endpoint.action {
-        Action::Info | Action::Traces(_) => 200,
-        Action::Logs => 202,
+        Action::Info | Action::Traces(_) | Action::Stats | Action::AcknowledgeOtlp(_) => 200,
+        Action::Logs | Action::Intake | Action::Telemetry => 202,
         Action::Acknowledge { status, .. } => status,
-        Action::Refuse(_) => 501,
     }
 }
 
@@ -31,7 +30,10 @@ fn status_of(endpoint: &Endpoint) -> u16 {
 fn body_of(endpoint: &Endpoint) -> &'static [u8] {
     match (endpoint.methods, endpoint.action) {
         (Methods::Read, _) => b"",
+        (_, Action::Traces(TraceFormat::V01 | TraceFormat::V02)) => b"[]",
         (_, Action::Traces(TraceFormat::V05)) => b"\x92\x91\xa0\x90",
+        (_, Action::Traces(TraceFormat::Otlp)) => b"{}",
+        (_, Action::Stats) => b"\x80",
         _ => NO_TRACES,
     }
 }
@@ -49,7 +51,12 @@ fn check_rows<S: std::io::Read + std::io::Write>(
             endpoint.path.into()
         };
         let body = body_of(endpoint);
-        let answer = client.ask(method_of(endpoint), &path, body);
+        // An SDK of OpenTelemetry always says which it sends, and wants the same back.
+        let headers = match endpoint.action {
+            Action::AcknowledgeOtlp(_) => "Content-Type: application/json\r\n",
+            _ => "",
+        };
+        let answer = client.ask_with(method_of(endpoint), &path, headers, body);
         assert_eq!(answer.status, status_of(endpoint), "{path}");
         assert!(!answer.body.trim().is_empty(), "{path} answers nothing");
         assert!(
@@ -57,7 +64,18 @@ fn check_rows<S: std::io::Read + std::io::Write>(
             "{}",
             answer.head
         );
-        if answer.status < 300 {
+        let is_text = matches!(
+            endpoint.action,
+            Action::Traces(TraceFormat::V01 | TraceFormat::V02)
+        );
+        if is_text {
+            assert_eq!(answer.body, "OK\n", "{path}");
+            assert!(
+                answer.head.contains("content-type: text/plain"),
+                "{}",
+                answer.head
+            );
+        } else if answer.status < 300 {
             serde_json::from_str::<Value>(&answer.body).unwrap();
             assert!(
                 answer.head.contains("content-type: application/json\r\n"),
@@ -67,6 +85,10 @@ fn check_rows<S: std::io::Read + std::io::Write>(
         }
         let record = server.record();
         assert_eq!((&*record.path, &*record.endpoint), (&*path, endpoint.path));
+        let via = match endpoint.action {
+            Action::Traces(format) => format.via(via),
+            _ => via,
+        };
         assert_eq!(
             (record.status, record.class, record.via),
             (answer.status, endpoint.class, via)
@@ -154,25 +176,25 @@ fn what_is_not_decodable_is_refused_with_the_reason_and_recorded() {
     assert_eq!(record.announced_chunks, 3);
 }
 
-fn gzip(body: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(body: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zlib(body: &[u8]) -> Vec<u8> {
+pub(super) fn zlib(body: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()
 }
 
-fn raw_deflate(body: &[u8]) -> Vec<u8> {
+pub(super) fn raw_deflate(body: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()
 }
 
-fn zstd(body: &[u8]) -> Vec<u8> {
+pub(super) fn zstd(body: &[u8]) -> Vec<u8> {
     zstd::encode_all(body, 0).unwrap()
 }
 
@@ -235,6 +257,46 @@ fn a_log_body_that_is_no_json_is_refused_with_its_place() {
         b"{\"message\":\"a\"}\n{\"message\":\"b\"}\n",
     );
     assert_eq!((answer.status, &*server.record().note), (202, "2 lines"));
+}
+
+#[test]
+fn statistics_of_a_client_are_read_and_what_is_none_is_a_refused_payload() {
+    let mut server = Server::start();
+    let mut client = server.connect();
+    let body = include_bytes!("../../fixtures/client/stats-v06-416.msgpack");
+    let answer = client.ask("POST", "/v0.6/stats", body);
+    assert_eq!((answer.status, &*answer.body), (200, "{}"));
+    assert_eq!(&*server.record().note, "1 bucket, 100 hits, 1 error");
+    let answer = client.ask("POST", "/v0.6/stats", &body[..500]);
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains(".Stats[0].Stats["), "{}", answer.body);
+    let record = server.record();
+    assert_eq!(record.class, RequestClass::Stats);
+    assert!(record.is_refused_payload());
+}
+
+#[test]
+fn telemetry_is_read_as_far_as_it_can_be_and_never_refused() {
+    let mut server = Server::start();
+    let mut client = server.connect();
+    let path = "/telemetry/proxy/api/v2/apmtelemetry";
+    let body = include_bytes!("../../fixtures/client/telemetry-416-p0.json");
+    let mut check = |encoding: &str, body: &[u8], note: &str| {
+        let answer = client.ask_with("POST", path, encoding, body);
+        assert_eq!((answer.status, &*answer.body), (202, "{}"));
+        let record = server.record();
+        assert_eq!((&*record.note, record.class), (note, RequestClass::Other));
+    };
+    let counted = "150 spans created, 150 finished, 7 chunks sent, 43 chunks dropped";
+    check("", body, counted);
+    check("Content-Encoding: gzip\r\n", &gzip(body), counted);
+    check(
+        "Content-Encoding: gzip\r\n",
+        body,
+        "1 part not readable, ignored",
+    );
+    check("", b"{\"request_type\":\"app-heartbeat\"}", "");
+    check("", &body[..900], "1 part not readable, ignored");
 }
 
 #[test]

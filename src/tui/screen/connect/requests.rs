@@ -3,6 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::told::ToldList;
 use crate::ingest::RequestRecord;
 use crate::trace::Via;
 use crate::tui::action::{Action, Motion};
@@ -10,9 +11,10 @@ use crate::tui::screen::ViewContext;
 use crate::tui::text;
 use crate::tui::widget::{Border, draw_border, put};
 
-/// How far the user has gone back in the log of requests.
+/// How far the user has gone back in the log of requests, or on in what clients counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ConnectPane {
+    pub(super) told: ToldList,
     /// Requests below the last visible one.
     n_below: usize,
     /// How many were visible at once when they were drawn last.
@@ -24,6 +26,9 @@ pub(crate) struct ConnectPane {
 impl ConnectPane {
     /// Moves through the requests, of which there are so many.
     pub(crate) fn update(&mut self, action: Action, n_requests: usize) {
+        if self.told.update(action) {
+            return;
+        }
         let furthest = n_requests.saturating_sub(self.page);
         let first = furthest.saturating_sub(self.n_below);
         let to = match action {
@@ -42,8 +47,7 @@ impl ConnectPane {
         buffer: &mut Buffer,
     ) {
         let n_requests = context.store.requests().len();
-        let n_seen = context.store.counters().requests_by_endpoint.values();
-        let n_seen: u64 = n_seen.sum();
+        let n_seen = context.store.n_recorded();
         self.page = usize::from(area.height.saturating_sub(2));
         if self.n_below > 0 {
             // What comes does not move the rows that are looked at.

@@ -9,7 +9,7 @@ use crate::tui::text;
 /// A hop, how it stands, and what is known of it.
 ///
 /// ```text
-/// weight  3 child   4 its page, tracer, logs   5 relay   6 stdout   7 port   8 socket   9 environment
+/// weight  3 child, what is missing   4 its page, tracer, what was told, logs   5 relay   6 stdout   7 port   8 socket   9 environment
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
@@ -18,6 +18,8 @@ pub(super) struct Row {
     pub(super) mark: Option<Mark>,
     pub(super) label: &'static str,
     pub(super) words: String,
+    /// What is told beside, if there is room on the same line.
+    pub(super) aside: String,
 }
 
 impl Row {
@@ -27,6 +29,7 @@ impl Row {
             mark: Some(mark),
             label,
             words: words.into(),
+            aside: String::new(),
         }
     }
 
@@ -37,6 +40,7 @@ impl Row {
             mark: None,
             label: "",
             words: words.into(),
+            aside: String::new(),
         }
     }
 }
@@ -44,9 +48,13 @@ impl Row {
 /// What listens, what runs, who called, what came over the pipe, what was logged.
 pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
     let mut rows = listening(facts);
+    if !facts.listening.opened_files.is_empty() {
+        rows.extend(told(facts));
+    }
     if facts.listening.opened_files.is_empty() {
         rows.extend(child(facts));
         rows.push(tracer(facts));
+        rows.extend(told(facts));
         rows.extend(pipe(facts));
         rows.extend(logs(facts));
     }
@@ -65,8 +73,15 @@ fn listening(facts: &Facts<'_>) -> Vec<Row> {
         } else {
             ""
         };
+        let otlp = match &listening.otlp {
+            Some(address) => format!("OTLP on {address}"),
+            None => "OTLP off".to_owned(),
+        };
         let words = format!("listening on {url}{token}");
-        rows.push(Row::new(7, Mark::Ok, "port", words));
+        rows.push(Row {
+            aside: otlp,
+            ..Row::new(7, Mark::Ok, "port", words)
+        });
     }
     if let Some(url) = &listening.app_url {
         rows.push(Row::more(8, format!("the app reaches us at {url}")));
@@ -151,6 +166,73 @@ fn tracer(facts: &Facts<'_>) -> Row {
         Mark::Ok
     };
     Row::new(4, mark, "tracer", words.join("   "))
+}
+
+/// What clients say they counted, and whether as much arrived.
+fn told(facts: &Facts<'_>) -> Vec<Row> {
+    let (told, counters) = (facts.told, facts.counters);
+    let sums = told.sums();
+    let mut rows = Vec::new();
+    if sums.n_buckets > 0 {
+        let n_missing = counters.client_hits_without_span;
+        let (mark, outcome) = match (told.is_compared(), n_missing) {
+            (false, _) => (Mark::Waiting, "not compared".to_owned()),
+            (true, 0) => (Mark::Ok, "agrees".to_owned()),
+            _ => {
+                let missing = text::count(n_missing, "hit");
+                (Mark::Warn, format!("{missing} without a span"))
+            }
+        };
+        let words = format!(
+            "by tracer  stats: {}, {}, {}: {outcome}   Datadog-Client-Dropped-P0-Traces {}  \
+             ...-Spans {}   tab lists them",
+            text::count(sums.n_buckets, "bucket"),
+            text::count(sums.hits, "hit"),
+            text::count(sums.errors, "error"),
+            counters.client_dropped_p0_traces,
+            counters.client_dropped_p0_spans,
+        );
+        let weight = if mark == Mark::Warn { 3 } else { 4 };
+        rows.push(Row::new(weight, mark, "told", words));
+        rows.extend(told_advice(facts).map(|words| Row::more(4, words)));
+    }
+    let said = sums.telemetry;
+    if said.spans_finished > 0 || said.trace_chunks_dropped > 0 {
+        let words = format!(
+            "by telemetry  {} created, {} finished, {} sent, {} dropped",
+            text::count(said.spans_created, "span"),
+            said.spans_finished,
+            text::count(said.trace_chunks_sent, "chunk"),
+            said.trace_chunks_dropped,
+        );
+        rows.push(Row::more(6, words));
+    }
+    rows
+}
+
+/// What to do where the hits and the spans differ.
+fn told_advice(facts: &Facts<'_>) -> Option<&'static str> {
+    if !facts.told.is_compared() {
+        return Some(
+            "Spans come without the header Datadog-Client-Computed-Stats: who counts them is not \
+             known. Start the traced program again, so that it asks /info first.",
+        );
+    }
+    match (
+        facts.counters.client_hits_without_span,
+        facts.counters.client_dropped_p0_traces,
+    ) {
+        (0, _) => None,
+        (_, 0) => Some(
+            "ddtrace 2 drops what it rejects and does not say so: \
+             DD_TRACE_STATS_COMPUTATION_ENABLED=false sends all. Others lost them on the way: the \
+             program's log may say where.",
+        ),
+        _ => Some(
+            "DD_TRACE_STATS_COMPUTATION_ENABLED=false sends all, as does a sampling rule that keeps \
+             them: an agent said client_drop_p0s, so the tracer drops what it rejects.",
+        ),
+    }
 }
 
 /// What came in the lines of a program or a file: messages of the relay, and spans as ddtrace prints

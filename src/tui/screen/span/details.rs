@@ -1,9 +1,11 @@
 //! What there is to say about a span, as a tree of labelled values: the error first, then what it
-//! is, how it was sampled, its tags, links and events. No ratatui in here.
+//! is, what a real Agent would change of it, how it was sampled, its tags, links and events. No
+//! ratatui in here.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+use super::agent::agent;
 use crate::store::TraceEntry;
 use crate::trace::{Attribute, Entries, SamplingFacts, Span, SpanId, Text, UnixNanos, Value, tag};
 use crate::tui::screen::detail::{Detail, Room, Tone, json};
@@ -20,8 +22,11 @@ const BASE64_BYTES_MAX: usize = 3 * 1024;
 
 /// Everything about a span of a trace.
 pub(crate) fn details(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
-    let mut details = error(span, room);
+    let agent = agent(trace, span, room);
+    let mut details: Vec<Detail> = agent.as_ref().err().cloned().into_iter().collect();
+    details.extend(error(span, room));
     details.extend(identity(trace, span, room));
+    details.extend(agent.ok().flatten());
     let facts = trace.sampling();
     let facts = match facts.priority {
         Some(_) => facts,
@@ -32,6 +37,7 @@ pub(crate) fn details(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Det
     details.extend(tags(span, room));
     details.extend(Detail::heading("links", links(span, room)));
     details.extend(Detail::heading("events", events(trace, span, room)));
+    details.extend(super::tracer::tracer(trace, room));
     details
 }
 
@@ -70,7 +76,7 @@ fn identity(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
     let glyphs = room.glyphs;
     let texts = |texts: &[(&str, Text<'_>)]| -> Vec<Detail> {
         let said = texts.iter().filter(|(_, text)| !text.is_empty());
-        said.map(|(label, text)| Detail::text(*label, *text, room))
+        said.map(|(label, text)| Detail::name(*label, *text, room))
             .collect()
     };
     // A resource that only repeats the name is left out, as in the waterfall.

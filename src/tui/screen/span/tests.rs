@@ -1,5 +1,7 @@
 //! The details of hostile and of ordinary spans, as text and as frames.
 
+mod agent;
+
 use ratatui::buffer::Buffer;
 
 use super::*;
@@ -321,4 +323,49 @@ fn an_evicted_trace_is_said_to_be_gone() {
         Glyphs::Ascii,
     ));
     assert!(text.contains("evicted") && text.is_ascii(), "{text}");
+}
+
+#[test]
+fn what_the_payload_says_of_the_tracer_and_of_the_chunk_is_shown() {
+    let mut builder = ChunkBuilder::default();
+    build(&mut builder, &span(1, 0, 0, 1940, "root"));
+    let mut chunks = builder.finish();
+    chunks[0].set_facts(crate::trace::ChunkFacts {
+        priority: Some(2),
+        origin: "rum".into(),
+        dropped_trace: true,
+        tags: Box::new([("_dd.p.dm".into(), "-4".into())]),
+    });
+    let tracer = crate::trace::TracerInfo {
+        language: "go".into(),
+        env: "prod".into(),
+        hostname: "h\u{1b}[31m".into(),
+        tags: Box::new([("_dd.tags.process".into(), "entrypoint.name:app".into())]),
+        ..crate::trace::TracerInfo::default()
+    };
+    let mut store = Store::new(1 << 20);
+    let received = crate::ingest::Received {
+        at: crate::trace::UnixNanos(0),
+        via: crate::trace::Via::Http,
+        payload: crate::trace::TracerPayload {
+            tracer,
+            chunks,
+            n_chunks: 1,
+        },
+        client_dropped_p0_traces: 0,
+        client_dropped_p0_spans: 0,
+        client_computed_stats: false,
+        relay: None,
+    };
+    let keys = store.insert(received, Now::default());
+    let mut pane = SpanPane::default();
+    pane.show(keys[0], SpanIndex(0));
+    let text = outline(&store, &pane);
+    let (_, said) = text.split_once("trace id").unwrap();
+    assert!(
+        said.contains("sampling: client: priority 2, kept by hand  dm -4"),
+        "{said}"
+    );
+    let (_, said) = said.split_once("tracer: ").unwrap();
+    insta::assert_snapshot!(said);
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::query::Query;
+use crate::query::{Query, Search};
 use crate::store::{Store, TraceKey};
 
 /// How many spans and log lines are looked at in one step.
@@ -15,7 +15,7 @@ const TOUCHED_MAX: usize = 100_000;
 /// The matching traces.
 #[derive(Debug, Default)]
 pub(super) struct Matches {
-    filter: Query,
+    search: Search,
     /// Those that match, in order of first arrival.
     keys: VecDeque<TraceKey>,
     /// The newest trace that was looked at.
@@ -40,7 +40,7 @@ impl Matches {
     }
 
     pub(super) fn filter(&self) -> &Query {
-        &self.filter
+        self.search.query()
     }
 
     pub(super) fn is_searching(&self) -> bool {
@@ -48,7 +48,7 @@ impl Matches {
     }
 
     pub(super) fn touch(&mut self, touched: &[TraceKey]) {
-        if !self.filter.is_empty() {
+        if !self.filter().is_empty() {
             self.touched.extend(touched);
         }
         if self.touched.len() > TOUCHED_MAX {
@@ -60,11 +60,11 @@ impl Matches {
     }
 
     pub(super) fn set_filter(&mut self, filter: Query) {
-        if filter == self.filter {
+        if filter == *self.filter() {
             return;
         }
-        let narrows = filter.narrows(&self.filter) && !self.is_searching() && !self.is_fresh;
-        self.filter = filter;
+        let narrows = filter.narrows(self.filter()) && !self.is_searching() && !self.is_fresh;
+        self.search = Search::new(filter);
         if narrows {
             self.unsearched = self.keys.drain(..).collect();
         } else {
@@ -81,7 +81,7 @@ impl Matches {
         if !self.touched.is_empty() {
             self.compare_touched(store);
         }
-        self.search(store);
+        self.look(store);
         let n_evicted = store.counters().traces_evicted;
         if self.n_evicted != n_evicted {
             self.n_evicted = n_evicted;
@@ -96,14 +96,14 @@ impl Matches {
         if is_fresh {
             let keys = store.traces().map(crate::store::TraceEntry::key);
             let known = keys.take_while(|key| Some(*key) <= self.newest);
-            if self.filter.is_empty() {
+            if self.filter().is_empty() {
                 self.keys = known.collect();
             } else {
                 self.unsearched = known.collect();
             }
         }
         let is_searching = self.is_searching();
-        self.search(store);
+        self.look(store);
         is_fresh || is_searching
     }
 
@@ -113,7 +113,7 @@ impl Matches {
         while self.keys.front().is_some_and(is_gone) {
             self.keys.pop_front();
         }
-        let is_whole = self.filter.is_empty() && self.keys.len() == store.n_traces();
+        let is_whole = self.filter().is_empty() && self.keys.len() == store.n_traces();
         if !is_whole {
             self.keys.retain(|key| !is_gone(key));
         }
@@ -128,7 +128,7 @@ impl Matches {
             .collect();
         self.newest = new.first().copied().or(known);
         new.reverse();
-        if self.filter.is_empty() {
+        if self.filter().is_empty() {
             self.keys.extend(new);
         } else {
             for key in &new {
@@ -145,7 +145,7 @@ impl Matches {
             }
             let matches = store
                 .trace(key)
-                .is_some_and(|trace| self.filter.matches_trace(store, trace));
+                .is_some_and(|trace| self.search.matches_trace(store, trace));
             match (self.keys.binary_search(&key), matches) {
                 (Err(place), true) => self.keys.insert(place, key),
                 (Ok(place), false) => {
@@ -156,7 +156,7 @@ impl Matches {
         }
     }
 
-    fn search(&mut self, store: &Store) {
+    fn look(&mut self, store: &Store) {
         let mut n_looks = 0;
         while n_looks < LOOKS_PER_STEP {
             let Some(key) = self.unsearched.pop() else {
@@ -166,7 +166,7 @@ impl Matches {
                 continue;
             };
             n_looks += trace.n_spans() + trace.logs().len();
-            if self.filter.matches_trace(store, trace)
+            if self.search.matches_trace(store, trace)
                 && let Err(place) = self.keys.binary_search(&key)
             {
                 self.keys.insert(place, key);

@@ -93,7 +93,7 @@ fn age_ns(first_seen: Now, now: Now) -> i64 {
 
 /// Type and message of a trace's earliest error: `ValueError: no such page`.
 pub(super) fn error(entry: &TraceEntry, glyphs: Glyphs) -> Option<String> {
-    let span = entry.span(entry.summary().error?)?;
+    let span = entry.span(entry.summary().error()?)?;
     let kind = span.meta_text(crate::trace::tag::ERROR_TYPE);
     let message = span.error_message();
     let said: Vec<_> = [kind, message]

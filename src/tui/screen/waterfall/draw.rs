@@ -221,7 +221,7 @@ impl WaterfallPane {
             text::count(n_spans, "span"),
             text::count(n_services, "service"),
         ];
-        if trace.summary().root.is_none() {
+        if trace.summary().root().is_none() {
             facts.push("root not seen".to_owned());
         }
         if trace.n_orphans() > 0 {

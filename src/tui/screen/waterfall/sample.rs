@@ -66,6 +66,7 @@ pub(crate) fn insert(store: &mut Store, builder: &mut ChunkBuilder) -> TraceKey 
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
+        client_computed_stats: false,
         relay: None,
     };
     store.insert(received, Now::default())[0]

@@ -1,5 +1,7 @@
 //! The pane as the reader uses it: keys, growing traces, frames at three sizes.
 
+mod hostile;
+
 use ratatui::buffer::Buffer;
 
 use super::sample::{Sample, frame, send, span, store_of};

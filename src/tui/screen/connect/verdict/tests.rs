@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ingest::ChildEvent;
-use crate::store::{Counters, ModalApp};
+use crate::store::{Counters, ModalApp, Store};
 use crate::trace::RelaySource;
 use crate::tui::app::{Child, ChildCommand, Listening, Seen, UnsentSeen};
 
@@ -79,6 +79,7 @@ impl Case {
             seen: &self.seen,
             counters: &self.counters,
             modal: &self.modal,
+            told: Store::new(1 << 20).told(),
             refused: self.refused,
             n_traces: 0,
             now: at(60),

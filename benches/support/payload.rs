@@ -1,33 +1,53 @@
 //! Payloads for benches, in the shape of a document processor's traces: three to eight spans each,
-//! the same for the same seed. Not recorded, because a bench wants many different ones.
-//!
-//! `rich`: 12 tags and 4 metrics a span, 2 to 4 of the tag values near-unique. `light`: what the
-//! recorded payloads carry, 9 tags and 4 metrics on the root and 2 or 3 tags on its children.
+//! the same for the same seed, in every format a tracer speaks. Not recorded, because a bench wants
+//! many different ones.
 
-use std::collections::HashMap;
+mod encode;
 
-use rmp::encode::{
-    write_array_len, write_f64, write_map_len, write_sint, write_str, write_u64, write_uint,
-};
-
-/// So many traces with all their tags, as v0.4.
-pub(crate) fn rich_v04(n_traces: usize, seed: u64) -> Vec<u8> {
-    as_v04(&traces(Tags::Rich, n_traces, seed))
+/// What a payload is written as.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Format {
+    V04,
+    V05,
+    V07,
+    V10,
+    Otlp,
 }
 
-/// So many traces with all their tags, as v0.5.
-pub(crate) fn rich_v05(n_traces: usize, seed: u64) -> Vec<u8> {
-    as_v05(&traces(Tags::Rich, n_traces, seed))
+impl Format {
+    pub(crate) const ALL: [Self; 5] = [Self::V04, Self::V05, Self::V07, Self::V10, Self::Otlp];
+
+    /// The path to which tracers send it.
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::V04 => "/v0.4/traces",
+            Self::V05 => "/v0.5/traces",
+            Self::V07 => "/v0.7/traces",
+            Self::V10 => "/v1.0/traces",
+            Self::Otlp => "/v1/traces",
+        }
+    }
+
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Otlp => "application/x-protobuf",
+            _ => "application/msgpack",
+        }
+    }
 }
 
-/// So many traces with few tags, as v0.4.
-pub(crate) fn light_v04(n_traces: usize, seed: u64) -> Vec<u8> {
-    as_v04(&traces(Tags::Light, n_traces, seed))
+/// How many tags a span has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Tags {
+    /// 12 tags and 4 metrics a span, 2 to 4 of the values near-unique.
+    Rich,
+    /// What the recorded payloads carry: 9 tags and 4 metrics on the root, 2 or 3 tags on its children.
+    Light,
 }
 
-/// So many traces with few tags, as v0.5.
-pub(crate) fn light_v05(n_traces: usize, seed: u64) -> Vec<u8> {
-    as_v05(&traces(Tags::Light, n_traces, seed))
+/// So many traces in one body.
+pub(crate) fn encode(format: Format, tags: Tags, n_traces: usize, seed: u64) -> Vec<u8> {
+    encode::body(format, &traces(tags, n_traces, seed))
 }
 
 /// How many spans the same call would make.
@@ -38,15 +58,22 @@ pub(crate) fn n_spans(n_traces: usize, seed: u64) -> usize {
         .sum()
 }
 
-/// Not every bench takes all of them.
-const _: [fn(usize, u64) -> Vec<u8>; 4] = [rich_v04, rich_v05, light_v04, light_v05];
-const _: fn(usize, u64) -> usize = n_spans;
-
-#[derive(Clone, Copy, PartialEq)]
-enum Tags {
-    Rich,
-    Light,
+/// The trace ids in the same call's payload.
+pub(crate) fn trace_ids(n_traces: usize, seed: u64) -> Vec<u64> {
+    traces(Tags::Light, n_traces, seed)
+        .iter()
+        .flatten()
+        .map(|span| span.trace_id)
+        .collect()
 }
+
+// Not every bench takes all of it.
+const _: [Tags; 2] = [Tags::Rich, Tags::Light];
+const _: [Format; 5] = Format::ALL;
+const _: [fn(Format) -> &'static str; 2] = [Format::path, Format::content_type];
+const _: fn(Format, Tags, usize, u64) -> Vec<u8> = encode;
+const _: fn(usize, u64) -> usize = n_spans;
+const _: fn(usize, u64) -> Vec<u64> = trace_ids;
 
 #[expect(clippy::struct_field_names, reason = "the names of the wire")]
 struct Span {
@@ -197,128 +224,4 @@ fn metrics(dice: &mut Dice) -> Vec<(&'static str, f64)> {
 
 fn hex(number: u64) -> String {
     format!("{number:016x}")
-}
-
-fn len(length: usize) -> u32 {
-    u32::try_from(length).unwrap()
-}
-
-fn as_v04(traces: &[Vec<Span>]) -> Vec<u8> {
-    let mut out = Vec::new();
-    write_array_len(&mut out, len(traces.len())).unwrap();
-    for trace in traces {
-        write_array_len(&mut out, len(trace.len())).unwrap();
-        for span in trace {
-            write_v04(&mut out, span);
-        }
-    }
-    out
-}
-
-fn write_v04(out: &mut Vec<u8>, span: &Span) {
-    write_map_len(out, 12).unwrap();
-    let texts = [
-        ("service", SERVICE),
-        ("name", span.name),
-        ("resource", span.resource),
-        ("type", span.kind),
-    ];
-    for (name, text) in texts {
-        write_str(out, name).unwrap();
-        write_str(out, text).unwrap();
-    }
-    // At full width, as ddtrace's native writer sends them.
-    for (name, id) in [
-        ("trace_id", span.trace_id),
-        ("span_id", span.span_id),
-        ("parent_id", span.parent_id),
-    ] {
-        write_str(out, name).unwrap();
-        write_u64(out, id).unwrap();
-    }
-    for (name, number) in [
-        ("start", span.start),
-        ("duration", span.duration),
-        ("error", span.error.into()),
-    ] {
-        write_str(out, name).unwrap();
-        write_uint(out, number).unwrap();
-    }
-    write_str(out, "meta").unwrap();
-    write_map_len(out, len(span.meta.len())).unwrap();
-    for (key, value) in &span.meta {
-        write_str(out, key).unwrap();
-        write_str(out, value).unwrap();
-    }
-    write_str(out, "metrics").unwrap();
-    write_map_len(out, len(span.metrics.len())).unwrap();
-    for (key, value) in &span.metrics {
-        write_str(out, key).unwrap();
-        write_f64(out, *value).unwrap();
-    }
-}
-
-/// The strings of a v0.5 payload in order of first use; the empty one comes first.
-#[derive(Default)]
-struct Dictionary {
-    strings: Vec<String>,
-    places: HashMap<String, u64>,
-}
-
-impl Dictionary {
-    fn place(&mut self, text: &str) -> u64 {
-        if let Some(place) = self.places.get(text) {
-            return *place;
-        }
-        let place = self.strings.len() as u64;
-        self.strings.push(text.into());
-        self.places.insert(text.into(), place);
-        place
-    }
-}
-
-fn as_v05(traces: &[Vec<Span>]) -> Vec<u8> {
-    let mut dictionary = Dictionary::default();
-    dictionary.place("");
-    let mut chunks = Vec::new();
-    write_array_len(&mut chunks, len(traces.len())).unwrap();
-    for trace in traces {
-        write_array_len(&mut chunks, len(trace.len())).unwrap();
-        for span in trace {
-            write_v05(&mut chunks, span, &mut dictionary);
-        }
-    }
-    let mut out = Vec::new();
-    write_array_len(&mut out, 2).unwrap();
-    write_array_len(&mut out, len(dictionary.strings.len())).unwrap();
-    for text in &dictionary.strings {
-        write_str(&mut out, text).unwrap();
-    }
-    out.extend(chunks);
-    out
-}
-
-fn write_v05(out: &mut Vec<u8>, span: &Span, dictionary: &mut Dictionary) {
-    write_array_len(out, 12).unwrap();
-    for text in [SERVICE, span.name, span.resource] {
-        write_uint(out, dictionary.place(text)).unwrap();
-    }
-    for id in [span.trace_id, span.span_id, span.parent_id] {
-        write_uint(out, id).unwrap();
-    }
-    for number in [span.start, span.duration] {
-        write_sint(out, number.cast_signed()).unwrap();
-    }
-    write_uint(out, span.error.into()).unwrap();
-    write_map_len(out, len(span.meta.len())).unwrap();
-    for (key, value) in &span.meta {
-        write_uint(out, dictionary.place(key)).unwrap();
-        write_uint(out, dictionary.place(value)).unwrap();
-    }
-    write_map_len(out, len(span.metrics.len())).unwrap();
-    for (key, value) in &span.metrics {
-        write_uint(out, dictionary.place(key)).unwrap();
-        write_f64(out, *value).unwrap();
-    }
-    write_uint(out, dictionary.place(span.kind)).unwrap();
 }
