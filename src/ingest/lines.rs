@@ -183,7 +183,7 @@ impl Parser {
                 let request = relayed::request(&message, at, &mut self.builder);
                 lines.requests.push(request);
             }
-            lines.lost(&self.assembler.give_up(at));
+            lines.lost(&self.assembler.give_up_after(&line, at));
             rest = mark.get(n_bytes..).unwrap_or_default();
             from = 0;
         }

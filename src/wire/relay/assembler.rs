@@ -22,6 +22,8 @@ const BYTES_HELD_MAX: usize = 48 * 1024 * 1024;
 /// So many whole messages after a missing one, or one so long ago, and it will not come any more.
 const LATER_MESSAGES: usize = 32;
 const LATER_NANOS: i64 = 5_000_000_000;
+/// How often all processes are looked at while lines come.
+const LOOK_NANOS: i64 = 1_000_000_000;
 /// A wider gap is no loss: a process that had begun before we listened, or a damaged number. What
 /// is in it is taken if it comes.
 const GAP_MAX: u64 = 1_024;
@@ -36,6 +38,8 @@ pub(crate) struct Assembler {
     losses: Vec<Loss>,
     /// Lines so far: what is oldest has the lowest.
     tick: u64,
+    /// When all processes were looked at.
+    looked_at: UnixNanos,
     bytes_held: usize,
     pub(super) bytes_held_max: usize,
     n_unfinished: usize,
@@ -47,6 +51,7 @@ impl Default for Assembler {
             sources: HashMap::new(),
             losses: Vec::new(),
             tick: 0,
+            looked_at: UnixNanos::default(),
             bytes_held: 0,
             bytes_held_max: BYTES_HELD_MAX,
             n_unfinished: 0,
@@ -119,7 +124,21 @@ impl Assembler {
 
     /// The messages that will not come any more, as it is known by now.
     pub(crate) fn give_up(&mut self, at: UnixNanos) -> Vec<Loss> {
+        self.looked_at = at;
         self.collect(|source| source.overdue(at));
+        std::mem::take(&mut self.losses)
+    }
+
+    /// The same after a line, which tells something of its own process only: to look at all of them
+    /// after each line would take longer than to read it, so that is done now and then.
+    pub(crate) fn give_up_after(&mut self, line: &RelayLine<'_>, at: UnixNanos) -> Vec<Loss> {
+        if !(0..LOOK_NANOS).contains(&at.since(self.looked_at)) {
+            return self.give_up(at);
+        }
+        let source = self.sources.get(&line.source);
+        let wanting = source.filter(|source| !source.is_complete());
+        let wanting = wanting.map(|source| source.overdue(at)).unwrap_or_default();
+        self.settle_all(line.source, wanting);
         std::mem::take(&mut self.losses)
     }
 
@@ -137,12 +156,16 @@ impl Assembler {
             .map(|(id, source)| (*id, wanting(source)))
             .collect();
         for (id, wanting) in wanting {
-            for one in wanting {
-                self.settle(id, one);
-            }
-            if let Some(source) = self.sources.get_mut(&id) {
-                source.tidy();
-            }
+            self.settle_all(id, wanting);
+        }
+    }
+
+    fn settle_all(&mut self, id: RelaySource, wanting: Vec<Wanting>) {
+        for one in wanting {
+            self.settle(id, one);
+        }
+        if let Some(source) = self.sources.get_mut(&id) {
+            source.tidy();
         }
     }
 

@@ -61,10 +61,12 @@ struct Reader {
 impl Reader {
     fn read_at(&mut self, line: &str, seconds: i64) {
         let at = UnixNanos(seconds * SECOND);
-        if let Some((line, _)) = RelayLine::parse(line) {
-            self.messages.extend(self.assembler.push(line, at));
-        }
-        self.losses.extend(self.assembler.give_up(at));
+        let Some((line, _)) = RelayLine::parse(line) else {
+            self.losses.extend(self.assembler.give_up(at));
+            return;
+        };
+        self.messages.extend(self.assembler.push(line, at));
+        self.losses.extend(self.assembler.give_up_after(&line, at));
     }
 
     fn read(lines: &[String]) -> Self {
@@ -484,4 +486,21 @@ proptest! {
             prop_assert!(text.get(..length).is_some());
         }
     }
+}
+
+/// To look for what is lost of every process after every line took ten milliseconds a line here.
+#[test]
+fn gaps_of_many_processes_cost_a_line_of_another_nothing() {
+    let gaps = |source| (1..=30).map(move |half| lines_of(source, half * 2, b"x", 100).concat());
+    let mut reader = Reader::default();
+    for line in (1..=255).flat_map(gaps) {
+        reader.read_at(&line, 1);
+    }
+    for seq in 1..=20_000 {
+        reader.read_at(&lines_of(0, seq, b"x", 100).concat(), 1);
+    }
+    assert_eq!((reader.losses.len(), reader.messages.len()), (0, 27_650));
+    // Of 255 processes each 30 are missing; what came last tells that of one, time that of all.
+    reader.read_at(&lines_of(0, 20_001, b"x", 100).concat(), 7);
+    assert_eq!(reader.losses.len(), 255 * 30);
 }

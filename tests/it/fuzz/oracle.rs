@@ -8,11 +8,13 @@
 //! 4. What was captured can be exported, opened again and exported again: the same bytes, the same
 //!    spans, the same counters.
 //! 5. How a stream is cut makes no difference to what is read of it.
-//! 6. What a reader was fed before makes no difference to what it reads next.
+//! 6. What the Agent would make of it is well formed, and whatever it changes is told.
+//! 7. What a reader was fed before makes no difference to what it reads next.
 
 use modtrace_tui::export::{self, Format};
 use modtrace_tui::ingest::{self, Brought, LineReader, Lines, Request, RequestRecord};
 use modtrace_tui::logs::{LogRecord, LogSource};
+use modtrace_tui::normalize;
 use modtrace_tui::query::Query;
 use modtrace_tui::store::{RowMark, SpanTree, Store, TraceEntry};
 use modtrace_tui::trace::{ChunkBuilder, Now, UnixNanos};
@@ -265,6 +267,7 @@ fn check_held(store: &Store) {
         assert_eq!(SpanTree::build(trace).rows.len(), trace.n_spans());
         let event = serde_json::to_string(&export::trace_event(trace)).expect("it is written");
         event.parse::<Value>().expect("it is JSON");
+        check_normalized(trace);
     }
     let first = written(store, "json");
     // By a strict reader that is not ours, too.
@@ -287,6 +290,36 @@ fn check_held(store: &Store) {
     let mut again = Store::new(PLENTY);
     if let Err(error) = export::open(datadog.as_bytes(), &mut again, NOW) {
         panic!("{error}\n{datadog}");
+    }
+}
+
+fn check_normalized(trace: &TraceEntry) {
+    let request = normalize::Request {
+        received: NOW.wall,
+        ..normalize::Request::default()
+    };
+    let spans = || trace.spans().map(|(_, span)| span);
+    for span in spans() {
+        let Ok(normalized) = normalize::normalize(span, request) else {
+            continue;
+        };
+        let texts = [
+            normalized.service(),
+            normalized.name(),
+            normalized.resource(),
+        ];
+        assert!(texts.iter().all(|text| !text.is_empty()), "{texts:?}");
+        assert!(normalized.duration() >= 0);
+        let n_tags = normalized.meta().count() + normalized.metrics().count();
+        assert!(n_tags <= span.meta().count() + span.metrics().count());
+        let is_as_sent = span.service() == normalized.service()
+            && span.name() == normalized.name()
+            && normalized.start() == span.start();
+        assert!(is_as_sent || !normalized.corrections().is_empty());
+    }
+    if let Ok(chunk) = normalize::normalize_chunk(spans(), None, request) {
+        assert_eq!(chunk.spans().len(), trace.n_spans());
+        assert!(chunk.root().is_some() && (0.0..=1.0).contains(&chunk.client_rate()));
     }
 }
 
