@@ -37,9 +37,12 @@ pub(super) struct Tag<'a> {
 /// `normalizer.go`, `normalize` for the tags it knows; `truncator.go`, `Truncate` for all.
 pub(super) fn tag<'a>(key: Text<'a>, value: Value<'a>) -> Tag<'a> {
     let is_structured = is_structured(key);
-    let shorten = |fixed: FixedText<'a>, bytes_max, rule| match is_structured {
-        true => fixed,
-        false => shorten(fixed, bytes_max, rule),
+    let shorten = |fixed: FixedText<'a>, bytes_max, rule| {
+        if is_structured {
+            fixed
+        } else {
+            shorten(fixed, bytes_max, rule)
+        }
     };
     let value = match value {
         Value::Text(text) => {

@@ -21,6 +21,7 @@ mod clients;
 #[cfg(unix)]
 mod headless;
 mod lines;
+mod normalize;
 #[cfg(unix)]
 mod open;
 #[cfg(unix)]
