@@ -2,7 +2,8 @@
 //! enter a service.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+
+use hashbrown::HashMap;
 
 use super::{Dropped, Normalized, Request, normalize};
 use crate::trace::{ChunkFacts, SamplingPriority, Span, SpanId, Text, tag};

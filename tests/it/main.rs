@@ -28,6 +28,7 @@ mod hostile;
 #[cfg(unix)]
 mod json;
 mod lines;
+mod normalize;
 #[cfg(unix)]
 mod open;
 #[cfg(unix)]

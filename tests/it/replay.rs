@@ -16,7 +16,7 @@ fn fixtures() -> PathBuf {
 }
 
 /// The names of all recorded payloads: `docproc-v04-412-1.msgpack`.
-fn names() -> Vec<String> {
+pub(crate) fn names() -> Vec<String> {
     let files = fs::read_dir(fixtures().join("payloads")).expect("the payloads are there");
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.filter(|name| name.ends_with(".msgpack")).collect();
@@ -30,7 +30,7 @@ fn json(path: &Path) -> Json {
 }
 
 /// A recorded request, received as the agent does it.
-fn replay(name: &str, builder: &mut ChunkBuilder) -> (Received, TraceHeaders) {
+pub(crate) fn replay(name: &str, builder: &mut ChunkBuilder) -> (Received, TraceHeaders) {
     let payloads = fixtures().join("payloads");
     let request = json(&payloads.join(format!("{name}.meta.json")));
     let format = match request["path"].as_str() {

@@ -24,7 +24,7 @@ fn check<T: std::fmt::Debug + PartialEq>(
     let chunks = chunks_of(spans);
     let all = chunks.iter().flat_map(TraceChunk::spans);
     let chunk = normalize_chunk(all, None, request).unwrap();
-    assert_eq!(&read(&chunk), expected);
+    assert_eq!(read(&chunk), *expected);
 }
 
 #[track_caller]
@@ -172,7 +172,7 @@ fn what_the_format_says_of_the_chunk_comes_first() {
     let chunk = chunk_of(&root);
     let read = |facts: &ChunkFacts| {
         let chunk = normalize_chunk(chunk.spans(), Some(facts), REQUEST).unwrap();
-        assert!((chunk.client_rate() - 0.5).abs() < f64::EPSILON);
+        assert_eq!(chunk.client_rate().to_string(), "0.5");
         (
             chunk.priority().unwrap().0,
             chunk.origin().to_owned(),
