@@ -8,7 +8,7 @@ mod relayed;
 pub(crate) use crate::wire::encoding::BODY_BYTES_MAX;
 #[doc(hidden)]
 pub use crate::wire::endpoint::{Action, ENDPOINTS};
-pub use crate::wire::endpoint::{RequestClass, TraceFormat};
+pub use crate::wire::endpoint::{PayloadKind, RequestClass, TraceFormat};
 pub use lines::{LineReader, Lines};
 #[doc(hidden)]
 pub use relayed::bring_message;
@@ -217,32 +217,6 @@ pub struct Received {
     pub relay: Option<RelaySource>,
 }
 
-/// What a body holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PayloadKind {
-    /// Spans.
-    Traces(TraceFormat),
-    /// Log lines.
-    Logs,
-    /// Spans or log lines, as they go to Datadog without an Agent.
-    Intake,
-    /// What a client counted.
-    Stats,
-    /// What a client says of itself.
-    Telemetry,
-}
-
-impl PayloadKind {
-    /// The status of the answer to one that was taken. Datadog's intakes promise no more than to
-    /// look at it later.
-    pub fn accepted_status(self) -> u16 {
-        match self {
-            Self::Traces(_) | Self::Stats => 200,
-            Self::Logs | Self::Intake | Self::Telemetry => 202,
-        }
-    }
-}
-
 /// The request of a payload, read to its end.
 #[derive(Debug)]
 pub struct RequestBody<'a> {
@@ -309,14 +283,13 @@ impl From<DecodeError> for Rejection {
 /// Decodes the body of a payload.
 pub fn bring(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Brought, Rejection> {
     let unpacked = encoding::unpack(body.bytes, body.content_encoding, BODY_BYTES_MAX);
-    if body.kind == PayloadKind::Telemetry {
-        let read = unpacked.map_or_else(
-            |_packed_badly| ClientTelemetry::unreadable(),
-            |bytes| telemetry::read(&bytes),
-        );
-        return Ok(Brought::Telemetry(Box::new(read)));
-    }
-    let bytes = unpacked?;
+    let bytes = match (unpacked, body.kind) {
+        (Ok(bytes), _) => bytes,
+        (Err(_packed_badly), PayloadKind::Telemetry) => {
+            return Ok(Brought::Telemetry(Box::new(ClientTelemetry::unreadable())));
+        }
+        (Err(error), _) => return Err(error.into()),
+    };
     let payload = match body.kind {
         PayloadKind::Traces(format) => decode(format, body.content_type, &bytes, builder)?,
         PayloadKind::Intake if is_agentless(&bytes) => json::decode_traces(&bytes, builder)?,
@@ -328,7 +301,9 @@ pub fn bring(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Broug
             stats.source.complete_from(&body.headers.tracer);
             return Ok(Brought::Stats(Box::new(stats)));
         }
-        PayloadKind::Telemetry => return Ok(Brought::Nothing),
+        PayloadKind::Telemetry => {
+            return Ok(Brought::Telemetry(Box::new(telemetry::read(&bytes))));
+        }
     };
     Ok(Brought::Spans(receive(payload, body)))
 }

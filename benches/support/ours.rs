@@ -18,7 +18,7 @@ impl Decoder {
     /// None if the format's endpoint takes no spans.
     pub(crate) fn new(format: Format) -> Option<Self> {
         let endpoint = ENDPOINTS.iter().find(|row| row.path == format.path())?;
-        let Action::Traces(format_of_endpoint) = endpoint.action else {
+        let Action::Take(PayloadKind::Traces(format_of_endpoint)) = endpoint.action else {
             return None;
         };
         Some(Self {

@@ -100,11 +100,7 @@ impl Relayed<'_> {
             return self.request(refused, (405, note), Brought::Nothing);
         }
         let (status, note, brought) = match endpoint.action {
-            Action::Traces(format) => self.payload(PayloadKind::Traces(format), builder),
-            Action::Logs => self.payload(PayloadKind::Logs, builder),
-            Action::Intake => self.payload(PayloadKind::Intake, builder),
-            Action::Stats => self.payload(PayloadKind::Stats, builder),
-            Action::Telemetry => self.payload(PayloadKind::Telemetry, builder),
+            Action::Take(kind) => self.payload(kind, builder),
             Action::Acknowledge { status, note } => (status, note.to_owned(), Brought::Nothing),
             Action::AcknowledgeOtlp(note) => (200, note.to_owned(), Brought::Nothing),
             Action::Info => (200, String::new(), Brought::Nothing),

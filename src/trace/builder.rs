@@ -116,8 +116,12 @@ impl ChunkBuilder {
         self.text_as(Role::ValueOf(key), bytes)
     }
 
-    /// The string of a field.
+    /// The string of a field. A long one is not compared with the last: in formats that say it once for
+    /// many spans, that would cost its length for each of them.
     pub fn field_text(&mut self, field: Field, bytes: &[u8]) -> Result<StrId, TooLarge> {
+        if bytes.len() > SHARED_BYTES_MAX {
+            return self.raw(bytes);
+        }
         self.text_as(Role::Field(field), bytes)
     }
 

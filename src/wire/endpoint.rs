@@ -53,6 +53,32 @@ impl TraceFormat {
     }
 }
 
+/// What a body holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadKind {
+    /// Spans.
+    Traces(TraceFormat),
+    /// Log lines.
+    Logs,
+    /// Spans or log lines, as they go to Datadog without an Agent.
+    Intake,
+    /// What a client counted.
+    Stats,
+    /// What a client says of itself.
+    Telemetry,
+}
+
+impl PayloadKind {
+    /// The status of the answer to one that was taken. Datadog's intakes promise no more than to
+    /// look at it later.
+    pub fn accepted_status(self) -> u16 {
+        match self {
+            Self::Traces(_) | Self::Stats => 200,
+            Self::Logs | Self::Intake | Self::Telemetry => 202,
+        }
+    }
+}
+
 /// A path, or all paths below one, and what is done with a request for it.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -101,16 +127,8 @@ impl Methods {
 pub enum Action {
     /// Says what we are and serve.
     Info,
-    /// Decodes spans and answers with the sampling rates.
-    Traces(TraceFormat),
-    /// Reads log lines and answers 202.
-    Logs,
-    /// Takes what goes to Datadog without an Agent, spans or log lines, and answers 202.
-    Intake,
-    /// Reads what a client counted, and answers `{}`.
-    Stats,
-    /// Reads what a client says of itself, as far as it can be read, and answers 202.
-    Telemetry,
+    /// Reads a payload.
+    Take(PayloadKind),
     /// Answers `{}`, which keeps the client silent. An empty body would count as a failure.
     Acknowledge {
         /// 200 or 202.
@@ -143,7 +161,7 @@ impl Endpoint {
             path,
             Methods::Write,
             RequestClass::Traces,
-            Action::Traces(format),
+            Action::Take(PayloadKind::Traces(format)),
         )
     }
 
@@ -207,11 +225,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::otlp_silent("/v1/logs"),
     Endpoint::otlp_silent("/v1/metrics"),
     // No path of an Agent, and so not listed.
-    Endpoint::new("/v1/input", Methods::Write, RequestClass::Traces, Action::Intake),
-    Endpoint::new("/v0.6/stats", Methods::Write, RequestClass::Stats, Action::Stats).listed(),
-    Endpoint::new("/api/v2/logs", Methods::Write, RequestClass::Logs, Action::Logs),
+    Endpoint::new("/v1/input", Methods::Write, RequestClass::Traces, Action::Take(PayloadKind::Intake)),
+    Endpoint::new("/v0.6/stats", Methods::Write, RequestClass::Stats, Action::Take(PayloadKind::Stats)).listed(),
+    Endpoint::new("/api/v2/logs", Methods::Write, RequestClass::Logs, Action::Take(PayloadKind::Logs)),
     Endpoint::new("/telemetry/proxy/api/v2/apmtelemetry", Methods::Write, RequestClass::Other,
-        Action::Telemetry),
+        Action::Take(PayloadKind::Telemetry)),
     Endpoint::accepted("/telemetry/proxy/", RequestClass::Other, "").listed(),
     // Whoever answers this can change the sampling of the app: nothing but `{}`, ever.
     Endpoint::silent("/v0.7/config", "no remote configuration").listed(),

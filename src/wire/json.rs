@@ -18,8 +18,9 @@ mod value;
 use super::decoded_bytes_max;
 use super::error::{DecodeError, Problem};
 use super::header::shortened;
+use super::v04::Unknown;
 use crate::json::{Fault, Kind, Opened, Reader};
-use crate::trace::{ChunkBuilder, StrId, TooLarge, TracerInfo, TracerPayload};
+use crate::trace::{ChunkBuilder, TooLarge, TracerInfo, TracerPayload};
 
 /// The member of an object that holds its chunks.
 pub(super) const TRACES: &str = "traces";
@@ -104,7 +105,7 @@ struct Decoder<'a, 'b> {
     builder: &'b mut ChunkBuilder,
     dialect: Dialect,
     /// Fields of the current span that the model has no name for: name, and value as msgpack.
-    unknown: Vec<(StrId, StrId)>,
+    unknown: Unknown,
 }
 
 impl Decoder<'_, '_> {

@@ -19,8 +19,7 @@ mod span;
 mod tags;
 mod written;
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use prost::Message as _;

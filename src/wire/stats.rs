@@ -48,7 +48,7 @@ impl Decoder<'_> {
                     continue;
                 }
                 _ => {
-                    self.reader.raw().map_err(|error| error.in_key(key))?;
+                    self.reader.skip().map_err(|error| error.in_key(key))?;
                     continue;
                 }
             };
@@ -80,7 +80,7 @@ impl Decoder<'_> {
                     groups.map_err(|error| error.in_field("Stats"))?;
                 }
                 _ => {
-                    self.reader.raw().map_err(|error| error.in_key(key))?;
+                    self.reader.skip().map_err(|error| error.in_key(key))?;
                 }
             }
         }
@@ -131,7 +131,7 @@ impl Decoder<'_> {
                 }
             }
             _ => {
-                self.reader.raw()?;
+                self.reader.skip()?;
             }
         }
         Ok(())

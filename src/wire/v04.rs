@@ -91,9 +91,7 @@ impl Decoder<'_, '_> {
                 None => unknown.push(self.unknown_field(name)?),
             }
         }
-        if !unknown.is_empty() {
-            self.write_unknown(unknown);
-        }
+        write_unknown(self.builder, unknown);
         Ok(())
     }
 
@@ -132,16 +130,20 @@ impl Decoder<'_, '_> {
         let value = self.reader.raw().map_err(|error| error.in_key(name))?;
         Ok((self.intern(name)?, self.keep(value)?))
     }
+}
 
-    fn write_unknown(&mut self, unknown: &mut Unknown) {
-        let mut writer = self.builder.attribute(Attribute::Unknown);
-        let opened = writer.open_map();
-        for (name, value) in unknown.drain(..) {
-            writer.key(name);
-            writer.bytes(value);
-        }
-        writer.close(opened);
+/// Writes the unknown fields of the current span, if it has any.
+pub(super) fn write_unknown(builder: &mut ChunkBuilder, unknown: &mut Unknown) {
+    if unknown.is_empty() {
+        return;
     }
+    let mut writer = builder.attribute(Attribute::Unknown);
+    let opened = writer.open_map();
+    for (name, value) in unknown.drain(..) {
+        writer.key(name);
+        writer.bytes(value);
+    }
+    writer.close(opened);
 }
 
 #[cfg(test)]

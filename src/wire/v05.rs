@@ -191,7 +191,9 @@ impl<'a> Spans<'a, '_> {
             ));
         };
         let (chunk, text) = (self.dictionary.chunk, entry.text);
-        let id = self.decoder.twin(&mut entry.twin, chunk, text, role)?;
+        let builder = &mut *self.decoder.builder;
+        let id = entry.twin.id((chunk, builder), text, role);
+        let id = id.map_err(|problem| self.decoder.too_large(problem))?;
         Ok((id, text))
     }
 }

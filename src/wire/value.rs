@@ -33,6 +33,26 @@ pub(super) struct Twin {
     id: StrId,
 }
 
+impl Twin {
+    /// A string of a payload's table as one of a chunk: added at its first use, found again at the
+    /// others without hashing anything.
+    pub(super) fn id(
+        &mut self,
+        (chunk, builder): (u32, &mut ChunkBuilder),
+        text: &[u8],
+        role: Role,
+    ) -> Result<StrId, TooLarge> {
+        if self.chunk != chunk && !self.id.is_shared() {
+            self.id = builder.text_as(role, text)?;
+            self.chunk = chunk;
+        }
+        if let Role::Key = role {
+            builder.key_again(self.id);
+        }
+        Ok(self.id)
+    }
+}
+
 impl<'a, 'b> Decoder<'a, 'b> {
     /// Begins a payload, which may take so many bytes once it is decoded.
     pub(super) fn begin(body: &'a [u8], builder: &'b mut ChunkBuilder, limit_bytes: usize) -> Self {
@@ -43,31 +63,17 @@ impl<'a, 'b> Decoder<'a, 'b> {
         }
     }
 
-    /// A string of a payload's table as one of a chunk: added at its first use, found again at the
-    /// others without hashing anything.
-    pub(super) fn twin(
-        &mut self,
-        twin: &mut Twin,
-        chunk: u32,
-        text: &[u8],
-        role: Role,
-    ) -> Result<StrId, DecodeError> {
-        if twin.chunk != chunk && !twin.id.is_shared() {
-            let id = self.builder.text_as(role, text);
-            twin.id = id.map_err(|problem| self.too_large(problem))?;
-            twin.chunk = chunk;
-        }
-        if let Role::Key = role {
-            self.builder.key_again(twin.id);
-        }
-        Ok(twin.id)
-    }
-
     /// A string of the wire as one of the chunk.
     pub(super) fn intern(&mut self, text: &[u8]) -> Result<StrId, DecodeError> {
         self.builder
             .text(text)
             .map_err(|problem| self.too_large(problem))
+    }
+
+    /// The key of a tag that stands alone.
+    pub(super) fn key(&mut self, name: &[u8]) -> Result<StrId, DecodeError> {
+        let key = self.builder.key(None, name);
+        key.map_err(|problem| self.too_large(problem))
     }
 
     /// Bytes of the wire, kept in the chunk without a look for twins.

@@ -123,11 +123,7 @@ fn refusal(endpoint: &Endpoint, asked: &Asked<'_>) -> Option<(RequestClass, Repl
 fn target(endpoint: &Endpoint, asked: &Asked<'_>) -> Target {
     match endpoint.action {
         Action::Info => Target::Info,
-        Action::Traces(format) => Target::Payload(PayloadKind::Traces(format)),
-        Action::Logs => Target::Payload(PayloadKind::Logs),
-        Action::Intake => Target::Payload(PayloadKind::Intake),
-        Action::Stats => Target::Payload(PayloadKind::Stats),
-        Action::Telemetry => Target::Payload(PayloadKind::Telemetry),
+        Action::Take(kind) => Target::Payload(kind),
         Action::Acknowledge { status, note } => {
             Target::Reply(Reply::json(status, bytes::Bytes::from_static(b"{}"), note))
         }

@@ -2,6 +2,7 @@
 //! where it stands.
 
 use super::Problem;
+use crate::trace::TraceId;
 
 /// A number as wide as it is written: `1` is whole, `1.0` is not.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,7 +55,7 @@ pub(super) fn hex_id(text: &[u8]) -> Option<u64> {
     match text.len() {
         1..=16 | 32 => {
             let whole = u128::from_str_radix(digits(text, 16)?, 16).ok()?;
-            Some(low_half(whole))
+            Some(TraceId(whole).low())
         }
         17..=20 => decimal_id(text),
         _ => None,
@@ -123,9 +124,4 @@ fn whole(text: &str, expected: &'static str) -> Result<i128, Problem> {
 
 fn out_of_range(number: i128, room: &'static str) -> Problem {
     Problem::OutOfRange { number, room }
-}
-
-fn low_half(number: u128) -> u64 {
-    let [_, _, _, _, _, _, _, _, low @ ..] = number.to_be_bytes();
-    u64::from_be_bytes(low)
 }

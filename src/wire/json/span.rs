@@ -3,8 +3,8 @@
 
 use super::{DecodeError, Decoder, Dialect, Problem, number, unknown};
 use crate::json::Kind;
-use crate::trace::{ATTRIBUTE_DEPTH_MAX, Attribute, Field, StrId};
-use crate::wire::v04::{Content, content};
+use crate::trace::{ATTRIBUTE_DEPTH_MAX, Field, StrId};
+use crate::wire::v04::{self, Content, content};
 
 impl Decoder<'_, '_> {
     /// A span. A null instead of one is skipped, as in v0.4.
@@ -31,7 +31,7 @@ impl Decoder<'_, '_> {
                     .map_err(|error| error.in_key(&name))?,
             }
         }
-        self.write_unknown();
+        v04::write_unknown(self.builder, &mut self.unknown);
         Ok(())
     }
 
@@ -44,7 +44,8 @@ impl Decoder<'_, '_> {
             Field::Service | Field::Name | Field::Resource | Field::Type => {
                 self.require(Kind::Text, "a string")?;
                 let text = self.reader.string()?;
-                let text = self.intern(&text)?;
+                let text = self.builder.field_text(field, &text);
+                let text = text.map_err(|problem| self.too_large(problem))?;
                 self.builder.set_text(field, text);
             }
             _ => {
@@ -97,19 +98,6 @@ impl Decoder<'_, '_> {
         let name = self.intern(name)?;
         self.unknown.push((name, value));
         Ok(())
-    }
-
-    fn write_unknown(&mut self) {
-        if self.unknown.is_empty() {
-            return;
-        }
-        let mut writer = self.builder.attribute(Attribute::Unknown);
-        let opened = writer.open_map();
-        for (name, value) in self.unknown.drain(..) {
-            writer.key(name);
-            writer.bytes(value);
-        }
-        writer.close(opened);
     }
 
     /// A string of the body as one of the chunk.

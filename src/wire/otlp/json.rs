@@ -31,14 +31,7 @@ pub(super) fn read(
         let problem = Problem::Malformed("the body is no text in UTF-8".into());
         DecodeError::new(problem, error.valid_up_to())
     })?;
-    let whole = Raw::whole(text).map_err(|fault| {
-        let sentence = if fault.is_end {
-            "the body is cut short: its JSON does not end"
-        } else {
-            "the body is no JSON from here on"
-        };
-        DecodeError::new(Problem::Malformed(sentence.into()), fault.at)
-    })?;
+    let whole = Raw::whole(text)?;
     let mut reader = Reader {
         body,
         budget: Budget::new(limit_bytes),

@@ -63,6 +63,8 @@ enum Content {
     /// One of several messages.
     List(Kind),
     Text,
+    /// One of several strings.
+    Texts,
     /// An id of so many bytes, or of none.
     Id(usize),
 }
@@ -91,7 +93,7 @@ impl Kind {
     #[expect(clippy::match_same_arms, reason = "a table: one row a field")]
     /// The name of a field and what stands in it; none for numbers and for what we do not know.
     fn field(self, number: usize) -> Option<(&'static str, Content)> {
-        use Content::{Id, List, Message, Text};
+        use Content::{Id, List, Message, Text, Texts};
         Some(match (self, number) {
             (Self::Request, 1) => ("resource_spans", List(Self::ResourceSpans)),
             (Self::ResourceSpans, 1) => ("resource", Message(Self::Resource)),
@@ -99,7 +101,8 @@ impl Kind {
             (Self::ResourceSpans | Self::ScopeSpans, 3) => ("schema_url", Text),
             (Self::Resource, 1) => ("attributes", List(Self::KeyValue)),
             (Self::Resource, 3) => ("entity_refs", List(Self::EntityRef)),
-            (Self::EntityRef, 1..=4) => ("entity_ref", Text),
+            (Self::EntityRef, 1 | 2) => ("entity_ref", Text),
+            (Self::EntityRef, 3 | 4) => ("entity_ref", Texts),
             (Self::ScopeSpans, 1) => ("scope", Message(Self::Scope)),
             (Self::ScopeSpans, 2) => ("spans", List(Self::Span)),
             (Self::Scope, 1) => ("name", Text),
@@ -215,6 +218,12 @@ impl Walk<'_> {
                     .and_then(|()| self.message(kind, end, depth_left - 1))
             }
             Content::Text => self.string(length),
+            Content::Texts => {
+                let counted = self.budget.message::<String>();
+                counted
+                    .map_err(|problem| self.error(problem.into()))
+                    .and_then(|()| self.string(length))
+            }
             Content::Id(expected) => check_id(length, expected)
                 .map_err(|sentence| self.error(Problem::Malformed(sentence)))
                 .and_then(|()| self.string(length)),

@@ -29,8 +29,8 @@ pub(super) struct Mapping<'a> {
     /// The tags of the span at hand; kept for their room.
     meta: Tags<'a, Cow<'a, str>>,
     metrics: Tags<'a, f64>,
-    /// The number of the chunk at hand.
-    chunk: usize,
+    /// The number of the chunk at hand, from 1.
+    chunk: u32,
 }
 
 impl<'a> Mapping<'a> {
@@ -45,7 +45,7 @@ impl<'a> Mapping<'a> {
                 .collect(),
             meta: Tags::default(),
             metrics: Tags::default(),
-            chunk: 0,
+            chunk: 1,
         };
         mapping.name_database();
         mapping
@@ -63,7 +63,7 @@ impl<'a> Mapping<'a> {
 
     /// A new chunk begins.
     pub(super) fn end_chunk(&mut self) {
-        self.chunk += 1;
+        self.chunk = self.chunk.wrapping_add(1).max(1);
     }
 
     /// Adds a span to the chunk that is built. The first says what is said once a chunk.
@@ -116,7 +116,7 @@ fn write_fields(
         (Field::Type, names::span_type(span, lookup)),
     ];
     for (field, text) in texts {
-        let text = builder.text(text.as_bytes())?;
+        let text = builder.field_text(field, text.as_bytes())?;
         builder.set_text(field, text);
     }
     let duration = span

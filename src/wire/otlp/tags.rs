@@ -5,9 +5,12 @@
 //! once a span: a long one under a hundred thousand spans would be compared as often otherwise.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
-use crate::trace::{Attribute, ChunkBuilder, StrId, TooLarge};
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
+
+use super::super::value::Twin;
+use crate::trace::{Attribute, ChunkBuilder, Role, TooLarge};
 
 /// Keys and values in the order in which they were first set.
 #[derive(Debug)]
@@ -38,21 +41,26 @@ impl<'a, V> Tags<'a, V> {
 
     /// Sets a tag, whatever it was before.
     pub(super) fn set(&mut self, key: impl Into<Cow<'a, str>>, value: V) {
-        let key = key.into();
-        let place = self.places.get(&key).copied();
-        if let Some((_, before)) = place.and_then(|place| self.entries.get_mut(place)) {
-            *before = value;
-        } else {
-            self.places.insert(key.clone(), self.entries.len());
-            self.entries.push((key, value));
-        }
+        self.set_where(key.into(), value, |_| true);
     }
 
     /// Sets a tag unless it was.
     pub(super) fn set_if_absent(&mut self, key: impl Into<Cow<'a, str>>, value: V) {
-        let key = key.into();
-        if !self.places.contains_key(&key) {
-            self.set(key, value);
+        self.set_where(key.into(), value, |_| false);
+    }
+
+    /// Sets a tag unless it was, or if what it was yields.
+    fn set_where(&mut self, key: Cow<'a, str>, value: V, yields: impl FnOnce(&V) -> bool) {
+        match self.places.entry(key) {
+            Entry::Occupied(place) => match self.entries.get_mut(*place.get()) {
+                Some((_, before)) if yields(before) => *before = value,
+                _ => {}
+            },
+            Entry::Vacant(place) => {
+                let key = place.key().clone();
+                place.insert(self.entries.len());
+                self.entries.push((key, value));
+            }
         }
     }
 
@@ -64,9 +72,7 @@ impl<'a, V> Tags<'a, V> {
 impl<'a> Tags<'a, Cow<'a, str>> {
     /// Sets a tag unless it says something.
     pub(super) fn set_if_empty(&mut self, key: Cow<'a, str>, value: Cow<'a, str>) {
-        if self.get(&key).is_none_or(|before| before.is_empty()) {
-            self.set(key, value);
-        }
+        self.set_where(key, value, |before| before.is_empty());
     }
 }
 
@@ -95,7 +101,7 @@ pub(super) fn write_meta(
     own: &Tags<'_, Cow<'_, str>>,
     resource: &mut Inherited<'_>,
     scope: &mut Inherited<'_>,
-    (chunk, builder): (usize, &mut ChunkBuilder),
+    (chunk, builder): (u32, &mut ChunkBuilder),
 ) -> Result<(), TooLarge> {
     let opened = builder.attribute(Attribute::Meta).open_map();
     let mut previous = None;
@@ -119,19 +125,12 @@ pub(super) fn write_meta(
     Ok(())
 }
 
-/// A tag that several spans have, and where its texts stand in a chunk.
+/// A tag that several spans have, and what stands for its texts in chunks.
 #[derive(Debug)]
 struct Shared<'a> {
     value: Cow<'a, str>,
-    place: Option<Place>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    /// The number of the chunk; in any other it means nothing.
-    chunk: usize,
-    key: StrId,
-    value: StrId,
+    key_twin: Twin,
+    value_twin: Twin,
 }
 
 /// Tags of a resource or a scope.
@@ -146,30 +145,29 @@ impl<'a> Inherited<'a> {
     }
 
     pub(super) fn set(&mut self, key: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
-        let value = value.into();
-        self.tags.set(key, Shared { value, place: None });
+        let shared = Shared {
+            value: value.into(),
+            key_twin: Twin::default(),
+            value_twin: Twin::default(),
+        };
+        self.tags.set(key, shared);
     }
 
     fn write(
         &mut self,
         is_said: impl Fn(&str) -> bool,
-        (chunk, builder): (usize, &mut ChunkBuilder),
+        (chunk, builder): (u32, &mut ChunkBuilder),
     ) -> Result<(), TooLarge> {
         for (key, shared) in &mut self.tags.entries {
             if is_said(key) {
                 continue;
             }
-            let place = match shared.place.filter(|place| place.chunk == chunk) {
-                Some(place) => place,
-                None => Place {
-                    chunk,
-                    key: builder.text(key.as_bytes())?,
-                    value: builder.text(shared.value.as_bytes())?,
-                },
-            };
-            shared.place = Some(place);
-            builder.writer().key(place.key);
-            builder.writer().text(place.value);
+            let (key, text) = (key.as_bytes(), shared.value.as_bytes());
+            let key = shared.key_twin.id((chunk, &mut *builder), key, Role::Key)?;
+            let role = Role::ValueOf(key);
+            let text = shared.value_twin.id((chunk, &mut *builder), text, role)?;
+            builder.writer().key(key);
+            builder.writer().text(text);
         }
         Ok(())
     }

@@ -192,7 +192,7 @@ impl<'a> Payload<'a, '_> {
     }
 
     fn key(&mut self, name: &[u8]) -> Result<(), DecodeError> {
-        let key = self.decoder.intern(name)?;
+        let key = self.decoder.key(name)?;
         self.decoder.builder.writer().key(key);
         Ok(())
     }

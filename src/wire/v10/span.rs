@@ -213,7 +213,7 @@ impl<'a> Payload<'a, '_> {
         let Some(priority) = priority else {
             return self.write_others(Attribute::Metrics, tags);
         };
-        let key = self.decoder.intern(tag::SAMPLING_PRIORITY.as_bytes())?;
+        let key = self.decoder.key(tag::SAMPLING_PRIORITY.as_bytes())?;
         let mut writer = self.decoder.builder.attribute(Attribute::Metrics);
         let opened = writer.open_map();
         writer.key(key);

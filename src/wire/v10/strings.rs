@@ -150,10 +150,13 @@ impl<'a> Strings<'a> {
         role: Role,
         decoder: &mut Decoder<'_, '_>,
     ) -> Result<StrId, DecodeError> {
-        match self.entries.get_mut(index.place()) {
-            Some(entry) => decoder.twin(&mut entry.twin, self.chunk, entry.text, role),
-            None => decoder.keep(&[]),
-        }
+        let Some(entry) = self.entries.get_mut(index.place()) else {
+            return decoder.keep(&[]);
+        };
+        let id = entry
+            .twin
+            .id((self.chunk, &mut *decoder.builder), entry.text, role);
+        id.map_err(|problem| decoder.too_large(problem))
     }
 }
 

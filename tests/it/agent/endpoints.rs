@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use modtrace_tui::ingest::{RequestClass, TraceFormat};
+use modtrace_tui::ingest::{PayloadKind, RequestClass, TraceFormat};
 use modtrace_tui::io::agent::{Action, ENDPOINTS, Endpoint, Methods, Token};
 use modtrace_tui::io::inbox::InboxLimits;
 use modtrace_tui::trace::Via;
@@ -20,8 +20,10 @@ fn method_of(endpoint: &Endpoint) -> &'static str {
 
 fn status_of(endpoint: &Endpoint) -> u16 {
     match endpoint.action {
-        Action::Info | Action::Traces(_) | Action::Stats | Action::AcknowledgeOtlp(_) => 200,
-        Action::Logs | Action::Intake | Action::Telemetry => 202,
+        Action::Info
+        | Action::Take(PayloadKind::Traces(_) | PayloadKind::Stats)
+        | Action::AcknowledgeOtlp(_) => 200,
+        Action::Take(PayloadKind::Logs | PayloadKind::Intake | PayloadKind::Telemetry) => 202,
         Action::Acknowledge { status, .. } => status,
     }
 }
@@ -30,10 +32,10 @@ fn status_of(endpoint: &Endpoint) -> u16 {
 fn body_of(endpoint: &Endpoint) -> &'static [u8] {
     match (endpoint.methods, endpoint.action) {
         (Methods::Read, _) => b"",
-        (_, Action::Traces(TraceFormat::V01 | TraceFormat::V02)) => b"[]",
-        (_, Action::Traces(TraceFormat::V05)) => b"\x92\x91\xa0\x90",
-        (_, Action::Traces(TraceFormat::Otlp)) => b"{}",
-        (_, Action::Stats) => b"\x80",
+        (_, Action::Take(PayloadKind::Traces(TraceFormat::V01 | TraceFormat::V02))) => b"[]",
+        (_, Action::Take(PayloadKind::Traces(TraceFormat::V05))) => b"\x92\x91\xa0\x90",
+        (_, Action::Take(PayloadKind::Traces(TraceFormat::Otlp))) => b"{}",
+        (_, Action::Take(PayloadKind::Stats)) => b"\x80",
         _ => NO_TRACES,
     }
 }
@@ -66,7 +68,7 @@ fn check_rows<S: std::io::Read + std::io::Write>(
         );
         let is_text = matches!(
             endpoint.action,
-            Action::Traces(TraceFormat::V01 | TraceFormat::V02)
+            Action::Take(PayloadKind::Traces(TraceFormat::V01 | TraceFormat::V02))
         );
         if is_text {
             assert_eq!(answer.body, "OK\n", "{path}");
@@ -86,7 +88,7 @@ fn check_rows<S: std::io::Read + std::io::Write>(
         let record = server.record();
         assert_eq!((&*record.path, &*record.endpoint), (&*path, endpoint.path));
         let via = match endpoint.action {
-            Action::Traces(format) => format.via(via),
+            Action::Take(PayloadKind::Traces(format)) => format.via(via),
             _ => via,
         };
         assert_eq!(

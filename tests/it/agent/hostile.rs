@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
+use modtrace_tui::ingest::PayloadKind;
 use modtrace_tui::ingest::{RequestClass, RequestRecord};
 use modtrace_tui::io::agent::{Action, ENDPOINTS};
 use modtrace_tui::io::inbox::InboxLimits;
@@ -303,7 +304,10 @@ fn a_bomb_does_no_harm_at_any_endpoint() {
             assert!(begun.elapsed() < AT_ONCE * 2, "{} {coding}", endpoint.path);
             let record = server.record();
             assert_eq!(record.status, answer.status);
-            if matches!(endpoint.action, Action::Traces(_) | Action::Logs) {
+            if matches!(
+                endpoint.action,
+                Action::Take(PayloadKind::Traces(_) | PayloadKind::Logs)
+            ) {
                 assert_eq!(answer.status, 413, "{} {coding}", endpoint.path);
                 assert!(record.is_refused_payload());
             }

@@ -172,6 +172,8 @@ fn a_small_body_does_not_become_a_large_payload() {
     check_too_large(&empty(1), Encoding::Protobuf);
     check_too_large(&wrapped(&[1], empty(2)), Encoding::Protobuf);
     check_too_large(&wrapped(&[1, 2], empty(2)), Encoding::Protobuf);
+    // The keys of an entity.
+    check_too_large(&wrapped(&[1, 1, 3], empty(3)), Encoding::Protobuf);
     for number in [9, 11, 13] {
         let body = wrapped(&[1, 2, 2], empty(number));
         check_too_large(&body, Encoding::Protobuf);
