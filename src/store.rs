@@ -39,7 +39,7 @@ pub use tree::{RowMark, SpanTree, TreeRow};
 
 use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
 use crate::logs::LogRecord;
-use crate::trace::{ChunkFacts, Dictionary, Hello, Now, Span, TraceChunk, TraceId, TracerInfo};
+use crate::trace::{Dictionary, Hello, Now, Span, TraceChunk, TraceId, TracerInfo};
 use container::{Shelf, Shelved};
 use counters::raise;
 use entries::Entries;
@@ -266,10 +266,9 @@ impl Store {
                 at,
                 via,
                 n_spans: count_u32(chunk.len()),
-                facts: chunk.facts().map(|facts| Box::new(facts.clone())),
+                // Its spans may go while it is still told how they came.
+                facts: chunk.take_facts(),
             };
-            // Its spans may go while it is still told how they came.
-            chunk.set_facts(ChunkFacts::default());
             let delivery = Delivery {
                 arrivals: &[arrival],
                 tracer: &tracer,

@@ -75,8 +75,7 @@ fn layered(
         Flush::AsItIs,
     );
     let command = command_of(command, child_environment(no_env, environment.told));
-    let listen = listen_of(&command, &options, &file, given);
-    let otlp = otlp_of(&command, &options, &file, given);
+    let (listen, otlp) = addresses_of(&command, &options, &file, given);
     let token = options.token.or(file.token);
     let insecure = options.insecure_listen || file.insecure_listen == Some(true);
     if token.is_none() && !insecure && !matches!(command, Command::Open(_)) {
@@ -211,32 +210,25 @@ fn command_of(command: Option<Subcommand>, environment: ChildEnvironment) -> Com
     }
 }
 
-/// The demo takes a free port unless this very command line names one: the agent that
-/// `MODTRACE_LISTEN` or the file is about may well be running.
-fn listen_of(
+/// Where to listen, and where for OTLP. The demo takes a free port, and none for OTLP, unless this very
+/// command line names one: the agent that the environment or the file is about may well be running.
+fn addresses_of(
     command: &Command,
     options: &Options,
     file: &FileOptions,
     given: &[&str],
-) -> SocketAddr {
-    let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-    let address = |listen: Option<ListenAddress>| listen.map(|address| address.0);
-    match command {
-        Command::Demo(_) if !given.contains(&"listen") => loopback(0),
-        _ => address(options.listen.or(file.listen)).unwrap_or_else(|| loopback(AGENT_PORT)),
-    }
-}
-
-/// Like [`listen_of`]: a demo beside a running program does not ask for its port.
-fn otlp_of(
-    command: &Command,
-    options: &Options,
-    file: &FileOptions,
-    given: &[&str],
-) -> Option<SocketAddr> {
-    let is_asked = given.contains(&"otlp") || !matches!(command, Command::Demo(_));
-    let address = options.otlp.or(file.otlp).filter(|_| is_asked);
-    address.map(|address| address.0)
+) -> (SocketAddr, Option<SocketAddr>) {
+    let is_demo = matches!(command, Command::Demo(_));
+    let asked = |name: &str, address: Option<ListenAddress>| {
+        let address = address.filter(|_| !is_demo || given.contains(&name));
+        address.map(|address| address.0)
+    };
+    let port = if is_demo { 0 } else { AGENT_PORT };
+    let listen = asked("listen", options.listen.or(file.listen));
+    (
+        listen.unwrap_or(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)),
+        asked("otlp", options.otlp.or(file.otlp)),
+    )
 }
 
 /// Refuses an address that strangers can reach.

@@ -104,12 +104,14 @@ impl Outbox {
                 unreadable: 0,
             });
         }
-        let dropped = &mut self.dropped;
-        dropped.relay_messages += lines.relay_messages.saturating_sub(relayed);
-        dropped.relay_lost += lines.relay_lost + relayed;
-        dropped.relay_losses.clone_from(&lines.relay_losses);
-        dropped.n_dropped += lines.n_dropped;
-        dropped.n_dropped += u64::try_from(lines.records.len()).unwrap_or(u64::MAX);
+        let n_lines = u64::try_from(lines.records.len()).unwrap_or(u64::MAX);
+        self.dropped.append(Lines {
+            relay_messages: lines.relay_messages.saturating_sub(relayed),
+            relay_lost: lines.relay_lost + relayed,
+            relay_losses: lines.relay_losses.clone(),
+            n_dropped: lines.n_dropped + n_lines,
+            ..Lines::default()
+        });
     }
 }
 
@@ -172,6 +174,40 @@ mod tests {
         outbox.lines(line("two"));
         assert!(outbox.flush());
         assert_eq!(received(&mut receiver), ["one", "ended", "two"]);
+    }
+
+    #[test]
+    fn every_reason_for_a_loss_among_what_is_dropped_is_told() {
+        let (mut outbox, mut receiver) = small(1);
+        outbox.lines(line("first"));
+        assert!(outbox.flush());
+        outbox.lines(line(&"x".repeat(1_900)));
+        for reason in ["message 1", "message 2"] {
+            let lost = Lines {
+                relay_lost: 1,
+                relay_losses: vec![reason.to_owned()],
+                ..line(&"y".repeat(1_900))
+            };
+            outbox.lines(lost);
+        }
+        outbox.tell(Inbound::Notice("ended".into()));
+        let (mut n_lost, mut losses) = (0, Vec::new());
+        let mut is_done = false;
+        while !is_done {
+            is_done = outbox.flush();
+            let mut batch = Vec::new();
+            receiver.try_recv_many(&mut batch, 100);
+            for inbound in batch {
+                if let Inbound::Lines(lines) = inbound {
+                    losses.extend(lines.relay_losses);
+                    n_lost += lines.relay_lost;
+                }
+            }
+        }
+        assert_eq!(
+            (n_lost, losses),
+            (2, vec!["message 1".into(), "message 2".into()])
+        );
     }
 
     #[test]

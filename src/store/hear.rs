@@ -51,6 +51,9 @@ impl Store {
         };
         let counted = chunk.spans().filter(|span| is_counted(*span));
         let mut counted: Vec<Span<'_>> = counted.filter(is_new).collect();
+        if counted.is_empty() {
+            return;
+        }
         counted.sort_by_key(|span| (span.span_id(), span.start()));
         counted.dedup_by_key(|span| (span.span_id(), span.start()));
         let arrived: Vec<Arrived> = counted.into_iter().map(arrived).collect();
@@ -65,7 +68,7 @@ impl Store {
         clients: Vec<ToldClient>,
         groups: impl IntoIterator<Item = (OperationKey, Box<str>, Tally)>,
     ) {
-        self.told.restore(sums, clients);
+        self.told.add(sums, clients);
         for (operation, resource, tally) in groups {
             self.told.restore_group(operation, resource, &tally);
         }

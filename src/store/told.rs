@@ -131,7 +131,8 @@ impl Told {
 
     /// Whether no client told anything.
     pub fn is_empty(&self) -> bool {
-        self.clients.is_empty() && self.sums.n_buckets == 0
+        let sums = &self.sums;
+        self.clients.is_empty() && sums.n_buckets == 0 && sums.telemetry == TelemetrySums::default()
     }
 
     /// The sums.
@@ -206,16 +207,20 @@ impl Told {
         let (hits, errors) = stats.hits_and_errors();
         let n_buckets = super::count(stats.buckets.len());
         let ends = stats.buckets.iter().map(StatsBucket::end);
-        let told_until = ends.max().unwrap_or_default();
-        self.change_client(stats.source, |client| {
-            raise(&mut client.n_buckets, n_buckets);
-            raise(&mut client.hits, hits);
-            raise(&mut client.errors, errors);
-            client.told_until = client.told_until.max(told_until);
-        });
-        raise(&mut self.sums.n_buckets, n_buckets);
-        raise(&mut self.sums.hits, hits);
-        raise(&mut self.sums.errors, errors);
+        let sums = ToldSums {
+            n_buckets,
+            hits,
+            errors,
+            ..ToldSums::default()
+        };
+        let client = ToldClient {
+            source: stats.source,
+            n_buckets,
+            hits,
+            errors,
+            told_until: ends.max().unwrap_or_default(),
+        };
+        self.add(&sums, vec![client]);
         for group in stats.buckets.into_iter().flat_map(|bucket| bucket.groups) {
             self.hear_group(group);
         }
@@ -225,14 +230,20 @@ impl Told {
 
     /// A client has said what it did.
     pub(super) fn hear_telemetry(&mut self, telemetry: ClientTelemetry) {
-        if telemetry.source != StatsSource::default() {
-            self.change_client(telemetry.source, |_known| {});
-        }
-        self.sums.telemetry.add(&telemetry.sums);
+        let sums = ToldSums {
+            telemetry: telemetry.sums,
+            ..ToldSums::default()
+        };
+        let client = ToldClient {
+            source: telemetry.source,
+            ..ToldClient::default()
+        };
+        let is_named = client.source != StatsSource::default();
+        self.add(&sums, is_named.then_some(client).into_iter().collect());
     }
 
-    /// Puts back what an export holds, beside what is here.
-    pub(super) fn restore(&mut self, sums: &ToldSums, clients: Vec<ToldClient>) {
+    /// Adds what clients told, or what an export holds of it, to what is here.
+    pub(super) fn add(&mut self, sums: &ToldSums, clients: Vec<ToldClient>) {
         let ours = &mut self.sums;
         for (ours, theirs) in [
             (&mut ours.n_buckets, sums.n_buckets),
@@ -247,13 +258,8 @@ impl Told {
         ours.telemetry.add(&sums.telemetry);
         ours.any_counted |= sums.any_counted;
         ours.any_uncounted |= sums.any_uncounted;
-        for theirs in clients {
-            self.change_client(theirs.source, |client| {
-                raise(&mut client.n_buckets, theirs.n_buckets);
-                raise(&mut client.hits, theirs.hits);
-                raise(&mut client.errors, theirs.errors);
-                client.told_until = client.told_until.max(theirs.told_until);
-            });
+        for client in clients {
+            self.add_client(client);
         }
     }
 
@@ -283,11 +289,12 @@ impl Told {
 
     /// Changes the tally of a group, which may be new.
     fn change(&mut self, key: OperationKey, resource: Box<str>, change: impl FnOnce(&mut Tally)) {
-        let operation = self.operations.entry(key.clone()).or_default();
-        let (bytes, n_missing) = (operation.bytes(), operation.n_missing());
-        if !operation.has(&resource) {
-            self.by_age.push_back((key, resource.clone()));
+        let known = self.operations.get(&key);
+        if !known.is_some_and(|operation| operation.has(&resource)) {
+            self.by_age.push_back((key.clone(), resource.clone()));
         }
+        let operation = self.operations.entry(key).or_default();
+        let (bytes, n_missing) = (operation.bytes(), operation.n_missing());
         operation.change(resource, change);
         self.bytes = (self.bytes + operation.bytes()).saturating_sub(bytes);
         self.n_missing = self
@@ -330,12 +337,13 @@ impl Told {
         told.map(|client| client.told_until).max()
     }
 
-    /// Changes what is known of a client, which may be new. The one that told last stands last.
-    fn change_client(&mut self, source: StatsSource, change: impl FnOnce(&mut ToldClient)) {
+    /// Adds to what is known of a client, which may be new. The one that told last stands last.
+    fn add_client(&mut self, told: ToldClient) {
+        let source = &told.source;
         let is_same = |client: &ToldClient| {
             let known = &client.source;
             if source.runtime_id.is_empty() {
-                *known == source
+                known == source
             } else {
                 same_id(&known.runtime_id, &source.runtime_id)
             }
@@ -347,8 +355,11 @@ impl Told {
             raise(&mut self.sums.n_clients_evicted, 1);
         }
         let mut client = known.unwrap_or_default();
-        client.source.complete(source);
-        change(&mut client);
+        client.source.complete(told.source);
+        raise(&mut client.n_buckets, told.n_buckets);
+        raise(&mut client.hits, told.hits);
+        raise(&mut client.errors, told.errors);
+        client.told_until = client.told_until.max(told.told_until);
         self.clients.push_back(client);
     }
 
@@ -385,8 +396,12 @@ impl Told {
 
 /// Ids of processes are written with and without hyphens.
 fn same_id(one: &str, other: &str) -> bool {
-    let digits = |id: &'_ str| id.bytes().filter(|byte| *byte != b'-').collect::<Vec<_>>();
-    one == other || digits(one).eq_ignore_ascii_case(&digits(other))
+    digits(one).eq(digits(other))
+}
+
+fn digits(id: &str) -> impl Iterator<Item = u8> {
+    let digits = id.bytes().filter(|byte| *byte != b'-');
+    digits.map(|digit| digit.to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -134,6 +134,11 @@ impl TraceChunk {
         self.facts.as_deref()
     }
 
+    /// Gives up what the client said of it as a whole.
+    pub(crate) fn take_facts(&mut self) -> Option<Box<ChunkFacts>> {
+        self.facts.take()
+    }
+
     /// Keeps what the client said of it as a whole; nothing is kept of facts that say nothing.
     pub fn set_facts(&mut self, facts: ChunkFacts) {
         self.facts = (facts != ChunkFacts::default()).then(|| Box::new(facts));

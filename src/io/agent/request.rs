@@ -47,7 +47,7 @@ pub(super) async fn answer(
     let waits_for_us = parts.headers.contains_key(EXPECT);
 
     let taking = async {
-        match route.target {
+        let reply = match route.target {
             Target::Payload(kind) => {
                 let payload = Payload {
                     kind,
@@ -55,16 +55,14 @@ pub(super) async fn answer(
                     headers,
                     head: parts.headers,
                 };
-                take((shared, connection), payload, &mut body, &mut pending).await
+                return take((shared, connection), payload, &mut body, &mut pending).await;
             }
-            Target::Info => {
-                let reply = Reply::json(200, shared.info.clone(), "");
-                refuse_or(reply, (shared, connection), &mut body, &mut pending).await
-            }
-            Target::Reply(reply) => {
-                refuse_or(reply, (shared, connection), &mut body, &mut pending).await
-            }
-        }
+            Target::Info => Reply::json(200, shared.info.clone(), ""),
+            Target::Reply(reply) => reply,
+        };
+        // Nobody looks at the body; what is answered was decided before.
+        body::discard(&mut body, &shared.limits, &mut pending).await?;
+        Ok((reply, Brought::Nothing))
     };
     let outcome = tokio::select! {
         biased;
@@ -87,18 +85,6 @@ pub(super) async fn answer(
 }
 
 type Outcome = Result<(Reply, Brought), Problem>;
-
-/// Reads a body nobody looks at, and answers with what was decided before.
-async fn refuse_or(
-    reply: Reply,
-    (shared, connection): (&Shared, &Connection),
-    body: &mut Incoming,
-    pending: &mut Pending,
-) -> Outcome {
-    body::discard(body, &shared.limits, pending).await?;
-    connection.end_body();
-    Ok((reply, Brought::Nothing))
-}
 
 /// Reads and decodes spans, log lines, or what a client counted.
 async fn take(
@@ -172,29 +158,29 @@ thread_local! {
 }
 
 impl Payload {
-    fn text(&self, name: HeaderName) -> Option<&str> {
-        let value: Option<&HeaderValue> = self.head.get(name);
-        value.and_then(|value| value.to_str().ok())
-    }
-
     /// How OTLP is to be answered: as it is written.
     fn otlp(&self, bytes: &[u8]) -> Option<Encoding> {
         let is_otlp = self.kind == PayloadKind::Traces(TraceFormat::Otlp);
-        is_otlp.then(|| Encoding::of(self.text(CONTENT_TYPE), bytes))?
+        is_otlp.then(|| Encoding::of(text(&self.head, CONTENT_TYPE), bytes))?
     }
 
-    fn decode(&self, bytes: &[u8], at: UnixNanos) -> Result<Brought, Rejection> {
+    fn decode(self, bytes: &[u8], at: UnixNanos) -> Result<Brought, Rejection> {
         let body = RequestBody {
             kind: self.kind,
-            content_type: self.text(CONTENT_TYPE),
-            content_encoding: self.text(CONTENT_ENCODING),
-            headers: self.headers.clone(),
+            content_type: text(&self.head, CONTENT_TYPE),
+            content_encoding: text(&self.head, CONTENT_ENCODING),
+            headers: self.headers,
             bytes,
             at,
             via: self.via,
         };
         BUILDER.with_borrow_mut(|builder| ingest::bring(&body, builder))
     }
+}
+
+fn text(head: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let value: Option<&HeaderValue> = head.get(name);
+    value.and_then(|value| value.to_str().ok())
 }
 
 fn decoder_failed() -> Rejection {

@@ -150,7 +150,7 @@ impl ConnectPane {
         let glyphs = context.theme.glyphs;
         let room = area.width.saturating_sub(4);
         let n_requests = context.store.requests().len();
-        let shows_told = self.shows_told(facts.told);
+        let shows_told = self.shows_told(facts);
         let n_below = if shows_told {
             TOLD_MIN
         } else {

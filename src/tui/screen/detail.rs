@@ -57,6 +57,25 @@ impl Detail {
         }
     }
 
+    /// The first so many, and a line that counts the rest.
+    pub(crate) fn some<T>(
+        mut all: impl Iterator<Item = T>,
+        n_max: usize,
+        detail: impl FnMut(T) -> Self,
+    ) -> Vec<Self> {
+        let mut shown: Vec<Self> = all.by_ref().take(n_max).map(detail).collect();
+        let n_more = all.count();
+        if n_more > 0 {
+            shown.push(Self::new("...", format!("{n_more} more")));
+        }
+        shown
+    }
+
+    /// A key as a label.
+    pub(crate) fn label(key: Text<'_>, room: Room) -> String {
+        text::cut(&text::show(key, room.glyphs), 200, room.glyphs).into_owned()
+    }
+
     pub(crate) fn heading(label: &str, below: Vec<Self>) -> Option<Self> {
         let value = below.len().to_string();
         (!below.is_empty()).then(|| Self {

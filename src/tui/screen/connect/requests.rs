@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::told::ToldList;
 use crate::ingest::RequestRecord;
-use crate::trace::Via;
+use crate::trace::{Text, Via};
 use crate::tui::action::{Action, Motion};
 use crate::tui::screen::ViewContext;
 use crate::tui::text;
@@ -91,7 +91,7 @@ impl ConnectPane {
 
 fn request_line(request: &RequestRecord, width: usize, context: &ViewContext<'_>) -> String {
     let glyphs = context.theme.glyphs;
-    let shown = |text: &str| text::visible(text.to_owned().into(), glyphs).into_owned();
+    let shown = |text: &str| text::show(Text::from(text), glyphs).into_owned();
     let path_cells = if width >= 90 { 24 } else { 14 };
     let via = match request.via {
         Via::Http => String::new(),

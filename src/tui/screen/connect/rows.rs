@@ -48,10 +48,9 @@ impl Row {
 /// What listens, what runs, who called, what came over the pipe, what was logged.
 pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
     let mut rows = listening(facts);
-    if !facts.listening.opened_files.is_empty() {
+    if facts.is_file() {
         rows.extend(told(facts));
-    }
-    if facts.listening.opened_files.is_empty() {
+    } else {
         rows.extend(child(facts));
         rows.push(tracer(facts));
         rows.extend(told(facts));
@@ -183,9 +182,14 @@ fn told(facts: &Facts<'_>) -> Vec<Row> {
                 (Mark::Warn, format!("{missing} without a span"))
             }
         };
+        let lists = if facts.is_file() {
+            ""
+        } else {
+            "   tab lists them"
+        };
         let words = format!(
-            "by tracer  stats: {}, {}, {}: {outcome}   Datadog-Client-Dropped-P0-Traces {}  \
-             ...-Spans {}   tab lists them",
+            "by tracer  stats: {}, {}, {}: {outcome}{lists}   Datadog-Client-Dropped-P0-Traces {}  \
+             ...-Spans {}",
             text::count(sums.n_buckets, "bucket"),
             text::count(sums.hits, "hit"),
             text::count(sums.errors, "error"),

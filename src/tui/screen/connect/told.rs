@@ -3,10 +3,11 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::ConnectPane;
+use super::{ConnectPane, Facts};
 use crate::stats::Sketch;
-use crate::store::{Compared, Tally, Told};
-use crate::tui::action::{Action, Motion};
+use crate::store::{Compared, Tally};
+use crate::trace::Text;
+use crate::tui::action::Action;
 use crate::tui::screen::ViewContext;
 use crate::tui::text;
 use crate::tui::theme::Glyphs;
@@ -16,14 +17,34 @@ use crate::tui::widget::{Border, draw_border, put};
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ToldList {
     is_wanted: bool,
-    is_shown: bool,
+    place: Place,
     first: usize,
     /// What was there and how much of it was seen at once, when it was drawn last.
     n_rows: usize,
     page: usize,
 }
 
+/// Whether there is room for the list, when it was drawn last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    /// Nothing was told.
+    #[default]
+    None,
+    /// In place of the requests, if it is wanted.
+    OfRequests,
+    /// Files bring no requests: the place is free.
+    Free,
+}
+
 impl ToldList {
+    fn is_shown(&self) -> bool {
+        match self.place {
+            Place::None => false,
+            Place::OfRequests => self.is_wanted,
+            Place::Free => true,
+        }
+    }
+
     /// Whether the action was for the list.
     pub(super) fn update(&mut self, action: Action) -> bool {
         if matches!(action, Action::NextPane | Action::PreviousPane) {
@@ -32,8 +53,7 @@ impl ToldList {
         }
         let furthest = self.n_rows.saturating_sub(self.page);
         self.first = match action {
-            _ if !self.is_shown => return false,
-            Action::Move(Motion::Last) => furthest,
+            _ if !self.is_shown() => return false,
             Action::Move(motion) => motion.from_row(self.first, furthest + 1, self.page),
             Action::Scroll(rows) => self.first.saturating_add_signed(rows.into()).min(furthest),
             _ => return false,
@@ -43,10 +63,14 @@ impl ToldList {
 }
 
 impl ConnectPane {
-    /// Whether what clients told stands in the place of the requests.
-    pub(super) fn shows_told(&mut self, told: &Told) -> bool {
-        self.told.is_shown = self.told.is_wanted && told.sums().n_buckets > 0;
-        self.told.is_shown
+    /// Whether what clients told stands below.
+    pub(super) fn shows_told(&mut self, facts: &Facts<'_>) -> bool {
+        self.told.place = match facts.told.sums().n_buckets {
+            0 => Place::None,
+            _ if facts.is_file() => Place::Free,
+            _ => Place::OfRequests,
+        };
+        self.told.is_shown()
     }
 
     pub(super) fn draw_told(&mut self, context: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
@@ -58,9 +82,14 @@ impl ConnectPane {
         list.page = usize::from(area.height.saturating_sub(3));
         list.first = list.first.min(list.n_rows.saturating_sub(list.page));
         let n_evicted = told.sums().n_groups_evicted;
-        let note = match n_evicted {
-            0 => "most missing first   tab requests".to_owned(),
-            _ => format!("{n_evicted} older ones given up   tab requests"),
+        let order = match n_evicted {
+            0 => "most missing first".to_owned(),
+            _ => format!("{n_evicted} older ones given up"),
+        };
+        let note = if list.place == Place::OfRequests {
+            format!("{order}   tab requests")
+        } else {
+            order
         };
         let border = Border {
             title: "What clients counted",
@@ -75,12 +104,13 @@ impl ConnectPane {
             put(buffer, row, 1, &heading, context.theme.dim);
         }
         for (compared, row) in compared.iter().skip(list.first).zip(rows) {
-            let style = match compared.n_missing() {
-                0 => context.theme.text,
-                _ if !told.is_compared() => context.theme.text,
-                _ => context.theme.warning,
+            let is_compared = told.is_compared();
+            let style = if is_compared && compared.n_missing() > 0 {
+                context.theme.warning
+            } else {
+                context.theme.text
             };
-            let line = line(compared, width, glyphs);
+            let line = line(compared, is_compared, width, glyphs);
             let line = text::cut(&line, width, glyphs);
             put(buffer, row, 1, &line, style);
         }
@@ -98,18 +128,26 @@ fn heading(width: usize) -> &'static str {
     }
 }
 
-fn line(compared: &Compared<'_>, width: usize, glyphs: Glyphs) -> String {
-    let shown = |text: &str| text::visible(text.to_owned().into(), glyphs).into_owned();
+/// What is not compared has no number of spans that arrived, and none that is missing.
+fn line(compared: &Compared<'_>, is_compared: bool, width: usize, glyphs: Glyphs) -> String {
+    let shown = |text: &str| text::show(Text::from(text), glyphs).into_owned();
     let more = if width < WIDE {
         String::new()
     } else {
         errors_and_durations(compared.tally, glyphs)
     };
+    let outcome = |number: u64| {
+        if is_compared {
+            number.to_string()
+        } else {
+            "-".to_owned()
+        }
+    };
     format!(
         "{:>8} {:>8} {:>8}{more}  {}  {}  {}",
         compared.hits,
-        compared.n_arrived,
-        compared.n_missing(),
+        outcome(compared.n_arrived),
+        outcome(compared.n_missing()),
         compared
             .resource
             .map_or_else(|| ALL_RESOURCES.to_owned(), shown),
@@ -126,23 +164,18 @@ fn errors_and_durations(tally: Option<&Tally>, glyphs: Glyphs) -> String {
     let latency = both(tally).latency();
     let quantile = |nanos: Option<u64>| {
         let nanos = nanos.map(|nanos| i64::try_from(nanos).unwrap_or(i64::MAX));
-        nanos.map_or_else(String::new, |nanos| text::duration(nanos, glyphs))
+        let shown = nanos.map_or_else(String::new, |nanos| text::duration(nanos, glyphs));
+        text::right(&shown, 7, glyphs)
     };
     format!(
         " {:>8} {} {}",
         tally.counts.errors,
-        right(&quantile(latency.map(|latency| latency.p50))),
-        right(&quantile(latency.map(|latency| latency.p99))),
+        quantile(latency.map(|latency| latency.p50)),
+        quantile(latency.map(|latency| latency.p99)),
     )
 }
 
 const ALL_RESOURCES: &str = "(all of them: the client changes resources before it counts)";
-
-/// Right-aligned, whatever the width of its characters.
-fn right(text: &str) -> String {
-    let gap = 7_usize.saturating_sub(text::width(text));
-    format!("{}{text}", " ".repeat(gap))
-}
 
 /// The durations of spans with and without an error.
 fn both(tally: &Tally) -> Sketch {

@@ -56,12 +56,7 @@ fn drop_of(words: &str) -> Detail {
 }
 
 fn changes(corrections: &[Correction<'_>], room: Room) -> Option<Detail> {
-    let shown = corrections.iter().take(CORRECTIONS_MAX);
-    let mut below: Vec<Detail> = shown.map(|it| change(it, room)).collect();
-    let n_more = corrections.len().saturating_sub(CORRECTIONS_MAX);
-    if n_more > 0 {
-        below.push(Detail::new("...", format!("{n_more} more")));
-    }
+    let below = Detail::some(corrections.iter(), CORRECTIONS_MAX, |it| change(it, room));
     let n_fields = u64::try_from(corrections.len()).unwrap_or(u64::MAX);
     let value = format!("(sim) will change {}", text::count(n_fields, "field"));
     let heading = Detail::heading("agent", below)?;
@@ -72,8 +67,7 @@ fn changes(corrections: &[Correction<'_>], room: Room) -> Option<Detail> {
 fn change(correction: &Correction<'_>, room: Room) -> Detail {
     let glyphs = room.glyphs;
     let rule = correction.rule;
-    let label = text::show(Text::from(&*correction.field), glyphs);
-    let label = text::cut(&label, 200, glyphs).into_owned();
+    let label = Detail::label(Text::from(&*correction.field), room);
     let before = quoted(&correction.before, room);
     let after = correction.after.as_deref();
     let after = after.map_or(Cow::Borrowed("removed"), |after| quoted(after, room));

@@ -244,18 +244,9 @@ fn events(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
 }
 
 fn entries(entries: Entries<'_>, room: Room, depth: usize) -> Vec<Detail> {
-    let mut below: Vec<Detail> = entries
-        .take(ENTRIES_MAX)
-        .map(|(key, value)| {
-            let label = text::cut(&text::show(key, room.glyphs), 200, room.glyphs).into_owned();
-            value_detail(label, value, room, depth)
-        })
-        .collect();
-    let n_more = entries.skip(ENTRIES_MAX).count();
-    if n_more > 0 {
-        below.push(Detail::new("...", format!("{n_more} more")));
-    }
-    below
+    Detail::some(entries, ENTRIES_MAX, |(key, value)| {
+        value_detail(Detail::label(key, room), value, room, depth)
+    })
 }
 
 fn value_detail(label: String, value: Value<'_>, room: Room, depth: usize) -> Detail {

@@ -4,18 +4,21 @@
 use crate::store::TraceEntry;
 use crate::trace::{ChunkFacts, Tags, Text, TracerInfo};
 use crate::tui::screen::detail::{Detail, Room};
-use crate::tui::text;
 
-/// More chunks or tags than this are not shown.
+/// More chunks or tags than this are counted, not shown.
 const ENTRIES_MAX: usize = 200;
 
 /// The tracer, if its payload said something of it, and the chunks of which something was said.
 pub(super) fn tracer(trace: &TraceEntry, room: Room) -> Vec<Detail> {
-    let facts = trace.arrivals().iter().take(ENTRIES_MAX);
-    let facts = facts.filter_map(|arrival| arrival.facts.as_deref());
-    let chunks = facts.map(|facts| chunk(facts, room)).collect();
+    let arrivals = trace.arrivals().iter();
+    let said = arrivals.filter_map(|arrival| arrival.facts.as_deref());
+    let n_chunks = said.clone().count();
+    let chunks = Detail::some(said, ENTRIES_MAX, |facts| chunk(facts, room));
     let tracer = Detail::heading("tracer", fields(trace.tracer(), room));
-    let chunks = Detail::heading("said of chunks", chunks);
+    let chunks = Detail::heading("said of chunks", chunks).map(|heading| Detail {
+        value: n_chunks.to_string(),
+        ..heading
+    });
     tracer.into_iter().chain(chunks).collect()
 }
 
@@ -58,10 +61,9 @@ fn chunk(facts: &ChunkFacts, room: Room) -> Detail {
     }
 }
 
-fn tags(tags: &Tags, room: Room) -> impl Iterator<Item = Detail> {
-    tags.iter().take(ENTRIES_MAX).map(move |(key, value)| {
-        let label = text::show(Text::from(&**key), room.glyphs);
-        let label = text::cut(&label, 200, room.glyphs).into_owned();
+fn tags(tags: &Tags, room: Room) -> Vec<Detail> {
+    Detail::some(tags.iter(), ENTRIES_MAX, |(key, value)| {
+        let label = Detail::label(Text::from(&**key), room);
         Detail::text(label, Text::from(&**value), room)
     })
 }
