@@ -13,3 +13,5 @@ mod outbox;
 pub(crate) mod signals;
 pub mod tail;
 pub(crate) mod terminal;
+#[cfg(test)]
+mod written;

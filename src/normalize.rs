@@ -22,7 +22,7 @@ mod text;
 
 use std::borrow::Cow;
 
-use crate::trace::{Span, SpanId, Text, TraceId, UnixNanos, Value};
+use crate::trace::{Span, SpanId, Text, TraceId, UnixNanos, Value, tag};
 pub use chunk::{NormalizedChunk, normalize_chunk};
 pub use correction::Correction;
 use field::FixedText;
@@ -190,7 +190,7 @@ impl<'a> Normalized<'a> {
     /// Whether statistics are made of it even if it enters no service
     /// (`pkg/trace/traceutil/span.go`, `IsMeasured`).
     pub fn is_measured(&self) -> bool {
-        self.metric("_dd.measured") == Some(1.0)
+        self.metric(tag::MEASURED) == Some(1.0)
     }
 
     /// Whether it is a snapshot of a span that still runs, of which no statistics are made

@@ -253,12 +253,11 @@ pub(crate) fn is_counted(span: Span<'_>) -> bool {
         let kind = kind.map(Text::as_bytes).unwrap_or_default();
         EDGES.iter().any(|edge| kind.eq_ignore_ascii_case(edge))
     };
-    (TOP_LEVEL.into_iter().any(is_set) || is_set(MEASURED) || is_edge()) && !span.is_snapshot()
+    (tag::TOP_LEVEL.into_iter().any(is_set) || is_set(tag::MEASURED) || is_edge())
+        && !span.is_snapshot()
 }
 
 const EDGES: [&[u8]; 4] = [b"server", b"client", b"producer", b"consumer"];
-const TOP_LEVEL: [&str; 2] = ["_dd.top_level", "_top_level"];
-const MEASURED: &str = "_dd.measured";
 
 /// A string of a client as it is kept and compared here: repaired, and not longer than the Agent
 /// leaves it.

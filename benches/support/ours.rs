@@ -15,21 +15,19 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    /// None if the format's endpoint takes no spans.
-    pub(crate) fn new(format: Format) -> Option<Self> {
-        let endpoint = ENDPOINTS.iter().find(|row| row.path == format.path())?;
-        let Action::Take(PayloadKind::Traces(format_of_endpoint)) = endpoint.action else {
-            return None;
+    pub(crate) fn new(format: Format) -> Self {
+        let endpoint = ENDPOINTS.iter().find(|row| row.path == format.path());
+        let Some(Action::Take(kind)) = endpoint.map(|row| row.action) else {
+            panic!("{format:?} has no endpoint that reads it");
         };
-        Some(Self {
-            kind: PayloadKind::Traces(format_of_endpoint),
+        Self {
+            kind,
             content_type: format.content_type(),
             builder: ChunkBuilder::default(),
-        })
+        }
     }
 
-    /// None if the format is refused as not built; anything else that is refused is a mistake.
-    pub(crate) fn decode(&mut self, bytes: &[u8]) -> Option<TracerPayload> {
+    pub(crate) fn decode(&mut self, bytes: &[u8]) -> TracerPayload {
         let body = RequestBody {
             kind: self.kind,
             content_type: Some(self.content_type),
@@ -40,8 +38,7 @@ impl Decoder {
             via: Via::Http,
         };
         match bring(&body, &mut self.builder) {
-            Ok(Brought::Spans(received)) => Some(received.payload),
-            Err(rejection) if rejection.status == 501 => None,
+            Ok(Brought::Spans(received)) => received.payload,
             other => panic!("a payload of spans became {other:?}"),
         }
     }

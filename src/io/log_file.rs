@@ -83,34 +83,20 @@ fn open(path: &Path) -> io::Result<File> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
+    use crate::io::written::Written;
     use crate::trace::nasty;
-
-    #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn an_event_is_one_line_that_a_terminal_only_shows() {
-        let file = Shared::default();
+        let file = Written::default();
         tracing::subscriber::with_default(subscriber(file.clone(), "info"), || {
             for text in nasty::TEXTS {
                 tracing::warn!("{text}");
                 tracing::warn!(error = %text, path = text, "it failed");
             }
         });
-        let written = String::from_utf8(file.0.lock().unwrap().clone()).unwrap();
+        let written = String::from_utf8(file.bytes()).unwrap();
         assert_eq!(written.lines().count(), 2 * nasty::TEXTS.len(), "{written}");
         nasty::assert_harmless(&written, &['\n', '\t']);
     }

@@ -75,22 +75,8 @@ impl Ndjson {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
-
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::io::written::Written;
 
     struct Broken;
 
@@ -106,7 +92,7 @@ mod tests {
 
     #[tokio::test]
     async fn lines_come_in_order_and_are_all_there_at_the_end() {
-        let output = Shared::default();
+        let output = Written::default();
         let ndjson = Ndjson::start(output.clone()).unwrap();
         for number in 0..2 * PIECES_MAX {
             ndjson
@@ -115,7 +101,7 @@ mod tests {
                 .unwrap();
         }
         ndjson.finish(Duration::from_secs(10)).await.unwrap();
-        let text = String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
+        let text = String::from_utf8(output.bytes()).unwrap();
         let numbers = text.lines().enumerate();
         assert_eq!(text.lines().count(), 2 * PIECES_MAX);
         for (number, line) in numbers {

@@ -8,9 +8,6 @@ use hashbrown::HashMap;
 use super::{Dropped, Normalized, Request, normalize};
 use crate::trace::{ChunkFacts, SamplingPriority, Span, SpanId, Text, tag};
 
-/// A priority that says nothing: `pkg/trace/sampler`, `PriorityNone`.
-const PRIORITY_NONE: i32 = -128;
-
 /// A chunk that the Agent takes.
 #[derive(Clone, Debug)]
 pub struct NormalizedChunk<'a> {
@@ -157,9 +154,8 @@ fn priority(
     root: &Normalized<'_>,
     facts: Option<&ChunkFacts>,
 ) -> Option<SamplingPriority> {
-    let said = facts.and_then(|facts| facts.priority);
-    if let Some(said) = said.filter(|priority| *priority != PRIORITY_NONE) {
-        return Some(SamplingPriority(said));
+    if let Some(said) = facts.and_then(ChunkFacts::said_priority) {
+        return Some(said);
     }
     let mut asked = std::iter::once(root).chain(spans);
     let said = asked.find_map(|span| span.metric(tag::SAMPLING_PRIORITY))?;
@@ -174,15 +170,14 @@ fn priority(
 fn origin<'a>(root: &Normalized<'a>, facts: Option<&'a ChunkFacts>) -> Cow<'a, str> {
     match facts.filter(|facts| !facts.origin.is_empty()) {
         Some(facts) => Cow::Borrowed(&facts.origin),
-        None => root.meta_text("_dd.origin").unwrap_or_default(),
+        None => root.meta_text(tag::ORIGIN).unwrap_or_default(),
     }
 }
 
 fn decision_maker<'a>(spans: &[Normalized<'a>], facts: Option<&'a ChunkFacts>) -> Option<Text<'a>> {
-    let mut tags = facts.into_iter().flat_map(|facts| &facts.tags);
-    let of_chunk = tags.find(|(key, _)| **key == *tag::DECISION_MAKER);
-    if let Some((_, said)) = of_chunk {
-        return Some(Text::from(&**said));
+    let of_chunk = facts.and_then(|facts| facts.tag(tag::DECISION_MAKER));
+    if of_chunk.is_some() {
+        return of_chunk;
     }
     let mut spans = spans.iter();
     spans.find_map(|span| span.sent().meta_text(tag::DECISION_MAKER))
@@ -194,7 +189,6 @@ fn top_level(
     by_id: &HashMap<SpanId, usize>,
     request: Request<'_>,
 ) -> Vec<bool> {
-    let is_said = |span: &Normalized<'_>, key| span.metric(key) == Some(1.0);
     let enters = |span: &Normalized<'_>| {
         let parent = by_id.get(&span.parent_id());
         let parent = parent.and_then(|place| spans.get(*place));
@@ -204,9 +198,8 @@ fn top_level(
     let spans = spans.iter();
     spans
         .map(|span| {
-            is_said(span, "_top_level")
-                || is_said(span, "_dd.top_level")
-                || !request.has_top_level && enters(span)
+            let is_said = |key| span.metric(key) == Some(1.0);
+            tag::TOP_LEVEL.into_iter().any(is_said) || !request.has_top_level && enters(span)
         })
         .collect()
 }

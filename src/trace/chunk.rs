@@ -14,7 +14,7 @@ use super::dictionary::Dictionary;
 use super::payload::tags_bytes;
 use super::record::Record;
 use super::value::{Leaf, Reader};
-use super::{Span, SpanId, Tags, Text, TraceId, tag};
+use super::{SamplingPriority, Span, SpanId, Tags, Text, TraceId, tag};
 
 /// A string of one chunk, by number: its place in the dictionary, or where it begins among the
 /// chunk's own.
@@ -116,6 +116,20 @@ pub struct ChunkFacts {
 }
 
 impl ChunkFacts {
+    /// The priority, unless it is the one that says nothing: `PriorityNone` in
+    /// `pkg/trace/sampler/sampler.go` of `DataDog/datadog-agent`.
+    pub fn said_priority(&self) -> Option<SamplingPriority> {
+        const NONE: i32 = -128;
+        let said = self.priority.filter(|priority| *priority != NONE);
+        said.map(SamplingPriority)
+    }
+
+    /// A tag of the chunk; the first, should it have come twice.
+    pub fn tag(&self, key: &str) -> Option<Text<'_>> {
+        let (_, value) = self.tags.iter().find(|(known, _)| **known == *key)?;
+        Some(Text::from(&**value))
+    }
+
     /// What it occupies in memory, boxed.
     pub fn heap_bytes(&self) -> usize {
         size_of::<Self>() + self.origin.len() + tags_bytes(&self.tags)

@@ -144,15 +144,8 @@ impl<'a> SamplingFacts<'a> {
     /// The same, and what no span says from what is said of a chunk.
     #[must_use]
     pub fn or_of_chunk(mut self, facts: &'a ChunkFacts) -> Self {
-        // `PriorityNone` in `pkg/trace/sampler/sampler.go` of `DataDog/datadog-agent`.
-        const NONE: i32 = -128;
-        let priority = facts.priority.filter(|priority| *priority != NONE);
-        self.priority = self.priority.or(priority.map(SamplingPriority));
-        let decision_maker = || {
-            let mut tags = facts.tags.iter();
-            let (_, value) = tags.find(|(key, _)| &**key == tag::DECISION_MAKER)?;
-            Some(DecisionMaker(Text::from(&**value)))
-        };
+        self.priority = self.priority.or_else(|| facts.said_priority());
+        let decision_maker = || facts.tag(tag::DECISION_MAKER).map(DecisionMaker);
         self.decision_maker = self.decision_maker.or_else(decision_maker);
         self
     }

@@ -20,6 +20,10 @@ pub const SPAN_SAMPLING_MECHANISM: &str = "_dd.span_sampling.mechanism";
 pub const PARTIAL_VERSION: &str = "_dd.partial_version";
 /// The id of the client process.
 pub const RUNTIME_ID: &str = "runtime-id";
+/// The span is counted in statistics though it is no entry into a service.
+pub const MEASURED: &str = "_dd.measured";
+/// The span enters a service, as tracers say it and as the Agent does.
+pub const TOP_LEVEL: [&str; 2] = ["_dd.top_level", "_top_level"];
 /// The container, by any of its names: `ta-…`.
 pub const CONTAINER: [&str; 3] = ["modal.task_id", "modal_task_id", "container_id"];
 

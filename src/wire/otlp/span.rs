@@ -18,7 +18,6 @@ const STATUS_CODE: &str = "http.status_code";
 const RESPONSE_STATUS_CODE: &str = "http.response.status_code";
 const GRPC_STATUS_CODE: &str = "rpc.grpc.status_code";
 const SAMPLE_RATE: &str = "_sample_rate";
-const MEASURED: &str = "_dd.measured";
 
 /// The spans of one resource on their way into chunks.
 #[derive(Debug)]
@@ -179,8 +178,8 @@ impl<'a> Tagging<'a, '_> {
         if let Some(code) = self.grpc_status_code() {
             self.meta.set(GRPC_STATUS_CODE, code.into());
         }
-        if self.lookup.whole(MEASURED) == Some(1) {
-            self.metrics.set(MEASURED, 1.0);
+        if self.lookup.whole(tag::MEASURED) == Some(1) {
+            self.metrics.set(tag::MEASURED, 1.0);
         }
         let rate = find(&self.span.attributes, SAMPLE_RATE).and_then(number);
         let trace_state = &*self.span.trace_state;
