@@ -109,6 +109,8 @@ pub mod logs;
 pub mod normalize;
 pub mod query;
 pub mod run;
+pub mod sampler;
+pub mod simulate;
 pub mod stats;
 pub mod store;
 pub mod trace;

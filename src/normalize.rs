@@ -23,6 +23,7 @@ mod text;
 use std::borrow::Cow;
 
 use crate::trace::{Span, SpanId, Text, TraceId, UnixNanos, Value, tag};
+pub(crate) use chunk::root_place;
 pub use chunk::{NormalizedChunk, normalize_chunk};
 pub use correction::Correction;
 use field::FixedText;
@@ -86,6 +87,11 @@ pub fn normalize<'a>(span: Span<'a>, request: Request<'_>) -> Result<Normalized<
         start: field::start(span.start(), duration, request.received),
         duration,
     })
+}
+
+/// An environment as the Agent keeps it (`pkg/trace/traceutil/normalize`, `NormalizeTagValue`).
+pub fn env(sent: Text<'_>) -> Cow<'_, str> {
+    field::env(sent).value
 }
 
 impl<'a> Normalized<'a> {

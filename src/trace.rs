@@ -25,7 +25,7 @@ pub use container::{ContainerFacts, Hello, RelaySource};
 pub use dictionary::Dictionary;
 pub(crate) use dictionary::Role;
 pub use id::{SpanId, TraceId};
-pub use payload::{Tags, TracerInfo, TracerPayload, Via};
+pub use payload::{PayloadForm, Tags, TracerInfo, TracerPayload, Via};
 pub use record::Presence;
 pub use sampling::{DecisionMaker, SamplingFacts, SamplingMechanism, SamplingPriority};
 pub use span::{Attribute, Field, Span, SpanEvent, SpanLink};

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::{Dropped, Normalized, Request, normalize};
 use crate::trace::{ChunkFacts, SamplingPriority, Span, SpanId, Text, tag};
@@ -47,7 +47,10 @@ pub fn normalize_chunk<'a>(
         .zip(&normalized)
         .map(|(place, span)| (span.span_id(), place))
         .collect();
-    let root = root(&normalized, &by_id).ok_or(Dropped::EmptyTrace)?;
+    let ids = normalized
+        .iter()
+        .map(|span| (span.span_id(), span.parent_id()));
+    let root = root_place(&ids).ok_or(Dropped::EmptyTrace)?;
     let root_span = normalized.get(root).ok_or(Dropped::EmptyTrace)?;
     Ok(NormalizedChunk {
         priority: priority(&normalized, root_span, facts),
@@ -133,17 +136,23 @@ impl<'a> NormalizedChunk<'a> {
     }
 }
 
+/// The place of the span that speaks for a chunk, from each one's id and its parent's.
+///
 /// `pkg/trace/traceutil/trace.go`, `GetRoot`: the last span without a parent, else one whose parent is
 /// not here, else the last. Of several that miss different parents the Agent takes any; this is the
 /// first.
-fn root(spans: &[Normalized<'_>], by_id: &HashMap<SpanId, usize>) -> Option<usize> {
-    let mut ends = spans.iter();
-    let without_parent = ends.rposition(|span| span.parent_id() == SpanId::NONE);
+pub(crate) fn root_place(
+    spans: &(impl DoubleEndedIterator<Item = (SpanId, SpanId)> + ExactSizeIterator + Clone),
+) -> Option<usize> {
+    let without_parent = |(_, parent)| parent == SpanId::NONE;
     let orphan = || {
-        let mut spans = spans.iter();
-        spans.position(|span| !by_id.contains_key(&span.parent_id()))
+        let here: HashSet<SpanId> = spans.clone().map(|(id, _)| id).collect();
+        spans
+            .clone()
+            .position(|(_, parent)| !here.contains(&parent))
     };
-    without_parent
+    let mut ends = spans.clone();
+    ends.rposition(without_parent)
         .or_else(orphan)
         .or_else(|| spans.len().checked_sub(1))
 }

@@ -88,6 +88,16 @@ pub struct TracerPayload {
     pub n_chunks: usize,
 }
 
+/// The formats that an Agent has different code for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PayloadForm {
+    /// All but v1.0.
+    #[default]
+    Older,
+    /// v1.0.
+    V10,
+}
+
 impl TracerPayload {
     /// How many spans came.
     pub fn n_spans(&self) -> usize {

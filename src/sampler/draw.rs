@@ -1,0 +1,94 @@
+//! Draws by trace id: the same for the same trace wherever it is drawn.
+
+use super::signature::Fnv;
+use crate::trace::TraceId;
+
+/// Whether a trace falls within a rate, 0 to 1. Clients draw so too, from the low half of the id.
+///
+/// After `pkg/trace/sampler/sampler.go` (`SampleByRate`) of `DataDog/datadog-agent`.
+pub fn is_within(trace_id_low: u64, rate: f64) -> bool {
+    const FACTOR: u64 = 1_111_111_111_111_111_111;
+    if rate >= 1.0 || rate.is_nan() {
+        return true;
+    }
+    trace_id_low.wrapping_mul(FACTOR) < threshold(rate)
+}
+
+/// Where a trace falls, 0 to 1: a rate above it keeps the trace.
+pub fn place(trace_id_low: u64) -> f64 {
+    const FACTOR: u64 = 1_111_111_111_111_111_111;
+    #[expect(clippy::as_conversions, reason = "a share of 2^64 for people to read")]
+    let place = trace_id_low.wrapping_mul(FACTOR) as f64 / u64::MAX as f64;
+    place
+}
+
+fn threshold(rate: f64) -> u64 {
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the Agent's own arithmetic; below 1, so it fits, and a negative rate keeps nothing"
+    )]
+    let threshold = (rate * u64::MAX as f64) as u64;
+    threshold
+}
+
+/// The Agent's probabilistic sampler: keeps a part of the traces by a hash of their id.
+///
+/// After `pkg/trace/sampler/probabilistic.go` of `DataDog/datadog-agent`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Probabilistic {
+    /// How many of a hundred.
+    pub percentage: f32,
+    /// Mixed into the hash.
+    pub hash_seed: u32,
+    /// Which part of the id is hashed.
+    pub id: HashedId,
+}
+
+/// Which part of a trace id the probabilistic sampler hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HashedId {
+    /// Its low half, as the Agent does by default.
+    Low,
+    /// All of it, with the Agent's feature `probabilistic_sampler_full_trace_id`.
+    Full,
+}
+
+impl Probabilistic {
+    /// Keeps so many of a hundred, with the Agent's other defaults.
+    pub fn of_percentage(percentage: f32) -> Self {
+        Self {
+            percentage,
+            hash_seed: 0,
+            id: HashedId::Low,
+        }
+    }
+
+    /// Whether a trace is kept.
+    pub fn keeps(&self, id: TraceId) -> bool {
+        const BUCKETS: u32 = 0x4000;
+        const PERCENT: f32 = 163.84;
+        let mut bytes = [0; 16];
+        match self.id {
+            HashedId::Low => bytes.copy_from_slice(&(u128::from(id.low()) << 64).to_be_bytes()),
+            HashedId::Full => bytes.copy_from_slice(&id.0.to_be_bytes()),
+        }
+        let mut hash = Fnv::default();
+        hash.write(&self.hash_seed.to_le_bytes());
+        hash.write(&bytes);
+        #[expect(
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "the Agent's own arithmetic; saturates"
+        )]
+        let kept_buckets = (self.percentage * PERCENT) as u32;
+        hash.0 & (BUCKETS - 1) < kept_buckets
+    }
+
+    /// The rate it writes to `_dd.prob_sr`.
+    pub fn rate(&self) -> f64 {
+        f64::from(self.percentage) / 100.0
+    }
+}

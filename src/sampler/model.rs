@@ -1,0 +1,224 @@
+//! The Agents that a model assumes, and the rates that each client holds: from a chunk to a verdict.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::{
+    Agent, AgentDecision, Delivery, Digest, RareSpans, RateTable, Reader, Redraw, Sampler,
+    Services, Settings, Verdict, draw,
+};
+use crate::normalize::Dropped;
+use crate::trace::{ChunkFacts, SamplingPriority, TraceChunk};
+
+/// So many processes and containers are told apart at a time.
+const PROCESSES_MAX: usize = 4_096;
+
+/// Which Agents are assumed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AgentModel {
+    /// One for everything, as beside a host or a cluster.
+    #[default]
+    Agent,
+    /// One in each container, as `serverless-init` runs it.
+    Serverless,
+}
+
+/// Who sends, by numbers of the caller's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Process {
+    /// The process: it holds the rates of the last answer.
+    pub client: u64,
+    /// The container: in a serverless model it has an Agent of its own.
+    pub container: u64,
+}
+
+/// The simulated Agents and what the clients know of their rates.
+#[derive(Clone, Debug)]
+pub struct Model {
+    kind: AgentModel,
+    settings: Settings,
+    services: Services,
+    agents: HashMap<u64, Agent>,
+    held: HashMap<u64, Arc<RateTable>>,
+}
+
+/// One delivery on its way through the model.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    delivery: Delivery<'a>,
+    agent: u64,
+    held: Arc<RateTable>,
+    n_dropped: u64,
+    /// The chunks that are not dropped yet.
+    n_left: usize,
+}
+
+impl Model {
+    /// Agents that have seen nothing.
+    pub fn new(kind: AgentModel, settings: Settings) -> Self {
+        Self {
+            kind,
+            settings,
+            services: Services::default(),
+            agents: HashMap::new(),
+            held: HashMap::new(),
+        }
+    }
+
+    /// Which Agents are assumed.
+    pub fn kind(&self) -> AgentModel {
+        self.kind
+    }
+
+    /// How they are set up.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The services met so far.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The rates that the Agent of a process answers now.
+    pub fn table(&self, process: Process) -> Option<&Arc<RateTable>> {
+        self.agents.get(&self.agent_of(process)).map(Agent::table)
+    }
+
+    /// A delivery begins. The client has decided its traces with the rates of the answer before; the
+    /// Agent answers before it looks at what came (`pkg/trace/api/api.go`, `handleTraces`), so those
+    /// it gets now are from before this delivery.
+    pub fn begin<'a>(
+        &mut self,
+        delivery: Delivery<'a>,
+        process: Process,
+        n_chunks: usize,
+        n_dropped: u64,
+    ) -> Turn<'a> {
+        let agent = self.agent_of(process);
+        if self.agents.len() >= PROCESSES_MAX && !self.agents.contains_key(&agent) {
+            self.agents.clear();
+        }
+        let settings = &self.settings;
+        let answered = self
+            .agents
+            .entry(agent)
+            .or_insert_with(|| Agent::new(settings))
+            .table();
+        if self.held.len() >= PROCESSES_MAX && !self.held.contains_key(&process.client) {
+            self.held.clear();
+        }
+        let held = self.held.insert(process.client, Arc::clone(answered));
+        Turn {
+            delivery,
+            agent,
+            held: held.unwrap_or_default(),
+            n_dropped,
+            n_left: n_chunks,
+        }
+    }
+
+    /// Decides one chunk of a delivery. `root` is what the tracer would have decided of the trace, if
+    /// its root has been here.
+    pub fn decide(
+        &mut self,
+        turn: &mut Turn<'_>,
+        chunk: &TraceChunk,
+        facts: Option<&ChunkFacts>,
+        root: Option<Redraw>,
+    ) -> Verdict {
+        let mut reader = Reader {
+            delivery: turn.delivery,
+            default_env: &self.settings.default_env,
+            services: &mut self.services,
+            rare: match self.settings.rare {
+                Some(_) => RareSpans::Read,
+                None => RareSpans::LeftOut,
+            },
+        };
+        match reader.read(chunk, facts) {
+            Ok(digest) => self.decide_digest(turn, &digest, root),
+            Err(
+                Dropped::EmptyTrace
+                | Dropped::TraceIdZero
+                | Dropped::SpanIdZero
+                | Dropped::ForeignSpan,
+            ) => {
+                turn.n_left = turn.n_left.saturating_sub(1);
+                Verdict::default()
+            }
+        }
+    }
+
+    /// The same, of a chunk that has been read.
+    pub fn decide_digest(
+        &mut self,
+        turn: &mut Turn<'_>,
+        digest: &Digest,
+        root: Option<Redraw>,
+    ) -> Verdict {
+        let Some(agent) = self.agents.get_mut(&turn.agent) else {
+            return Verdict::default();
+        };
+        let tracer = redraw(digest, turn);
+        let inherits = || root.filter(|_| digest.priority == Some(SamplingPriority::AUTO_KEEP));
+        let redrawn = tracer.or_else(inherits).map(|redraw| {
+            if redraw.is_kept {
+                SamplingPriority::AUTO_KEEP
+            } else {
+                SamplingPriority::AUTO_REJECT
+            }
+        });
+        let dropped_weight = share_of(turn.n_dropped, turn.n_left);
+        let decisions = agent.decide(digest, redrawn, dropped_weight, &mut self.services);
+        if !decisions.received.is_kept {
+            turn.n_left = turn.n_left.saturating_sub(1);
+        }
+        let received = decisions.received;
+        Verdict {
+            tracer,
+            agent: AgentDecision {
+                by: received.kept_by(),
+                rate: match received.by {
+                    Sampler::Error => received.error_rate,
+                    _ => received.rate,
+                },
+            },
+            kept_by: decisions.redrawn.kept_by(),
+        }
+    }
+
+    fn agent_of(&self, process: Process) -> u64 {
+        match self.kind {
+            AgentModel::Agent => 0,
+            AgentModel::Serverless => process.container,
+        }
+    }
+}
+
+/// What the tracer would have decided with the rates it would hold. Python looks for exactly its own
+/// service and environment and keeps all if there is no such rate; others take the rate for everybody
+/// then.
+fn redraw(digest: &Digest, turn: &Turn<'_>) -> Option<Redraw> {
+    if !digest.is_drawn {
+        return None;
+    }
+    let own = turn.held.rate(digest.asks);
+    let default = || match turn.delivery.language {
+        "python" => None,
+        _ => turn.held.default_rate(),
+    };
+    let rate = own.or_else(default).unwrap_or(1.0);
+    Some(Redraw {
+        is_kept: draw::is_within(digest.trace_id.low(), rate),
+        rate,
+    })
+}
+
+/// `pkg/trace/agent/agent.go`, `processedTrace`: shared out among the chunks that are left.
+fn share_of(n_dropped: u64, n_left: usize) -> f64 {
+    let to_f64 = |number: u64| u32::try_from(number).map_or(f64::from(u32::MAX), f64::from);
+    let n_left = u64::try_from(n_left.max(1)).unwrap_or(u64::MAX);
+    to_f64(n_dropped) / to_f64(n_left)
+}

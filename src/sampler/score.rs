@@ -1,0 +1,71 @@
+//! The samplers that drop by themselves: for traces without a priority, and for errors that nothing
+//! else kept.
+//!
+//! After `pkg/trace/sampler/scoresampler.go` of `DataDog/datadog-agent`.
+
+use hashbrown::HashSet;
+
+use super::core::Core;
+use super::draw;
+use super::signature::Signature;
+use super::{Digest, Signed};
+
+/// From so many signatures on, new ones are told apart no more than so many ways.
+const SIGNATURES: u32 = 100;
+
+#[derive(Clone, Debug)]
+pub(super) struct Score {
+    /// None keeps nothing and counts nothing.
+    core: Option<Core<Signature>>,
+    /// Those that had a rate when there came to be too many: they stay apart.
+    known: Option<HashSet<Signature>>,
+}
+
+/// What it makes of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Scored {
+    pub(super) is_kept: bool,
+    pub(super) rate: f64,
+}
+
+impl Score {
+    pub(super) fn new(target_tps: f64, extra_rate: f64) -> Self {
+        Self {
+            core: Some(Core::new(target_tps, extra_rate)),
+            known: None,
+        }
+    }
+
+    /// The Agent's error sampler is off with a target of 0.
+    pub(super) fn for_errors(target_tps: f64, extra_rate: f64) -> Self {
+        Self {
+            core: (target_tps != 0.0).then(|| Core::new(target_tps, extra_rate)),
+            known: None,
+        }
+    }
+
+    /// Counts a chunk and draws (`Sample`); `None` if it is off.
+    pub(super) fn sample(&mut self, digest: &Digest, signed: Signed) -> Option<Scored> {
+        let signature = self.shrunk(signed.signature)?;
+        let core = self.core.as_mut()?;
+        core.count(digest.at, signature, digest.weight);
+        let rate = core.rate(signature);
+        Some(Scored {
+            is_kept: draw::is_within(digest.trace_id.low(), digest.client_rate * rate),
+            rate,
+        })
+    }
+
+    fn shrunk(&mut self, signature: Signature) -> Option<Signature> {
+        let core = self.core.as_ref()?;
+        if core.len() < usize::try_from(SIGNATURES).unwrap_or(usize::MAX) {
+            self.known = None;
+            return Some(signature);
+        }
+        let known = self.known.get_or_insert_with(|| core.rated().collect());
+        if known.contains(&signature) {
+            return Some(signature);
+        }
+        Some(Signature(signature.0 % SIGNATURES))
+    }
+}
