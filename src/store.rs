@@ -113,7 +113,9 @@ pub struct Store {
 impl Store {
     /// An empty store that keeps at most so many bytes of spans and lines, by its own count.
     pub fn new(memory_bytes_max: usize) -> Self {
-        let reserved = (memory_bytes_max / SMALL_TRACE_BYTES).min(RESERVED_ENTRIES_MAX);
+        let places = (memory_bytes_max / SMALL_TRACE_BYTES).min(RESERVED_ENTRIES_MAX);
+        // Tables of the standard library have a power of two of places, and use seven eighths.
+        let reserved = places - places / 8;
         Self {
             entries: Entries::with_capacity(reserved),
             next_key: TraceKey(0),

@@ -8,12 +8,10 @@ use std::collections::VecDeque;
 use super::{TraceEntry, TraceKey};
 
 /// Bytes for each trace beside the entry itself: its place here and that of its allocation.
-pub(super) const PLACE_BYTES: usize = size_of::<Place>() + 16;
-
-type Place = (TraceKey, Box<TraceEntry>);
+pub(super) const PLACE_BYTES: usize = size_of::<Box<TraceEntry>>() + 16;
 
 #[derive(Debug, Default)]
-pub(super) struct Entries(VecDeque<Place>);
+pub(super) struct Entries(VecDeque<Box<TraceEntry>>);
 
 impl Entries {
     pub(super) fn with_capacity(n_traces: usize) -> Self {
@@ -22,17 +20,17 @@ impl Entries {
 
     /// Adds a trace with a key above all that are here.
     pub(super) fn push(&mut self, entry: Box<TraceEntry>) {
-        self.0.push_back((entry.key(), entry));
+        self.0.push_back(entry);
     }
 
     pub(super) fn get(&self, key: TraceKey) -> Option<&TraceEntry> {
         let place = self.place(key)?;
-        self.0.get(place).map(|(_, entry)| entry.as_ref())
+        self.0.get(place).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, key: TraceKey) -> Option<&mut TraceEntry> {
         let place = self.place(key)?;
-        self.0.get_mut(place).map(|(_, entry)| entry.as_mut())
+        self.0.get_mut(place).map(Box::as_mut)
     }
 
     pub(super) fn contains(&self, key: TraceKey) -> bool {
@@ -41,7 +39,7 @@ impl Entries {
 
     pub(super) fn remove(&mut self, key: TraceKey) -> Option<Box<TraceEntry>> {
         let place = self.place(key)?;
-        self.0.remove(place).map(|(_, entry)| entry)
+        self.0.remove(place)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -49,27 +47,24 @@ impl Entries {
     }
 
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &TraceEntry> {
-        self.0.iter().map(|(_, entry)| entry.as_ref())
+        self.0.iter().map(Box::as_ref)
     }
 
     /// The oldest trace whose key is not below this one.
     pub(super) fn first_from(&self, key: TraceKey) -> Option<&TraceEntry> {
-        let place = self.0.partition_point(|(known, _)| *known < key);
-        self.0.get(place).map(|(_, entry)| entry.as_ref())
+        let place = self.0.partition_point(|known| known.key() < key);
+        self.0.get(place).map(Box::as_ref)
     }
 
     /// Keys follow each other with few gaps, so a trace stands where it would without any, or a little
     /// before.
     fn place(&self, key: TraceKey) -> Option<usize> {
-        let (first, _) = self.0.front()?;
+        let first = self.0.front()?.key();
         let without_gaps = usize::try_from(key.0.checked_sub(first.0)?).ok()?;
-        if self
-            .0
-            .get(without_gaps)
-            .is_some_and(|(known, _)| *known == key)
-        {
+        let there = self.0.get(without_gaps);
+        if there.is_some_and(|entry| entry.key() == key) {
             return Some(without_gaps);
         }
-        self.0.binary_search_by_key(&key, |(known, _)| *known).ok()
+        self.0.binary_search_by_key(&key, |entry| entry.key()).ok()
     }
 }

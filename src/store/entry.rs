@@ -8,7 +8,6 @@ use smallvec::SmallVec;
 
 use super::container::{Known, Shelved};
 use super::index::SpanMap;
-use super::join::Containers;
 use super::{LogKey, SpanIndex, Summary, TraceKey};
 use crate::logs::LogRecord;
 use crate::trace::{
@@ -51,8 +50,27 @@ struct Slot {
     span: u32,
 }
 
-/// Few traces need them.
-type Slots = Vec<Slot>;
+/// What few traces need, so that the others are the smaller for it.
+#[derive(Debug, Default)]
+struct Rare {
+    /// The next older trace with the same low half of its id.
+    older_twin: Option<TraceKey>,
+    /// Where each span is, once they no longer stand chunk after chunk.
+    slots: Option<Vec<Slot>>,
+    /// Spans that came in chunks with duplicates since unused chunks were looked for.
+    n_needless: u32,
+    /// Finds spans where there are many.
+    map: Option<Box<SpanMap>>,
+}
+
+/// What stands beside the spans of a trace, if anything does.
+#[derive(Debug, Default)]
+struct Beside {
+    logs: Vec<LogKey>,
+    logs_revision: u64,
+    /// The names of the containers it ran in, shared with the index of containers.
+    containers: SmallVec<[Arc<str>; 1]>,
+}
 
 /// What became of the spans of a chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,33 +83,24 @@ pub(super) struct Inserted {
 #[derive(Debug)]
 pub struct TraceEntry {
     key: TraceKey,
-    trace_id: TraceId,
-    /// The next older trace with the same low half of its id; itself if there is none.
-    older_twin: TraceKey,
+    /// The low half of its id, then the high one.
+    id: (u64, u64),
     /// The chunks and the index of the first span of each.
     chunks: SmallVec<[(u32, TraceChunk); 1]>,
-    /// Where each span is, once they no longer stand chunk after chunk.
-    slots: Option<Box<Slots>>,
+    rare: Option<Box<Rare>>,
+    beside: Option<Box<Beside>>,
     n_spans: u32,
-    /// Spans that came in chunks with duplicates since unused chunks were looked for.
-    n_needless: u32,
     n_orphans: u32,
     arrivals: SmallVec<[Arrival; 1]>,
-    logs: Vec<LogKey>,
-    logs_revision: u64,
-    /// The names of the containers it ran in.
-    containers: Containers,
     container: Option<Arc<Known>>,
-    /// What the container occupies, if no other trace had it before.
-    container_bytes: usize,
     relay: Option<RelaySource>,
     tracer: Arc<TracerInfo>,
     summary: Summary,
-    map: Option<Box<SpanMap>>,
     revision: u64,
-    first_seen: Now,
-    last_seen: Now,
-    chunk_bytes: usize,
+    /// When its first chunk was taken in, in nanoseconds since the program started.
+    first_uptime_ns: u64,
+    /// What its chunks occupy, and what it brought that others may share since.
+    brought_bytes: usize,
 }
 
 impl TraceEntry {
@@ -101,29 +110,26 @@ impl TraceEntry {
         older_twin: Option<TraceKey>,
         now: Now,
     ) -> Self {
+        let rare = older_twin.map(|_| Rare {
+            older_twin,
+            ..Rare::default()
+        });
         Self {
             key,
-            trace_id,
-            older_twin: older_twin.unwrap_or(key),
+            id: (trace_id.low(), trace_id.high()),
             chunks: SmallVec::new(),
-            slots: None,
+            rare: rare.map(Box::new),
+            beside: None,
             n_spans: 0,
-            n_needless: 0,
             n_orphans: 0,
             arrivals: SmallVec::new(),
-            logs: Vec::new(),
-            logs_revision: 0,
-            containers: SmallVec::new(),
             container: None,
-            container_bytes: 0,
             relay: None,
             tracer: Arc::default(),
             summary: Summary::default(),
-            map: None,
             revision: 0,
-            first_seen: now,
-            last_seen: now,
-            chunk_bytes: 0,
+            first_uptime_ns: now.uptime_ns,
+            brought_bytes: 0,
         }
     }
 
@@ -134,7 +140,8 @@ impl TraceEntry {
 
     /// The id on the wire.
     pub fn trace_id(&self) -> TraceId {
-        self.trace_id
+        let (low, high) = self.id;
+        TraceId::from_halves(high, low)
     }
 
     /// Changes whenever its spans do, and never repeats in one run.
@@ -144,7 +151,9 @@ impl TraceEntry {
 
     /// Changes whenever its lines do, and never repeats in one run.
     pub fn logs_revision(&self) -> u64 {
-        self.logs_revision
+        self.beside
+            .as_ref()
+            .map_or(0, |beside| beside.logs_revision)
     }
 
     /// How many spans it has.
@@ -159,7 +168,7 @@ impl TraceEntry {
 
     /// A span by its index.
     pub fn span(&self, index: SpanIndex) -> Option<Span<'_>> {
-        if let Some(slots) = &self.slots {
+        if let Some(slots) = self.slots() {
             return self.slot_span(*slots.get(index.place())?);
         }
         let chunk = self
@@ -172,11 +181,9 @@ impl TraceEntry {
 
     /// The spans in order of first arrival.
     pub fn spans(&self) -> impl Iterator<Item = (SpanIndex, Span<'_>)> + Clone {
-        let in_place: &[Slot] = self.slots.as_ref().map_or(&[], |slots| slots.as_slice());
-        let in_chunks: &[(u32, TraceChunk)] = if self.slots.is_some() {
-            &[]
-        } else {
-            &self.chunks
+        let (in_place, in_chunks): (&[Slot], &[(u32, TraceChunk)]) = match self.slots() {
+            Some(slots) => (slots, &[]),
+            None => (&[], &self.chunks),
         };
         let spans = in_chunks
             .iter()
@@ -194,7 +201,7 @@ impl TraceEntry {
 
     /// Whether a chunk may hold spans that are none of the trace's: duplicates, or older snapshots.
     pub(crate) fn may_have_replaced(&self) -> bool {
-        self.slots.is_some()
+        self.slots().is_some()
     }
 
     /// The span that names the trace: its root, else its earliest span.
@@ -246,19 +253,18 @@ impl TraceEntry {
         &self.tracer
     }
 
-    /// When its first chunk came.
+    /// When its first chunk came, and was taken in.
     pub fn first_seen(&self) -> Now {
-        self.first_seen
-    }
-
-    /// When its newest chunk came.
-    pub fn last_seen(&self) -> Now {
-        self.last_seen
+        let first = self.arrivals.first();
+        Now {
+            wall: first.map(|arrival| arrival.at).unwrap_or_default(),
+            uptime_ns: self.first_uptime_ns,
+        }
     }
 
     /// The log lines that belong to it, in order of arrival.
     pub fn logs(&self) -> &[LogKey] {
-        &self.logs
+        self.beside.as_ref().map_or(&[], |beside| &beside.logs)
     }
 
     /// The span that a line names; `None` if it names none, or none that is here yet. Of spans with
@@ -269,7 +275,7 @@ impl TraceEntry {
 
     /// The first span with an id.
     pub fn span_with_id(&self, id: SpanId) -> Option<SpanIndex> {
-        if let Some(map) = &self.map {
+        if let Some(map) = self.map() {
             return map.first(id);
         }
         let mut spans = self.spans();
@@ -292,25 +298,22 @@ impl TraceEntry {
     /// What it occupies, by our own count.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()
-            + self.chunk_bytes
+            + self.brought_bytes
             + spilled_bytes(&self.chunks)
             + spilled_bytes(&self.arrivals)
-            + spilled_bytes(&self.containers)
-            + self.logs.capacity() * size_of::<LogKey>()
-            + self.container_bytes
-            + self.slots.as_ref().map_or(0, |slots| {
-                size_of::<Slots>() + slots.capacity() * size_of::<Slot>()
-            })
-            + self.map.as_ref().map_or(0, |map| map.heap_bytes())
+            + self.rare.as_ref().map_or(0, |rare| rare.heap_bytes())
+            + self.beside.as_ref().map_or(0, |beside| beside.heap_bytes())
     }
 
     /// The names of the containers it ran in, each once.
     pub(super) fn containers(&self) -> &[Arc<str>] {
-        &self.containers
+        self.beside
+            .as_ref()
+            .map_or(&[], |beside| &beside.containers)
     }
 
     pub(super) fn add_container(&mut self, name: Arc<str>) {
-        self.containers.push(name);
+        self.beside_mut().containers.push(name);
     }
 
     pub(super) fn known_container(&self) -> Option<&Known> {
@@ -318,7 +321,7 @@ impl TraceEntry {
     }
 
     pub(super) fn set_container(&mut self, container: Shelved) {
-        self.container_bytes = container.bytes;
+        self.brought_bytes += container.bytes;
         self.container = Some(container.known);
     }
 
@@ -328,53 +331,88 @@ impl TraceEntry {
 
     /// Adds a line, in order of arrival.
     pub(super) fn add_log(&mut self, key: LogKey) {
-        let is_last = self.logs.last().is_none_or(|last| *last < key);
+        let logs = &mut self.beside_mut().logs;
+        let is_last = logs.last().is_none_or(|last| *last < key);
         let place = if is_last {
-            self.logs.len()
+            logs.len()
         } else {
-            self.logs.partition_point(|known| *known < key)
+            logs.partition_point(|known| *known < key)
         };
-        self.logs.insert(place, key);
+        logs.insert(place, key);
     }
 
     pub(super) fn remove_log(&mut self, key: LogKey) {
-        if let Ok(place) = self.logs.binary_search(&key) {
-            self.logs.remove(place);
+        let logs = &mut self.beside_mut().logs;
+        if let Ok(place) = logs.binary_search(&key) {
+            logs.remove(place);
         }
     }
 
     pub(super) fn drop_logs_from(&mut self, from: LogKey) {
-        let n_before = self.logs.partition_point(|key| *key < from);
-        self.logs.truncate(n_before);
+        let logs = &mut self.beside_mut().logs;
+        logs.truncate(logs.partition_point(|key| *key < from));
     }
 
     pub(super) fn set_logs_revision(&mut self, revision: u64) {
-        self.logs_revision = revision;
+        self.beside_mut().logs_revision = revision;
     }
 
     pub(super) fn older_twin(&self) -> Option<TraceKey> {
-        (self.older_twin != self.key).then_some(self.older_twin)
+        self.rare.as_ref()?.older_twin
     }
 
     pub(super) fn set_older_twin(&mut self, older: Option<TraceKey>) {
-        self.older_twin = older.unwrap_or(self.key);
+        self.rare_mut().older_twin = older;
     }
 
     pub(super) fn set_trace_id(&mut self, id: TraceId) {
-        self.trace_id = id;
-    }
-
-    pub(super) fn set_last_seen(&mut self, now: Now) {
-        self.last_seen = now;
+        self.id = (id.low(), id.high());
     }
 
     pub(super) fn set_revision(&mut self, revision: u64) {
         self.revision = revision;
     }
 
+    fn slots(&self) -> Option<&[Slot]> {
+        self.rare.as_ref()?.slots.as_deref()
+    }
+
+    fn map(&self) -> Option<&SpanMap> {
+        self.rare.as_ref()?.map.as_deref()
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    fn beside_mut(&mut self) -> &mut Beside {
+        self.beside.get_or_insert_default()
+    }
+
     fn slot_span(&self, slot: Slot) -> Option<Span<'_>> {
         let (_, chunk) = self.chunks.get(usize::try_from(slot.chunk).ok()?)?;
         chunk.span(usize::try_from(slot.span).ok()?)
+    }
+}
+
+impl Rare {
+    fn heap_bytes(&self) -> usize {
+        size_of::<Self>()
+            + 16
+            + self
+                .slots
+                .as_ref()
+                .map_or(0, |slots| slots.capacity() * size_of::<Slot>() + 16)
+            + self.map.as_ref().map_or(0, |map| map.heap_bytes())
+    }
+}
+
+impl Beside {
+    fn heap_bytes(&self) -> usize {
+        size_of::<Self>()
+            + 16
+            + self.logs.capacity() * size_of::<LogKey>()
+            + spilled_bytes(&self.containers)
     }
 }
 
@@ -396,6 +434,6 @@ fn tracer_bytes(tracer: &Arc<TracerInfo>) -> usize {
 }
 
 const _: () = assert!(
-    size_of::<TraceEntry>() <= 368,
+    size_of::<TraceEntry>() <= 256,
     "what a trace costs beside its spans"
 );

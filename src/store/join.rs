@@ -13,9 +13,6 @@
 //! still without a trace then stays so.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-
-use smallvec::SmallVec;
 
 use super::container::{Shelved, is_name};
 use super::counters::raise;
@@ -260,6 +257,3 @@ fn is_final(record: &LogRecord, joined: Option<Joined>) -> bool {
         None => !names_ids(record) && record.container.is_none(),
     }
 }
-
-/// The container's names of a trace, shared with the index of containers.
-pub(super) type Containers = SmallVec<[Arc<str>; 1]>;

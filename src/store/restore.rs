@@ -23,20 +23,13 @@ impl Store {
         }
         self.evicted.clear();
         let tracer = self.shared_tracer(tracer);
-        let seen = |arrival: Option<&Arrival>| Now {
-            wall: arrival.map(|arrival| arrival.at).unwrap_or_default(),
-            uptime_ns: 0,
-        };
         let delivery = Delivery {
             arrivals,
             tracer: &tracer,
-            now: seen(arrivals.first()),
+            now: Now::default(),
             relay: None,
         };
         let key = self.insert_chunk(id, chunk, delivery);
-        if let Some(entry) = self.entry_mut(key) {
-            entry.set_last_seen(seen(arrivals.last()));
-        }
         self.evict();
         self.changed.clear();
         self.revision += 1;

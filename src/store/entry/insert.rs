@@ -19,25 +19,24 @@ impl TraceEntry {
         delivery: Delivery<'_>,
     ) -> Inserted {
         if self.chunks.is_empty() {
-            self.chunk_bytes += tracer_bytes(delivery.tracer);
+            self.brought_bytes += tracer_bytes(delivery.tracer);
             self.tracer = Arc::clone(delivery.tracer);
         }
         let facts_bytes = delivery.arrivals.iter().map(Arrival::heap_bytes);
-        self.chunk_bytes += facts_bytes.sum::<usize>();
+        self.brought_bytes += facts_bytes.sum::<usize>();
         self.arrivals.extend(delivery.arrivals.iter().cloned());
         self.relay = self.relay.or(delivery.relay);
-        self.last_seen = delivery.now;
-        if self.map.is_none() && self.n_spans() + chunk.len() > SCANNED_SPANS_MAX {
+        if self.map().is_none() && self.n_spans() + chunk.len() > SCANNED_SPANS_MAX {
             let mut map = Box::<SpanMap>::default();
             self.spans().for_each(|(index, span)| map.add(index, span));
-            self.map = Some(map);
+            self.rare_mut().map = Some(map);
         }
         let inserted = if self.has_duplicate(&chunk) {
             self.insert_one_by_one(chunk)
         } else {
             self.append(chunk)
         };
-        self.n_orphans = match &self.map {
+        self.n_orphans = match self.map() {
             Some(map) => map.n_orphans(),
             None => count_orphans(&self.spans().map(|(_, span)| span)),
         };
@@ -47,7 +46,7 @@ impl TraceEntry {
     /// Whether a span of the chunk is here already, or twice in the chunk.
     fn has_duplicate(&self, chunk: &TraceChunk) -> bool {
         let identity = |span: Span<'_>| (span.span_id(), span.start());
-        match &self.map {
+        match self.map() {
             Some(map) => {
                 let mut seen = std::collections::HashSet::with_capacity(chunk.len());
                 chunk
@@ -68,13 +67,13 @@ impl TraceEntry {
     fn append(&mut self, chunk: TraceChunk) -> Inserted {
         let n_new = chunk.len();
         let (first, n_chunk) = (self.n_spans, count_u32(self.chunks.len()));
-        if let Some(slots) = &mut self.slots {
+        if let Some(slots) = self.slots_mut() {
             slots.extend((0..n_new).map(|span| Slot {
                 chunk: n_chunk,
                 span: count_u32(span),
             }));
         }
-        self.chunk_bytes += chunk.heap_bytes();
+        self.brought_bytes += chunk.heap_bytes();
         self.chunks.push((first, chunk));
         self.n_spans = first.saturating_add(count_u32(n_new));
         for index in (first..self.n_spans).map(SpanIndex) {
@@ -88,14 +87,14 @@ impl TraceEntry {
 
     /// A span that is in its place is taken into account.
     fn take_in(&mut self, index: SpanIndex) {
-        let (mut map, mut summary) = (self.map.take(), self.summary);
+        let (mut map, mut summary) = (self.take_map(), self.summary);
         if let Some(span) = self.span(index) {
             summary.add(index, span, |held| self.span(held));
             if let Some(map) = &mut map {
                 map.add(index, span);
             }
         }
-        (self.map, self.summary) = (map, summary);
+        self.put_back(map, summary);
     }
 
     /// The way for chunks with spans that are here already. An equal span changes nothing; another
@@ -105,7 +104,7 @@ impl TraceEntry {
         let n_chunk = count_u32(self.chunks.len());
         let n_in_chunk = chunk.len();
         self.give_slots();
-        self.chunk_bytes += chunk.heap_bytes();
+        self.brought_bytes += chunk.heap_bytes();
         self.chunks.push((self.n_spans, chunk));
         let (mut n_replaced, mut is_summary_lost) = (0, false);
         for place in 0..n_in_chunk {
@@ -141,7 +140,7 @@ impl TraceEntry {
     }
 
     fn find(&self, span: Span<'_>) -> Option<SpanIndex> {
-        match &self.map {
+        match self.map() {
             Some(map) => map.find(span),
             None => self
                 .spans()
@@ -153,8 +152,7 @@ impl TraceEntry {
     /// Puts a newer snapshot in a span's place, unless it is the same. Returns whether the summary no
     /// longer holds; `None` if nothing was replaced.
     fn replace(&mut self, twin: SpanIndex, slot: Slot) -> Option<bool> {
-        let mut map = self.map.take();
-        let mut summary = self.summary;
+        let (mut map, mut summary) = (self.take_map(), self.summary);
         let replaced = match (self.span(twin), self.slot_span(slot)) {
             (Some(old), Some(new)) if !old.same_as(new) => {
                 if let Some(map) = &mut map {
@@ -164,12 +162,10 @@ impl TraceEntry {
             }
             _ => None,
         };
-        self.map = map;
-        self.summary = summary;
+        self.put_back(map, summary);
         replaced?;
         if let Some(place) = self
-            .slots
-            .as_mut()
+            .slots_mut()
             .and_then(|slots| slots.get_mut(twin.place()))
         {
             *place = slot;
@@ -180,14 +176,14 @@ impl TraceEntry {
     fn add_slot(&mut self, slot: Slot) {
         let index = SpanIndex(self.n_spans);
         self.n_spans = self.n_spans.saturating_add(1);
-        if let Some(slots) = &mut self.slots {
+        if let Some(slots) = self.slots_mut() {
             slots.push(slot);
         }
         self.take_in(index);
     }
 
     fn give_slots(&mut self) {
-        if self.slots.is_none() {
+        if self.slots().is_none() {
             let slots = self
                 .chunks
                 .iter()
@@ -199,8 +195,25 @@ impl TraceEntry {
                     };
                     (0..chunk.len()).map(slot)
                 });
-            self.slots = Some(Box::new(slots.collect()));
+            let slots = slots.collect();
+            self.rare_mut().slots = Some(slots);
         }
+    }
+
+    fn slots_mut(&mut self) -> Option<&mut Vec<Slot>> {
+        self.rare.as_mut()?.slots.as_mut()
+    }
+
+    /// Takes the map out, so that it can change while spans are looked at.
+    fn take_map(&mut self) -> Option<Box<SpanMap>> {
+        self.rare.as_mut()?.map.take()
+    }
+
+    fn put_back(&mut self, map: Option<Box<SpanMap>>, summary: Summary) {
+        if let Some(rare) = &mut self.rare {
+            rare.map = map;
+        }
+        self.summary = summary;
     }
 
     /// Gives up what the newest chunk made needless: itself, if none of its spans is used, else at
@@ -209,12 +222,14 @@ impl TraceEntry {
         if n_used == 0
             && let Some((_, chunk)) = self.chunks.pop()
         {
-            self.chunk_bytes = self.chunk_bytes.saturating_sub(chunk.heap_bytes());
+            self.brought_bytes = self.brought_bytes.saturating_sub(chunk.heap_bytes());
             return;
         }
-        self.n_needless = self.n_needless.saturating_add(n_in_chunk);
-        if self.n_needless.saturating_mul(NEEDLESS_SHARE) >= self.n_spans {
-            self.n_needless = 0;
+        let n_spans = self.n_spans;
+        let n_needless = &mut self.rare_mut().n_needless;
+        *n_needless = n_needless.saturating_add(n_in_chunk);
+        if n_needless.saturating_mul(NEEDLESS_SHARE) >= n_spans {
+            *n_needless = 0;
             self.free_unused_chunks();
         }
     }
@@ -222,7 +237,7 @@ impl TraceEntry {
     /// Gives up the memory of chunks whose spans have all been replaced or were duplicates.
     fn free_unused_chunks(&mut self) {
         let mut used = vec![false; self.chunks.len()];
-        for slot in self.slots.iter().flat_map(|slots| slots.iter()) {
+        for slot in self.slots().unwrap_or_default() {
             let place = usize::try_from(slot.chunk).unwrap_or(usize::MAX);
             if let Some(used) = used.get_mut(place) {
                 *used = true;
@@ -230,7 +245,7 @@ impl TraceEntry {
         }
         for ((_, chunk), used) in self.chunks.iter_mut().zip(&used) {
             if !used && !chunk.is_empty() {
-                self.chunk_bytes = self.chunk_bytes.saturating_sub(chunk.heap_bytes());
+                self.brought_bytes = self.brought_bytes.saturating_sub(chunk.heap_bytes());
                 *chunk = TraceChunk::default();
             }
         }
