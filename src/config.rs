@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod child;
+mod sampling;
 mod value;
 
 pub use child::{ChildEnvironment, ChildSettings, Flush, Told};
+pub use sampling::{Answers, PerSecond, Percent, SamplingSettings};
 pub use value::{AppUrl, ByteSize, Idle, ListenAddress, Token, ValueError};
 
 /// The port a Datadog Agent listens on, and so do we.
@@ -37,6 +39,8 @@ pub struct Settings {
     pub flush: Flush,
     /// Log files that are read and followed; `-` is standard input.
     pub logs: Vec<PathBuf>,
+    /// The simulated Agent, and what tracers are answered.
+    pub sampling: SamplingSettings,
     /// What the store may occupy.
     pub memory_bytes: u64,
     /// A screen, or lines for a program.

@@ -8,6 +8,7 @@
 
 mod feed;
 mod headless;
+mod publisher;
 mod viewer;
 
 use std::path::PathBuf;
@@ -38,7 +39,8 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     if let Some(target) = &settings.export {
         files::check_writable(&target.path)?;
     }
-    let mut store = Store::new(usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX));
+    let store = Store::new(usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX));
+    let mut store = store.with_model(settings.sampling.model());
     let told = match &settings.command {
         Command::Open(paths) => open_files(paths, &mut store, clock.now())?,
         Command::Agent | Command::Run(_) | Command::Demo(_) => Told::default(),

@@ -22,6 +22,7 @@ mod score;
 mod services;
 mod signature;
 mod verdict;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -162,11 +163,15 @@ impl Agent {
             self.priority.count(digest, dropped_weight, services);
         }
         let service = services.signature(digest.service);
-        let rate = digest.priority.map(|_| self.priority.rate(service));
+        let service_rate = digest.priority.map(|_| self.priority.rate(service));
         let would_say = redrawn.or(digest.priority);
         Decisions {
-            received: self.received.decide(digest, digest.priority, is_rare, rate),
-            redrawn: self.redrawn.decide(digest, would_say, is_rare, rate),
+            received: self
+                .received
+                .decide(digest, digest.priority, is_rare, service_rate),
+            redrawn: self
+                .redrawn
+                .decide(digest, would_say, is_rare, service_rate),
         }
     }
 

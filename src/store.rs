@@ -17,6 +17,7 @@ mod entry;
 mod hear;
 mod index;
 mod join;
+mod judge;
 mod logs;
 mod restore;
 mod summary;
@@ -39,7 +40,8 @@ pub use tree::{RowMark, SpanTree, TreeRow};
 
 use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
 use crate::logs::LogRecord;
-use crate::trace::{Dictionary, Hello, Now, Span, TraceChunk, TraceId, TracerInfo};
+use crate::sampler::{self, Model, Process};
+use crate::trace::{Dictionary, Hello, Now, PayloadForm, Span, TraceChunk, TraceId, TracerInfo};
 use container::{Shelf, Shelved};
 use counters::raise;
 use entries::Entries;
@@ -105,6 +107,7 @@ pub struct Store {
     evicted: Vec<Box<TraceEntry>>,
     counters: Counters,
     told: Told,
+    model: Model,
     bytes: usize,
     memory_bytes_max: usize,
     revision: u64,
@@ -131,6 +134,7 @@ impl Store {
             evicted: Vec::new(),
             counters: Counters::default(),
             told: Told::new((memory_bytes_max / TOLD_SHARE).min(TOLD_BYTES_MAX)),
+            model: Model::default(),
             bytes: 0,
             memory_bytes_max,
             revision: 0,
@@ -256,11 +260,23 @@ impl Store {
         );
         let is_counted = received.client_computed_stats;
         self.delivered(is_counted, !payload.chunks.is_empty());
+        let process = Process::of(&payload, received.relay);
         let tracer = self.shared_tracer(payload.tracer);
+        let judged = sampler::Delivery {
+            at,
+            language: &tracer.language,
+            env: &tracer.env,
+            form: PayloadForm::default(),
+        };
+        let n_dropped = received.client_dropped_p0_traces;
+        let mut turn = self
+            .model
+            .begin(judged, process, payload.n_chunks, n_dropped);
         for mut chunk in payload.chunks {
             if chunk.is_empty() {
                 continue;
             }
+            let verdict = self.judge(&mut turn, &chunk, via);
             if is_counted {
                 self.count_arrived(&chunk);
             }
@@ -277,7 +293,8 @@ impl Store {
                 now,
                 relay: received.relay,
             };
-            self.insert_chunk(chunk.trace_id(), chunk, delivery);
+            let key = self.insert_chunk(chunk.trace_id(), chunk, delivery);
+            self.give_verdict(key, verdict);
         }
     }
 

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::UsageError;
-use crate::config::{AppUrl, ByteSize, ExportFormat, Idle, ListenAddress, Token};
+use crate::config::{
+    Answers, AppUrl, ByteSize, ExportFormat, Idle, ListenAddress, PerSecond, Percent, Token,
+};
+use crate::sampler::AgentModel;
 
 /// What the file says; a key that is not there says nothing.
 #[derive(Debug, Default, Deserialize)]
@@ -21,6 +24,14 @@ pub(super) struct FileOptions {
     pub(super) logs: Option<Vec<PathBuf>>,
     pub(super) no_env: Option<bool>,
     pub(super) live: Option<bool>,
+    pub(super) sampling: Option<Answers>,
+    pub(super) client_drop_p0s: Option<bool>,
+    pub(super) agent_model: Option<AgentModel>,
+    pub(super) target_tps: Option<PerSecond>,
+    pub(super) error_tps: Option<PerSecond>,
+    pub(super) rare: Option<bool>,
+    pub(super) probabilistic: Option<Percent>,
+    pub(super) extra_rate: Option<PerSecond>,
     pub(super) insecure_listen: Option<bool>,
     pub(super) memory: Option<ByteSize>,
     pub(super) headless: Option<bool>,

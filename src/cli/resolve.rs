@@ -12,14 +12,24 @@ use super::arguments::{Arguments, Options, Subcommand};
 use super::environment::{Environment, ToldToChildren};
 use super::file::{self, FileOptions};
 use crate::config::{
-    AGENT_PORT, ChildEnvironment, ChildSettings, Color, Command, ExportTarget, Flush, Glyphs,
-    ListenAddress, LogOrigin, LogTarget, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN, Mouse, Output,
-    ScreenSettings, Settings, Story, Told,
+    AGENT_PORT, Answers, ChildEnvironment, ChildSettings, Color, Command, ExportTarget, Flush,
+    Glyphs, ListenAddress, LogOrigin, LogTarget, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN, Mouse,
+    Output, PerSecond, Percent, SamplingSettings, ScreenSettings, Settings, Story, Told,
 };
 use crate::env_lines::{self, Reach, Topic};
+use crate::sampler::{self, Probabilistic, RareSettings};
 
 /// Options that make no sense where nothing listens.
-const AGENT_OPTIONS: [&str; 6] = ["listen", "uds", "otlp", "token", "insecure_listen", "logs"];
+const AGENT_OPTIONS: [&str; 8] = [
+    "listen",
+    "uds",
+    "otlp",
+    "token",
+    "insecure_listen",
+    "logs",
+    "sampling",
+    "client_drop_p0s",
+];
 /// Options about the program that is started, or that lines are printed for.
 const CHILD_OPTIONS: [&str; 2] = ["no_env", "live"];
 
@@ -67,6 +77,7 @@ fn layered(
 ) -> Result<Settings, UsageError> {
     let Arguments { command, options } = arguments;
     let screen = screen_of(&options, &file, environment);
+    let sampling = sampling_of(&options, &file)?;
     check_fit(command.as_ref(), given)?;
     let no_env = options.no_env || file.no_env == Some(true);
     let flush = pick(
@@ -107,6 +118,7 @@ fn layered(
             options.logs,
         ),
         flush,
+        sampling,
         memory_bytes,
         output: if headless {
             Output::Headless
@@ -146,6 +158,35 @@ fn screen_of(options: &Options, file: &FileOptions, environment: &Environment) -
         ),
         color: pick(environment.no_color, Color::Off, Color::On),
     }
+}
+
+fn sampling_of(options: &Options, file: &FileOptions) -> Result<SamplingSettings, UsageError> {
+    let answers = options.sampling.or(file.sampling).unwrap_or_default();
+    let client_drop_p0s = options.client_drop_p0s || file.client_drop_p0s == Some(true);
+    if client_drop_p0s && answers != Answers::Agent {
+        return Err(UsageError::new(
+            "--client-drop-p0s needs --sampling agent: with any other rates every trace is to come",
+        ));
+    }
+    let tps = |asked: Option<PerSecond>, from_file: Option<PerSecond>, default: f64| {
+        asked.or(from_file).map_or(default, |PerSecond(tps)| tps)
+    };
+    let default = sampler::Settings::default();
+    let rare = options.rare || file.rare == Some(true);
+    let percent = options.probabilistic.or(file.probabilistic);
+    Ok(SamplingSettings {
+        answers,
+        client_drop_p0s,
+        model: options.agent_model.or(file.agent_model).unwrap_or_default(),
+        agent: sampler::Settings {
+            target_tps: tps(options.target_tps, file.target_tps, default.target_tps),
+            error_tps: tps(options.error_tps, file.error_tps, default.error_tps),
+            extra_rate: tps(options.extra_rate, file.extra_rate, default.extra_rate),
+            rare: rare.then(RareSettings::default),
+            probabilistic: percent.map(|Percent(percent)| Probabilistic::of_percentage(percent)),
+            ..default
+        },
+    })
 }
 
 fn pick<T>(condition: bool, then: T, otherwise: T) -> T {

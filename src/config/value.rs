@@ -8,10 +8,18 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::sampling::{Answers, PerSecond, Percent};
+
 /// A value that could not be read: what was expected, with an example.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ValueError(String);
+
+impl ValueError {
+    pub(super) fn new(expected: &str) -> Self {
+        Self(expected.to_owned())
+    }
+}
 
 /// A number of bytes: `512MiB`, `1GiB`, `100MB`, `65536`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -168,10 +176,11 @@ impl fmt::Debug for Token {
 
 /// A value in the configuration file: text, or a bare number.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a text or a whole number")]
-enum Written {
+#[serde(untagged, expecting = "a text or a number")]
+pub(super) enum Written {
     Text(String),
     Number(u64),
+    Decimal(f64),
 }
 
 macro_rules! from_written {
@@ -183,12 +192,13 @@ macro_rules! from_written {
                 match written {
                     Written::Text(text) => text.parse(),
                     Written::Number(number) => number.to_string().parse(),
+                    Written::Decimal(number) => number.to_string().parse(),
                 }
             }
         }
     )*};
 }
-from_written!(AppUrl ByteSize Idle ListenAddress Token);
+from_written!(Answers AppUrl ByteSize Idle ListenAddress Percent PerSecond Token);
 
 #[cfg(test)]
 mod tests {

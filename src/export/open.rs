@@ -9,7 +9,7 @@ mod span;
 mod trace;
 mod value;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, Read};
 
 use serde::de::DeserializeSeed as _;
@@ -19,7 +19,8 @@ use super::json::VERSION;
 use super::told::ToldJson;
 use crate::ingest::{Received, RequestRecord};
 use crate::logs::{JoinedBy, LogRecord};
-use crate::store::{Arrival, Counters, Joined, KnownBy, LogKey, Store};
+use crate::sampler::Verdict;
+use crate::store::{Arrival, Counters, Joined, KnownBy, LogKey, Store, TraceEntry};
 use crate::trace::{ChunkBuilder, ContainerFacts, Now, TraceId, TracerInfo, TracerPayload, Via};
 
 /// What a file brought.
@@ -145,6 +146,8 @@ struct Reading<'s> {
     shape: Shape,
     trace: TraceSoFar,
     first_line: LogKey,
+    /// Its traces that are held, by what became of them.
+    n_of_fate: BTreeMap<&'static str, u64>,
     /// Lines that came with a trace.
     n_joined: u64,
     /// Lines that came without.
@@ -173,6 +176,7 @@ struct TraceSoFar {
     arrivals: Vec<Arrival>,
     tracer: TracerInfo,
     container: Option<(ContainerFacts, KnownBy)>,
+    verdict: Option<Verdict>,
     lines: Vec<(LogRecord, Option<JoinedBy>)>,
 }
 
@@ -200,6 +204,7 @@ impl<'s> Reading<'s> {
             store,
             now,
             first_line,
+            n_of_fate: BTreeMap::new(),
             n_joined: 0,
             n_loose: 0,
             builder: ChunkBuilder::default(),
@@ -244,6 +249,13 @@ impl<'s> Reading<'s> {
         if let Some((key, (facts, by))) = key.zip(trace.container) {
             self.store.restore_container(key, facts, by);
         }
+        if let Some(key) = key {
+            self.store.restore_verdict(key, trace.verdict);
+            let fate = self.store.trace(key).map(TraceEntry::fate);
+            if let Some(fate) = fate {
+                *self.n_of_fate.entry(fate.name()).or_default() += 1;
+            }
+        }
         for (record, by) in trace.lines {
             let by = by.unwrap_or(JoinedBy::TraceId);
             self.restore_line(record, key.map(|trace| Joined { trace, by }));
@@ -287,6 +299,7 @@ impl<'s> Reading<'s> {
         self.store.arrange_logs(self.first_line);
         if let Some(mut counters) = self.counters.take() {
             counters.keep_evicted_lines(self.n_joined, self.n_loose);
+            counters.keep_evicted_traces(&self.n_of_fate);
             self.store.restore_counters(&counters);
         }
         self.store

@@ -9,15 +9,16 @@ use serde::{Deserialize, Serialize};
 use super::arrival::{ArrivalJson, TextTags};
 use super::span::DisplayJson;
 use super::text::{FloatJson, TextJson};
+use crate::sampler::{AgentDecision, Redraw, Sampler, Verdict};
 use crate::store::{KnownBy, TraceContainer, TraceEntry};
-use crate::trace::{ContainerFacts, SamplingFacts, Span, TracerInfo};
+use crate::trace::{ContainerFacts, SamplingFacts, Span, TraceId, TracerInfo};
 
 /// The `trace` line of the headless stream: how many spans, and the summary.
 pub fn trace_event(trace: &TraceEntry) -> impl Serialize + '_ {
     #[derive(Serialize)]
     struct TraceEvent<'a> {
         event: &'static str,
-        trace_id: DisplayJson<crate::trace::TraceId>,
+        trace_id: DisplayJson<TraceId>,
         spans: usize,
         #[serde(flatten)]
         summary: TraceSummary<'a>,
@@ -67,7 +68,7 @@ impl<'a> TraceSummary<'a> {
             container: trace.container().map(ContainerJson::new),
             start_kind: (),
             start_evidence: (),
-            sampling: SamplingJson(trace.sampling()),
+            sampling: SamplingJson(trace.sampling(), trace),
             forwarded: (),
         }
     }
@@ -174,7 +175,7 @@ impl<'a> ContainerJson<'a> {
     }
 }
 
-struct SamplingJson<'a>(SamplingFacts<'a>);
+struct SamplingJson<'a>(SamplingFacts<'a>, &'a TraceEntry);
 
 impl Serialize for SamplingJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -187,7 +188,99 @@ impl Serialize for SamplingJson<'_> {
         map.serialize_entry("rule_rate", &facts.rule_rate.map(FloatJson))?;
         map.serialize_entry("agent_rate", &facts.agent_rate.map(FloatJson))?;
         map.serialize_entry("limit_rate", &facts.limit_rate.map(FloatJson))?;
-        map.serialize_entry("simulated", &())?;
+        let verdict = self.1.verdict();
+        let simulated =
+            verdict.map(|verdict| SimulatedJson::new(verdict, facts, self.1.trace_id()));
+        map.serialize_entry("simulated", &simulated)?;
         map.end()
+    }
+}
+
+/// What the client decided and the model makes of it, of which only the model's part is read back: the
+/// rest follows from the spans.
+#[derive(Deserialize)]
+pub(super) struct ReadSampling {
+    simulated: Option<SimulatedJson>,
+}
+
+impl ReadSampling {
+    pub(super) fn into_verdict(self) -> Option<Verdict> {
+        self.simulated.map(SimulatedJson::into_verdict)
+    }
+}
+
+/// A verdict in exports.
+#[derive(Serialize, Deserialize)]
+struct SimulatedJson {
+    kept: bool,
+    /// Who keeps it in the end.
+    #[serde(default)]
+    by: Option<SamplerName>,
+    tracer: Option<RedrawJson>,
+    agent: AgentJson,
+    #[serde(default, skip_deserializing)]
+    reason: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RedrawJson {
+    kept: bool,
+    rate: f64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AgentJson {
+    kept: bool,
+    by: Option<SamplerName>,
+    rate: Option<f64>,
+}
+
+/// A sampler by its name; one that this version does not know is read as the priority sampler.
+struct SamplerName(Sampler);
+
+impl Serialize for SamplerName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for SamplerName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<'de, str>::deserialize(deserializer)?;
+        Ok(Self(name.parse().unwrap_or(Sampler::Priority)))
+    }
+}
+
+impl SimulatedJson {
+    fn new(verdict: Verdict, facts: &SamplingFacts<'_>, trace_id: TraceId) -> Self {
+        let agent = verdict.agent();
+        Self {
+            kept: verdict.is_kept(),
+            by: verdict.kept_by().map(SamplerName),
+            tracer: verdict.tracer().map(|tracer| RedrawJson {
+                kept: tracer.is_kept,
+                rate: tracer.rate,
+            }),
+            agent: AgentJson {
+                kept: agent.by.is_some(),
+                by: agent.by.map(SamplerName),
+                rate: agent.rate,
+            },
+            reason: verdict.reason(facts, trace_id),
+        }
+    }
+
+    fn into_verdict(self) -> Verdict {
+        let tracer = self.tracer.map(|tracer| Redraw {
+            is_kept: tracer.kept,
+            rate: tracer.rate,
+        });
+        let agent = AgentDecision {
+            by: self.agent.by.map(|SamplerName(by)| by),
+            rate: self.agent.rate,
+        };
+        let by = self.by.map(|SamplerName(by)| by).or(agent.by);
+        let by = by.unwrap_or(Sampler::Priority);
+        Verdict::new(tracer, agent, self.kept.then_some(by))
     }
 }

@@ -9,6 +9,7 @@ mod address;
 mod body;
 mod connection;
 mod holder;
+mod rates;
 mod record;
 mod reply;
 mod request;
@@ -22,10 +23,10 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::watch;
 
 pub use address::{Port, StartError};
+pub use rates::RateAnswers;
 pub use token::Token;
 
 /// The table the agent is driven by, for tests from outside.
@@ -48,14 +49,16 @@ pub struct AgentSettings {
     pub token: Option<Token>,
     /// What is taken at most.
     pub limits: Limits,
-    /// The body of the answer to accepted spans: `rate_by_service` as JSON.
-    pub rates: watch::Receiver<Bytes>,
+    /// What is answered to accepted spans.
+    pub rates: watch::Receiver<RateAnswers>,
+    /// Whether `/info` says that tracers may drop what they reject.
+    pub client_drop_p0s: bool,
 }
 
 impl AgentSettings {
     /// Settings for an address with everything else as it is by default: every trace is kept.
     pub fn new(listen: SocketAddr) -> Self {
-        let rates = watch::Sender::new(Bytes::from_static(RATES_KEEP_ALL)).subscribe();
+        let rates = watch::Sender::new(RateAnswers::keep_all()).subscribe();
         Self {
             listen,
             uds: None,
@@ -63,12 +66,10 @@ impl AgentSettings {
             token: None,
             limits: Limits::default(),
             rates,
+            client_drop_p0s: false,
         }
     }
 }
-
-/// The answer that makes a tracer keep every trace.
-pub const RATES_KEEP_ALL: &[u8] = br#"{"rate_by_service":{"service:,env:":1.0}}"#;
 
 /// What the agent takes at most. What waits for the loop is limited by
 /// [`InboxLimits`](super::inbox::InboxLimits).
@@ -142,6 +143,7 @@ impl Agent {
                 .map(|file| file.path().display().to_string())
                 .unwrap_or_default(),
             body_bytes_max: settings.limits.body_bytes_max,
+            client_drop_p0s: settings.client_drop_p0s,
         });
         let (stop, stopped) = watch::channel(());
         let shared = server::Shared::new(settings, inbox, info.into());

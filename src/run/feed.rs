@@ -14,8 +14,11 @@ use crate::io::clock;
 use crate::io::demo::{self, DemoTarget};
 use crate::io::inbox::{self, Inbox, InboxLimits, InboxReceiver};
 use crate::io::tail::Tail;
+use crate::sampler::Model;
 use crate::tui::app::ChildCommand;
 use crate::tui::message::ChildSignal;
+
+use super::publisher::Publisher;
 
 /// What the loop takes at a time, so that keys and frames have their turn.
 const BATCH_ITEMS_MAX: usize = 256;
@@ -34,6 +37,7 @@ struct Source {
     /// None once it has been stopped.
     agent: Option<Agent>,
     inbox: InboxReceiver,
+    publisher: Publisher,
     demo: Option<watch::Sender<bool>>,
     tails: Vec<Tail>,
     /// The program that is started, if that was asked for.
@@ -94,6 +98,9 @@ impl Feed {
             .token
             .as_ref()
             .map(|token| Token::new(token.as_str()));
+        let publisher = Publisher::new(settings.sampling.answers);
+        agent_settings.rates = publisher.subscribe();
+        agent_settings.client_drop_p0s = settings.sampling.client_drop_p0s;
         let agent = Agent::start(agent_settings, inbox.clone())?;
         let tails = settings.logs.iter();
         let tails = tails.map(|path| Tail::start(path, inbox.clone()));
@@ -107,6 +114,7 @@ impl Feed {
             source: Some(Source {
                 agent: Some(agent),
                 inbox: receiver,
+                publisher,
                 demo,
                 tails,
                 launch,
@@ -145,6 +153,13 @@ impl Feed {
     pub(super) fn signal_child(&self, signal: ChildSignal) {
         if let Some(source) = &self.source {
             source.press(signal);
+        }
+    }
+
+    /// Has tracers answered by what the simulated Agent has learnt.
+    pub(super) fn publish(&mut self, model: &Model) {
+        if let Some(source) = &mut self.source {
+            source.publisher.publish(model);
         }
     }
 

@@ -149,6 +149,7 @@ impl Listener<'_> {
                 inbounds = self.feed.next() => {
                     let before = super::n_received(self.store);
                     self.reporter.take(self.store, inbounds, self.clock.now());
+                    self.feed.publish(self.store.model());
                     if super::n_received(self.store) > before {
                         idle_since = Instant::now();
                     }

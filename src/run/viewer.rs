@@ -188,6 +188,7 @@ impl Viewer<'_> {
                     for inbound in inbounds {
                         self.step(Message::Inbound(inbound));
                     }
+                    self.feed.publish(self.app.store().model());
                     if let (Some(end), Some(idle)) = (&mut idle_end, idle)
                         && super::n_received(self.app.store()) > before
                     {

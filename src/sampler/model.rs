@@ -1,5 +1,6 @@
 //! The Agents that a model assumes, and the rates that each client holds: from a chunk to a verdict.
 
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -8,14 +9,16 @@ use super::{
     Agent, AgentDecision, Delivery, Digest, RareSpans, RateTable, Reader, Redraw, Sampler,
     Services, Settings, Verdict, draw,
 };
-use crate::normalize::Dropped;
-use crate::trace::{ChunkFacts, SamplingPriority, TraceChunk};
+use crate::trace::{
+    ChunkFacts, RelaySource, SamplingPriority, TraceChunk, TracerPayload, UnixNanos, tag,
+};
 
 /// So many processes and containers are told apart at a time.
 const PROCESSES_MAX: usize = 4_096;
 
 /// Which Agents are assumed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum AgentModel {
     /// One for everything, as beside a host or a cluster.
     #[default]
@@ -24,13 +27,51 @@ pub enum AgentModel {
     Serverless,
 }
 
-/// Who sends, by numbers of the caller's choice.
+/// Who sends, by numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Process {
     /// The process: it holds the rates of the last answer.
     pub client: u64,
     /// The container: in a serverless model it has an Agent of its own.
     pub container: u64,
+}
+
+impl Process {
+    /// Who sent a payload: the process behind the relay that passed it on, else the one its tracer
+    /// names, in the payload or on its spans. The container by the task that its spans name, else by
+    /// the process. Whoever says nothing is one and the same.
+    pub fn of(payload: &TracerPayload, relay: Option<RelaySource>) -> Self {
+        /// Tracers say it on the root, which is mostly the first.
+        const SPANS_ASKED: usize = 4;
+        let chunk = payload.chunks.first();
+        let asked = || {
+            chunk
+                .into_iter()
+                .flat_map(TraceChunk::spans)
+                .take(SPANS_ASKED)
+        };
+        let said = |key: &str| asked().find_map(|span| span.meta_text(key));
+        let client = match relay {
+            Some(RelaySource(source)) => numbered(&source.to_le_bytes()),
+            None if !payload.tracer.runtime_id.is_empty() => {
+                numbered(payload.tracer.runtime_id.as_bytes())
+            }
+            None => said(tag::RUNTIME_ID).map_or(0, |id| numbered(id.as_bytes())),
+        };
+        let names_one = chunk.is_some_and(TraceChunk::may_name_container);
+        let task = || tag::CONTAINER.iter().find_map(|key| said(key));
+        let task = if names_one { task() } else { None };
+        Self {
+            client,
+            container: task.map_or(client, |task| numbered(task.as_bytes())),
+        }
+    }
+}
+
+fn numbered(name: &[u8]) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The simulated Agents and what the clients know of their rates.
@@ -41,6 +82,8 @@ pub struct Model {
     services: Services,
     agents: HashMap<u64, Agent>,
     held: HashMap<u64, Arc<RateTable>>,
+    /// Counts how often an Agent has changed what it answers.
+    answers_revision: u64,
 }
 
 /// One delivery on its way through the model.
@@ -54,6 +97,19 @@ pub struct Turn<'a> {
     n_left: usize,
 }
 
+impl Turn<'_> {
+    /// What follows in this delivery came at another time.
+    pub fn set_time(&mut self, at: UnixNanos) {
+        self.delivery.at = at;
+    }
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self::new(AgentModel::Agent, Settings::default())
+    }
+}
+
 impl Model {
     /// Agents that have seen nothing.
     pub fn new(kind: AgentModel, settings: Settings) -> Self {
@@ -63,6 +119,7 @@ impl Model {
             services: Services::default(),
             agents: HashMap::new(),
             held: HashMap::new(),
+            answers_revision: 0,
         }
     }
 
@@ -79,6 +136,17 @@ impl Model {
     /// The services met so far.
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// Changes whenever an Agent answers otherwise than before.
+    pub fn answers_revision(&self) -> u64 {
+        self.answers_revision
+    }
+
+    /// What each Agent answers now, by the number of its container: 0, if there is one for all.
+    pub fn tables(&self) -> impl Iterator<Item = (u64, &Arc<RateTable>)> {
+        let agents = self.agents.iter();
+        agents.map(|(number, agent)| (*number, agent.table()))
     }
 
     /// The rates that the Agent of a process answers now.
@@ -139,12 +207,8 @@ impl Model {
         };
         match reader.read(chunk, facts) {
             Ok(digest) => self.decide_digest(turn, &digest, root),
-            Err(
-                Dropped::EmptyTrace
-                | Dropped::TraceIdZero
-                | Dropped::SpanIdZero
-                | Dropped::ForeignSpan,
-            ) => {
+            // The Agent takes none of it, and says so to nobody.
+            Err(_refused) => {
                 turn.n_left = turn.n_left.saturating_sub(1);
                 Verdict::default()
             }
@@ -171,22 +235,21 @@ impl Model {
             }
         });
         let dropped_weight = share_of(turn.n_dropped, turn.n_left);
+        let answered = Arc::clone(agent.table());
         let decisions = agent.decide(digest, redrawn, dropped_weight, &mut self.services);
+        self.answers_revision += u64::from(!Arc::ptr_eq(&answered, agent.table()));
         if !decisions.received.is_kept {
             turn.n_left = turn.n_left.saturating_sub(1);
         }
         let received = decisions.received;
-        Verdict {
-            tracer,
-            agent: AgentDecision {
-                by: received.kept_by(),
-                rate: match received.by {
-                    Sampler::Error => received.error_rate,
-                    _ => received.rate,
-                },
+        let agent = AgentDecision {
+            by: received.kept_by(),
+            rate: match received.by {
+                Sampler::Error => received.error_rate,
+                _ => received.rate,
             },
-            kept_by: decisions.redrawn.kept_by(),
-        }
+        };
+        Verdict::new(tracer, agent, decisions.redrawn.kept_by())
     }
 
     fn agent_of(&self, process: Process) -> u64 {

@@ -53,6 +53,23 @@ impl Services {
         known.map_or(("", ""), |((service, env), _)| (service, env))
     }
 
+    /// How many are known.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether none is known.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// All of them: name and environment.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.names
+            .iter()
+            .map(|((service, env), _)| (&**service, &**env))
+    }
+
     /// As the Agent's samplers count it.
     pub fn signature(&self, id: ServiceId) -> Signature {
         let known = self.known(id);

@@ -73,18 +73,79 @@ pub struct AgentDecision {
     pub rate: Option<f64>,
 }
 
-/// Both together.
+/// Both together, in 24 bytes: every trace has one.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Verdict {
-    /// The tracer's part; nobody redraws what a rule, a person or a parent decided.
-    pub tracer: Option<Redraw>,
-    /// The Agent's part, of what it received.
-    pub agent: AgentDecision,
-    /// Who keeps it in the end, when the Agent gets what the tracer would have sent.
-    pub kept_by: Option<Sampler>,
+    tracer_rate: Rate,
+    agent_rate: Rate,
+    /// What the tracer would have drawn; nobody redraws what a rule, a person or a parent decided.
+    tracer_keeps: Option<bool>,
+    agent_by: Option<Sampler>,
+    kept_by: Option<Sampler>,
+}
+
+/// A rate, or none.
+#[derive(Clone, Copy, Debug)]
+struct Rate(f64);
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self(f64::NAN)
+    }
+}
+
+impl PartialEq for Rate {
+    fn eq(&self, other: &Self) -> bool {
+        self.known() == other.known()
+    }
+}
+
+impl Rate {
+    fn known(self) -> Option<f64> {
+        (!self.0.is_nan()).then_some(self.0)
+    }
+}
+
+impl From<Option<f64>> for Rate {
+    fn from(rate: Option<f64>) -> Self {
+        rate.map_or_else(Self::default, Self)
+    }
 }
 
 impl Verdict {
+    /// From its parts: what the tracer would have done, what the Agent makes of what came, and who
+    /// keeps it in the end, when the Agent gets what the tracer would have sent.
+    pub fn new(tracer: Option<Redraw>, agent: AgentDecision, kept_by: Option<Sampler>) -> Self {
+        Self {
+            tracer_rate: tracer.map(|tracer| tracer.rate).into(),
+            agent_rate: agent.rate.into(),
+            tracer_keeps: tracer.map(|tracer| tracer.is_kept),
+            agent_by: agent.by,
+            kept_by,
+        }
+    }
+
+    /// The tracer's part; `None` if a rule, a person or a parent decided.
+    pub fn tracer(&self) -> Option<Redraw> {
+        Some(Redraw {
+            is_kept: self.tracer_keeps?,
+            rate: self.tracer_rate.known()?,
+        })
+    }
+
+    /// The Agent's part, of what it received.
+    pub fn agent(&self) -> AgentDecision {
+        AgentDecision {
+            by: self.agent_by,
+            rate: self.agent_rate.known(),
+        }
+    }
+
+    /// Who keeps it in the end.
+    pub fn kept_by(&self) -> Option<Sampler> {
+        self.kept_by
+    }
+
     /// Whether Datadog would have got it.
     pub fn is_kept(&self) -> bool {
         self.kept_by.is_some()
@@ -94,32 +155,32 @@ impl Verdict {
     /// speaks for what the tracer does.
     #[must_use]
     pub fn joined(self, other: Self) -> Self {
-        let (first, second) = if other.tracer.is_some() && self.tracer.is_none() {
-            (other, self)
-        } else {
-            (self, other)
+        let (speaker, second) = match (self.tracer_keeps, other.tracer_keeps) {
+            (None, Some(_)) => (other, self),
+            _ => (self, other),
         };
-        let agent = if first.agent.by.is_some() {
-            first.agent
+        let agent = if speaker.agent_by.is_none() && second.agent_by.is_some() {
+            second
         } else {
-            second.agent.by.map_or(first.agent, |_| second.agent)
+            speaker
         };
         // What is kept because the tracer said so is dropped with its root.
-        let follows = |by: &Sampler| *by == Sampler::Priority;
-        let is_rejected = first.tracer.is_some_and(|tracer| !tracer.is_kept);
-        let kept_after = second.kept_by.filter(|by| !(is_rejected && follows(by)));
+        let is_rejected = speaker.tracer_keeps == Some(false);
+        let follows = |by: &Sampler| is_rejected && *by == Sampler::Priority;
+        let kept_beside = second.kept_by.filter(|by| !follows(by));
         Self {
-            tracer: first.tracer,
-            agent,
-            kept_by: first.kept_by.or(kept_after),
+            agent_rate: agent.agent_rate,
+            agent_by: agent.agent_by,
+            kept_by: speaker.kept_by.or(kept_beside),
+            ..speaker
         }
     }
 
-    /// What became of it, as one word of [`Fate::NAMES`].
+    /// What became of it, for counting.
     pub fn fate(&self) -> Fate {
         match self.kept_by {
             Some(by) => Fate::Kept(by),
-            None if self.tracer.is_some_and(|tracer| !tracer.is_kept) => Fate::DroppedByRate,
+            None if self.tracer_keeps == Some(false) => Fate::DroppedByRate,
             None => Fate::Dropped,
         }
     }

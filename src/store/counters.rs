@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ingest::{RequestClass, RequestRecord};
+use crate::sampler::Fate;
 
 /// What is counted for paths nobody serves, and for what has no path.
 const OTHER: &str = "other";
@@ -134,6 +135,31 @@ impl Counters {
             &mut self.traces_complete
         } else {
             &mut self.traces_open
+        }
+    }
+
+    /// Counts a trace by what became of it, and no longer by what had become of it before.
+    pub(super) fn count_fate(&mut self, before: Option<Fate>, after: Fate) {
+        if before == Some(after) {
+            return;
+        }
+        let counts = &mut self.traces_by_verdict;
+        if let Some(before) = before.and_then(|before| counts.get_mut(before.name())) {
+            *before = before.saturating_sub(1);
+        }
+        match counts.get_mut(after.name()) {
+            Some(number) => raise(number, 1),
+            None => {
+                counts.insert(after.name().into(), 1);
+            }
+        }
+    }
+
+    /// Leaves of an export's counts of traces those that it does not hold.
+    pub(crate) fn keep_evicted_traces(&mut self, held: &BTreeMap<&'static str, u64>) {
+        for (name, number) in &mut self.traces_by_verdict {
+            let held = held.get(&**name).copied().unwrap_or(0);
+            *number = number.saturating_sub(held);
         }
     }
 

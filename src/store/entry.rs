@@ -10,6 +10,7 @@ use super::container::{Known, Shelved};
 use super::index::SpanMap;
 use super::{LogKey, SpanIndex, Summary, TraceKey};
 use crate::logs::LogRecord;
+use crate::sampler::{Fate, Verdict};
 use crate::trace::{
     ChunkFacts, Now, RelaySource, SamplingFacts, Span, SpanId, Text, TraceChunk, TraceId,
     TracerInfo, UnixNanos, Via,
@@ -96,6 +97,7 @@ pub struct TraceEntry {
     relay: Option<RelaySource>,
     tracer: Arc<TracerInfo>,
     summary: Summary,
+    verdict: Option<Verdict>,
     revision: u64,
     /// When its first chunk was taken in, in nanoseconds since the program started.
     first_uptime_ns: u64,
@@ -127,6 +129,7 @@ impl TraceEntry {
             relay: None,
             tracer: Arc::default(),
             summary: Summary::default(),
+            verdict: None,
             revision: 0,
             first_uptime_ns: now.uptime_ns,
             brought_bytes: 0,
@@ -295,6 +298,21 @@ impl TraceEntry {
         of_chunks.fold(facts, SamplingFacts::or_of_chunk)
     }
 
+    /// What the simulated Agent makes of it; `None` if it was opened from a file that does not say.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.verdict
+    }
+
+    /// What became of it there.
+    pub fn fate(&self) -> Fate {
+        let verdict = self.verdict.as_ref();
+        verdict.map_or(Fate::Unknown, Verdict::fate)
+    }
+
+    pub(super) fn set_verdict(&mut self, verdict: Verdict) {
+        self.verdict = Some(verdict);
+    }
+
     /// What it occupies, by our own count.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>()
@@ -434,6 +452,6 @@ fn tracer_bytes(tracer: &Arc<TracerInfo>) -> usize {
 }
 
 const _: () = assert!(
-    size_of::<TraceEntry>() <= 256,
+    size_of::<TraceEntry>() <= 280,
     "what a trace costs beside its spans"
 );

@@ -11,7 +11,7 @@ use super::lines::{LinesSeed, Whose};
 use super::number::AnyTraceId;
 use super::span::SpansSeed;
 use crate::export::arrival::ArrivalJson;
-use crate::export::summary::{ContainerJson, TracerJson};
+use crate::export::summary::{ContainerJson, ReadSampling, TracerJson};
 
 /// Reads a trace; the caller begins and finishes it.
 pub(super) struct TraceSeed<'r, 's>(pub(super) &'r mut Reading<'s>);
@@ -23,6 +23,7 @@ enum Member {
     Arrivals,
     Tracer,
     Container,
+    Sampling,
     Spans,
     Logs,
     #[serde(other)]
@@ -63,6 +64,10 @@ impl<'de> Visitor<'de> for TraceSeed<'_, '_> {
                 Member::Container => {
                     let container: Option<ContainerJson<'_>> = map.next_value()?;
                     reading.trace.container = container.and_then(ContainerJson::into_facts);
+                }
+                Member::Sampling => {
+                    let sampling: Option<ReadSampling> = map.next_value()?;
+                    reading.trace.verdict = sampling.and_then(ReadSampling::into_verdict);
                 }
                 Member::Logs => map.next_value_seed(LinesSeed(reading, Whose::OfTrace))?,
                 Member::Spans => map.next_value_seed(SpansSeed(reading))?,

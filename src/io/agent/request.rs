@@ -11,6 +11,7 @@ use hyper::{Request, Response};
 
 use crate::ingest::{self, Brought, Inbound, PayloadKind, Rejection, RequestBody, TraceFormat};
 use crate::io::clock;
+use crate::sampler::Process;
 use crate::trace::{ChunkBuilder, UnixNanos, Via};
 use crate::wire::header::TraceHeaders;
 use crate::wire::otlp::Encoding;
@@ -114,11 +115,19 @@ async fn take(
         (Ok(brought), Some(otlp)) => (Reply::otlp(otlp, brought.summary()), brought),
         (Err(rejection), Some(otlp)) => (Reply::otlp_refusal(otlp, rejection), Brought::Nothing),
         (Ok(brought), None) => {
-            let rates = shared.rates.borrow().clone();
+            let rates = shared.rates.borrow().body(|| process_of(&brought));
             (Reply::accepted(kind, &brought, rates), brought)
         }
         (Err(rejection), None) => (Reply::from(rejection), Brought::Nothing),
     })
+}
+
+/// Who sent spans.
+fn process_of(brought: &Brought) -> Process {
+    match brought {
+        Brought::Spans(received) => Process::of(&received.payload, received.relay),
+        _ => Process::default(),
+    }
 }
 
 /// Hands the record and what came with it over; what there is no room for is refused.

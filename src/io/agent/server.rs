@@ -27,14 +27,14 @@ use super::connection::{Close, Connection, Connections, Place, Watched};
 use super::request::answer;
 use super::token::Token;
 use super::unreadable::{Fault, Faults};
-use super::{AgentSettings, Limits};
+use super::{AgentSettings, Limits, RateAnswers};
 
 /// What all requests need.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) token: Option<Token>,
     pub(super) limits: Limits,
-    pub(super) rates: watch::Receiver<Bytes>,
+    pub(super) rates: watch::Receiver<RateAnswers>,
     pub(super) info: Bytes,
     pub(super) inbox: Inbox,
     pub(super) budget: Budget,
@@ -49,6 +49,7 @@ impl Shared {
             limits,
             rates,
             listen: _,
+            client_drop_p0s: _,
             otlp: _,
             uds: _,
         } = settings;

@@ -44,6 +44,11 @@ impl SamplingFacts<'_> {
             None => decision.to_owned(),
         }
     }
+
+    /// What the decision came from, where it is worth a word: `by rule 0.3`.
+    pub fn reason(&self) -> Option<String> {
+        reason(self.priority?, self)
+    }
 }
 
 /// What the decision came from, where it is worth a word.

@@ -19,6 +19,8 @@ pub(crate) struct InfoSettings {
     pub(crate) receiver_socket: String,
     /// The largest body that is taken.
     pub(crate) body_bytes_max: usize,
+    /// Whether tracers may drop what they reject.
+    pub(crate) client_drop_p0s: bool,
 }
 
 /// Which tags make a peer, for statistics that clients compute.
@@ -48,8 +50,8 @@ const PEER_TAGS: [&str; 21] = [
 
 /// The JSON of `/info`.
 ///
-/// `client_drop_p0s` is false whatever else is configured: with true, and statistics computed in
-/// the client, rejected traces would never arrive and could not be shown.
+/// `client_drop_p0s` is false unless that was asked for: with true, and statistics computed in the
+/// client, rejected traces never arrive and cannot be shown.
 pub(crate) fn info(settings: &InfoSettings) -> String {
     let listed = ENDPOINTS.iter().filter(|endpoint| endpoint.listed);
     let endpoints: Vec<&str> = listed.map(|endpoint| endpoint.path).collect();
@@ -58,7 +60,7 @@ pub(crate) fn info(settings: &InfoSettings) -> String {
         "modtrace_tui": 1,
         "git_commit": "",
         "endpoints": endpoints,
-        "client_drop_p0s": false,
+        "client_drop_p0s": settings.client_drop_p0s,
         "span_meta_structs": true,
         "long_running_spans": true,
         "span_events": true,

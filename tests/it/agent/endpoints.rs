@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use modtrace_tui::ingest::{PayloadKind, RequestClass, TraceFormat};
+use modtrace_tui::io::agent::RateAnswers;
 use modtrace_tui::io::agent::{Action, ENDPOINTS, Endpoint, Methods, Token};
 use modtrace_tui::io::inbox::InboxLimits;
 use modtrace_tui::trace::Via;
@@ -147,18 +148,19 @@ fn spans_come_with_the_record_and_what_the_tracer_said() {
 
 #[test]
 fn new_rates_are_in_the_next_answer() {
-    let rates = tokio::sync::watch::Sender::new("{}".into());
+    let rates = tokio::sync::watch::Sender::new(RateAnswers::of_rate(0.5, std::iter::empty()));
     let subscribed = rates.subscribe();
     let server = Server::with(
         |settings| settings.rates = subscribed,
         InboxLimits::default(),
     );
     let mut client = server.connect();
-    assert_eq!(client.ask("PUT", "/v0.4/traces", NO_TRACES).body, "{}");
-    rates.send_replace(r#"{"rate_by_service":{}}"#.into());
+    let before = client.ask("PUT", "/v0.4/traces", NO_TRACES).body;
+    assert_eq!(before, r#"{"rate_by_service":{}}"#);
+    rates.send_replace(RateAnswers::of_rate(0.5, ["service:a,env:dev"].into_iter()));
     assert_eq!(
         client.ask("PUT", "/v0.4/traces", NO_TRACES).body,
-        r#"{"rate_by_service":{}}"#
+        r#"{"rate_by_service":{"service:a,env:dev":0.5}}"#
     );
 }
 

@@ -1,0 +1,59 @@
+//! What the simulated Agent makes of each chunk that comes, kept with its trace and counted.
+
+use super::{Store, TraceKey};
+use crate::sampler::{Model, Turn, Verdict};
+use crate::trace::{Span, TraceChunk, Via};
+
+impl Store {
+    /// The same, judging what comes by another model.
+    #[must_use]
+    pub fn with_model(mut self, model: Model) -> Self {
+        self.model = model;
+        self
+    }
+
+    /// The simulated Agents.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What becomes of a chunk. Spans in a file came to nobody when they are read: an Agent would have
+    /// got them when the last of them had ended.
+    pub(super) fn judge(&mut self, turn: &mut Turn<'_>, chunk: &TraceChunk, via: Via) -> Verdict {
+        if via == Via::File
+            && let Some(end) = chunk.spans().map(Span::end).max()
+        {
+            turn.set_time(end);
+        }
+        let known = self.twin_for(chunk.trace_id());
+        let root = known.and_then(|key| self.trace(key)?.verdict()?.tracer());
+        self.model.decide(turn, chunk, chunk.facts(), root)
+    }
+
+    /// Adds what became of a chunk to its trace.
+    pub(super) fn give_verdict(&mut self, key: TraceKey, verdict: Verdict) {
+        let Some(entry) = self.entry_mut(key) else {
+            return;
+        };
+        let before = entry.verdict();
+        let after = before.map_or(verdict, |before| before.joined(verdict));
+        entry.set_verdict(after);
+        let before = before.as_ref().map(Verdict::fate);
+        self.counters.count_fate(before, after.fate());
+    }
+
+    /// Puts back what an export says became of a trace, and counts it. Of a trace in pieces the last
+    /// word counts.
+    pub fn restore_verdict(&mut self, key: TraceKey, verdict: Option<Verdict>) {
+        let Some(entry) = self.entry_mut(key) else {
+            return;
+        };
+        let is_new = entry.verdict().is_none();
+        let before = (!is_new).then(|| entry.fate());
+        if let Some(verdict) = verdict {
+            entry.set_verdict(verdict);
+        }
+        let after = entry.fate();
+        self.counters.count_fate(before, after);
+    }
+}
