@@ -34,6 +34,7 @@ pub use container::{KnownBy, TraceContainer};
 pub use counters::Counters;
 pub use entry::{Arrival, TraceEntry};
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
+pub use restore::Restored;
 pub use summary::Summary;
 pub use told::{Compared, Operation, OperationKey, Tally, Told, ToldClient, ToldSums};
 pub use tree::{RowMark, SpanTree, TreeRow};
