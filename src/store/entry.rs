@@ -434,6 +434,6 @@ fn tracer_bytes(tracer: &Arc<TracerInfo>) -> usize {
 }
 
 const _: () = assert!(
-    size_of::<TraceEntry>() <= 256,
+    size_of::<TraceEntry>() <= 240,
     "what a trace costs beside its spans"
 );
