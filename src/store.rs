@@ -256,7 +256,7 @@ impl Store {
         );
         let is_counted = received.client_computed_stats;
         self.delivered(is_counted, !payload.chunks.is_empty());
-        let tracer = self.shared_tracer(payload.tracer);
+        let tracer = self.shared_tracer(&payload.tracer);
         for mut chunk in payload.chunks {
             if chunk.is_empty() {
                 continue;
@@ -558,15 +558,15 @@ impl Store {
     }
 
     /// One copy of each tracer's description, among the last few that sent.
-    fn shared_tracer(&mut self, tracer: TracerInfo) -> Arc<TracerInfo> {
+    fn shared_tracer(&mut self, tracer: &TracerInfo) -> Arc<TracerInfo> {
         const TRACERS_MAX: usize = 32;
-        if let Some(known) = self.tracers.iter().find(|known| ***known == tracer) {
+        if let Some(known) = self.tracers.iter().find(|known| ***known == *tracer) {
             return Arc::clone(known);
         }
         if self.tracers.len() >= TRACERS_MAX {
             self.tracers.pop_front();
         }
-        let tracer = Arc::new(tracer);
+        let tracer = Arc::new(tracer.clone());
         self.tracers.push_back(Arc::clone(&tracer));
         tracer
     }

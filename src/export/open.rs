@@ -240,7 +240,9 @@ impl<'s> Reading<'s> {
     fn restore_trace(&mut self, id: TraceId, trace: TraceSoFar) -> u64 {
         let chunk = self.builder.finish_as(id.low()).unwrap_or_default();
         let n_spans = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-        let key = self.store.restore(id, chunk, &trace.arrivals, trace.tracer);
+        let key = self
+            .store
+            .restore(id, chunk, &trace.arrivals, &trace.tracer);
         if let Some((key, (facts, by))) = key.zip(trace.container) {
             self.store.restore_container(key, facts, by);
         }
@@ -264,7 +266,7 @@ impl<'s> Reading<'s> {
 
     fn insert_chunks(&mut self) -> u64 {
         let payload = TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             chunks: self.builder.finish(),
             n_chunks: 1,
         };

@@ -87,7 +87,7 @@ fn store_of(samples: &[Sample]) -> Store {
         at: UnixNanos(1),
         via: Via::Uds,
         payload: TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             n_chunks: chunks.len(),
             chunks,
         },

@@ -16,7 +16,7 @@ impl Store {
         id: TraceId,
         chunk: TraceChunk,
         arrivals: &[Arrival],
-        tracer: TracerInfo,
+        tracer: &TracerInfo,
     ) -> Option<TraceKey> {
         if chunk.is_empty() {
             return None;

@@ -106,7 +106,7 @@ fn received(chunks: Vec<TraceChunk>) -> Received {
         at: UnixNanos(1),
         via: Via::Http,
         payload: TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             chunks,
             n_chunks,
         },

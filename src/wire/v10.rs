@@ -20,6 +20,8 @@ mod linked;
 mod span;
 mod strings;
 
+use std::sync::Arc;
+
 use super::decoded_bytes_max;
 use super::error::{DecodeError, Problem};
 use super::msgpack::{Item, Reader, wrong_type};
@@ -93,7 +95,7 @@ impl<'a> Payload<'a, '_> {
                 1 => self.table().map_err(|error| error.in_field("strings"))?,
                 10 => {
                     let tags = self.flat_tags(&mut room);
-                    self.decoded.tracer.tags =
+                    Arc::make_mut(&mut self.decoded.tracer).tags =
                         tags.map_err(|error| error.in_field("attributes"))?;
                 }
                 11 => self.chunks().map_err(|error| error.in_field("chunks"))?,
@@ -112,7 +114,8 @@ impl<'a> Payload<'a, '_> {
         };
         let index = self.string().map_err(|error| error.in_field(name))?;
         let text = room.text(self.strings.text(index), self.decoder.reader.offset());
-        if let Some((name, place)) = about(&mut self.decoded.tracer, name.as_bytes()) {
+        let tracer = Arc::make_mut(&mut self.decoded.tracer);
+        if let Some((name, place)) = about(tracer, name.as_bytes()) {
             *place = text.map_err(|error| error.in_field(name))?;
         }
         Ok(())

@@ -135,7 +135,7 @@ fn a_container_is_written_as_it_is_known_and_comes_back() {
         at: AT,
         via: Via::Relay,
         payload: TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             chunks: chunk(3, &[plain_span(1, 0)]),
             n_chunks: 1,
         },

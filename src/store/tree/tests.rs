@@ -27,7 +27,7 @@ fn store_of(chunks: &[&[Sent]]) -> Store {
             at: UnixNanos(0),
             via: Via::Http,
             payload: TracerPayload {
-                tracer: TracerInfo::default(),
+                tracer: TracerInfo::default().into(),
                 n_chunks: chunks.len(),
                 chunks,
             },

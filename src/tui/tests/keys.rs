@@ -458,7 +458,7 @@ fn spans_restored_before_the_first_frame_are_listed() {
         n_spans: 1,
         facts: None,
     };
-    seat.app.store_mut().restore(id, chunk, &[arrival], tracer);
+    seat.app.store_mut().restore(id, chunk, &[arrival], &tracer);
     seat.draw();
     assert!(seat.selected_row().contains("2h GET /restored"));
 }

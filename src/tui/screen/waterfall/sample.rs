@@ -60,7 +60,7 @@ pub(crate) fn insert(store: &mut Store, builder: &mut ChunkBuilder) -> TraceKey 
         at: UnixNanos(START),
         via: Via::Http,
         payload: TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             n_chunks: chunks.len(),
             chunks,
         },
