@@ -34,7 +34,7 @@
 //!
 //! # The rooms
 //!
-//! - [`trace`]: the model, depends on nothing. A `TraceChunk` is packed into two allocations, beside a
+//! - [`trace`]: the model, depends on nothing. A `TraceChunk` is packed into one allocation, beside a
 //!   `Dictionary` of strings that many of them share; a `Span` is a view of it and says exactly what
 //!   the client said, absent and nil told apart.
 //! - [`wire`]: bytes to model. One bounded reader (`msgpack`), one file a format (`v04`, `v05`, `v07`,

@@ -279,9 +279,10 @@ impl<'s> Reading<'s> {
 
     fn insert_chunks(&mut self) -> u64 {
         let payload = TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             chunks: self.builder.finish(),
             n_chunks: 1,
+            form: crate::trace::PayloadForm::default(),
         };
         let n_spans = u64::try_from(payload.n_spans()).unwrap_or(u64::MAX);
         let received = Received {

@@ -453,6 +453,6 @@ fn tracer_bytes(tracer: &Arc<TracerInfo>) -> usize {
 }
 
 const _: () = assert!(
-    size_of::<TraceEntry>() <= 280,
+    size_of::<TraceEntry>() <= 264,
     "what a trace costs beside its spans"
 );

@@ -34,7 +34,7 @@ impl Store {
             return None;
         }
         self.evicted.clear();
-        let tracer = self.shared_tracer(said.tracer);
+        let tracer = self.shared_tracer(&said.tracer);
         let delivery = Delivery {
             arrivals,
             tracer: &tracer,

@@ -107,9 +107,10 @@ fn received(chunks: Vec<TraceChunk>) -> Received {
         at: UnixNanos(1),
         via: Via::Http,
         payload: TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             chunks,
             n_chunks,
+            form: crate::trace::PayloadForm::default(),
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,

@@ -248,9 +248,9 @@ impl<'a> Reader<'a> {
         self.hidden(field).and_then(str_id)
     }
 
-    /// The error flag that has no room in the record.
-    pub(super) fn hidden_error(self) -> Option<i32> {
-        i32::try_from(zigzag_back(self.hidden(Field::Error)?)).ok()
+    /// The number of a field that has no room in the record.
+    pub(super) fn hidden_number(self, field: Field) -> Option<i64> {
+        self.hidden(field).map(zigzag_back)
     }
 
     fn hidden(mut self, field: Field) -> Option<u64> {
@@ -315,7 +315,7 @@ impl<'a> Reader<'a> {
         while let Some(code) = self.byte() {
             if code >= HIDDEN {
                 let number = self.varint().unwrap_or_default();
-                if code != hidden_code(Field::Error)
+                if !HIDDEN_NUMBERS.map(hidden_code).contains(&code)
                     && str_id(number).is_some_and(|id| is(Leaf::of(id)))
                 {
                     return true;
@@ -501,10 +501,10 @@ impl<'b> ValueWriter<'b> {
         self.varint(number(text));
     }
 
-    /// Hides the error flag among the attributes.
-    pub(super) fn hide_error(&mut self, error: i64) {
-        self.bytes.push(hidden_code(Field::Error));
-        self.varint(zigzag(error));
+    /// Hides the number of a field among the attributes.
+    pub(super) fn hide_number(&mut self, field: Field, hidden: i64) {
+        self.bytes.push(hidden_code(field));
+        self.varint(zigzag(hidden));
     }
 
     fn head(&mut self, kind: u64, rest: u64) {
@@ -534,6 +534,9 @@ fn varint_bytes(mut length: usize) -> ([u8; 10], usize) {
     }
     (bytes, n_more)
 }
+
+/// The numbers that may have no room in the record.
+const HIDDEN_NUMBERS: [Field; 2] = [Field::Error, Field::Duration];
 
 fn hidden_code(field: Field) -> u8 {
     HIDDEN | u8::try_from(field.place()).unwrap_or_default()

@@ -348,9 +348,10 @@ fn what_the_payload_says_of_the_tracer_and_of_the_chunk_is_shown() {
         at: crate::trace::UnixNanos(0),
         via: crate::trace::Via::Http,
         payload: crate::trace::TracerPayload {
-            tracer,
+            tracer: tracer.into(),
             chunks,
             n_chunks: 1,
+            form: crate::trace::PayloadForm::default(),
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
