@@ -22,7 +22,9 @@
 //!
 //! Any text has a reading: what is wrong is left out, and told by [`Query::fault`].
 
+mod digits;
 mod expression;
+mod find;
 mod lex;
 mod matching;
 mod parse;
@@ -31,6 +33,7 @@ mod search;
 mod term;
 #[cfg(test)]
 mod tests;
+mod word;
 
 use crate::store::{LogEntry, RowMark, Store, TraceEntry};
 use crate::trace::Span;

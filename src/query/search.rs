@@ -11,8 +11,8 @@ use std::sync::{Arc, Weak};
 use super::Query;
 use super::expression::Expression;
 use super::matching::DEPTH_MAX;
-use super::pattern::Word;
 use super::term::{State, Term};
+use super::word::Word;
 use crate::store::{LogEntry, Store, TraceEntry};
 use crate::trace::{Dictionary, Leaf, Sketch, Text, TraceChunk};
 
