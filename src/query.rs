@@ -29,6 +29,7 @@ mod lex;
 mod matching;
 mod parse;
 mod pattern;
+mod sampling;
 mod search;
 mod term;
 #[cfg(test)]

@@ -59,16 +59,6 @@ impl Written {
         written
     }
 
-    /// 16 hex digits of each.
-    pub(super) fn hex<const N: usize>(numbers: [u64; N]) -> Self {
-        let mut written = Self::new();
-        for number in numbers.into_iter().rev() {
-            written.put_eight(hex_digits(number & 0xffff_ffff));
-            written.put_eight(hex_digits(number >> 32));
-        }
-        written
-    }
-
     /// A float as `Display` writes it, if it has a fraction and is neither huge nor tiny; what is so is
     /// met too seldom.
     ///
@@ -94,6 +84,17 @@ impl Written {
             written.put_minus();
         }
         written.put_after(b'.')?;
+        // Eight digits at once. Had fewer been enough, what is left would be little now as well.
+        if scale >> 30 > 0 {
+            let eight = u128::from(left) * u128::from(TEN_TO_8);
+            let digits = u64::try_from(eight >> (shift + 2)).ok()?;
+            let rest = u64::try_from(eight & u128::from(scale - 1)).ok()?;
+            let (wide_below, wide_above) = (below * TEN_TO_8, above * TEN_TO_8);
+            if rest >= wide_below + slack && rest + wide_above + slack <= scale {
+                written.put_eight_after(decimal_digits(digits))?;
+                (left, below, above) = (rest, wide_below, wide_above);
+            }
+        }
         loop {
             (left, below, above) = (left * 10, below * 10, above * 10);
             let digit = left >> (shift + 2);
@@ -142,6 +143,13 @@ impl Written {
         }
     }
 
+    fn put_eight_after(&mut self, digits: u64) -> Option<()> {
+        let eight = self.bytes.get_mut(self.end..self.end + 8)?;
+        eight.copy_from_slice(&digits.to_be_bytes());
+        self.end += 8;
+        Some(())
+    }
+
     fn put_after(&mut self, byte: u8) -> Option<()> {
         if self.end == END_MAX {
             return None;
@@ -162,21 +170,14 @@ fn decimal_digits(number: u64) -> u64 {
     (tens << 8 | (twos - tens * 10)) + 0x3030_3030_3030_3030
 }
 
-/// Eight hex digits of 32 bits, the last in the lowest byte.
-fn hex_digits(number: u64) -> u64 {
-    let fours = (number | number << 16) & 0x0000_ffff_0000_ffff;
-    let twos = (fours | fours << 8) & 0x00ff_00ff_00ff_00ff;
-    let ones = (twos | twos << 4) & 0x0f0f_0f0f_0f0f_0f0f;
-    let letters = ((ones + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
-    ones + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'0' - 10)
-}
-
-/// What is looked for in numbers, eight bytes at once.
+/// What is looked for in numbers, eight bytes at once, and in hex without writing it out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Needle {
     bytes: Box<[u8]>,
     eight: u64,
     mask: u64,
+    /// Its value, if it is of hex digits.
+    hex: Option<u128>,
 }
 
 impl Needle {
@@ -189,7 +190,35 @@ impl Needle {
             bytes: text.as_bytes().into(),
             eight: u64::from_le_bytes(eight),
             mask: u64::from_le_bytes(mask),
+            hex: u128::from_str_radix(text, 16)
+                .ok()
+                .filter(|_| !text.starts_with('+')),
         }
+    }
+
+    /// Whether it stands in a number of so many hex digits.
+    pub(super) fn is_in_hex(&self, number: u128, n_digits: usize) -> bool {
+        let (Some(hex), n_own) = (self.hex, self.bytes.len()) else {
+            return false;
+        };
+        let Some(n_places) = (n_digits + 1).checked_sub(n_own) else {
+            return false;
+        };
+        let mask = u128::MAX >> (128 - 4 * n_own);
+        if let (Ok(mut number), Ok(hex), Ok(mask), 16) = (
+            u64::try_from(number),
+            u64::try_from(hex),
+            u64::try_from(mask),
+            n_digits,
+        ) {
+            return (0..n_places).any(|_| {
+                let is_here = number & mask == hex;
+                number >>= 4;
+                is_here
+            });
+        }
+        let is_at = |place: usize| (number >> (4 * place)) & mask == hex;
+        (0..n_places).any(is_at)
     }
 
     pub(super) fn is_in(&self, written: &Written) -> bool {
@@ -287,7 +316,6 @@ mod tests {
             check(&Written::decimal_of_128(number), &number.to_string());
             check(&Written::decimal(low), &low.to_string());
             check(&Written::int(low.cast_signed()), &low.cast_signed().to_string());
-            check(&Written::hex([low, !low]), &format!("{low:016x}{:016x}", !low));
             check_float(f64::from(numerator) / 10_f64.powi(n_decimals));
             check_float(f64::from(numerator) / 7.0);
             check_float(f64::from_bits(low & ((1 << 52) - 1) | exponent << 52));

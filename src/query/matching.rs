@@ -133,9 +133,7 @@ impl Word {
 
     /// In its id, or in what is said of its sampling.
     pub(super) fn is_in_trace_itself(&self, trace: &TraceEntry) -> bool {
-        self.is_in_trace_id(trace.trace_id())
-            || self.may_be_in_sampling()
-                && self.is_in(Text::from(trace.sampling().words().as_str()))
+        self.is_in_trace_id(trace.trace_id()) || self.is_in_sampling(trace)
     }
 
     pub(super) fn is_in_spans(&self, trace: &TraceEntry) -> bool {

@@ -3,8 +3,10 @@
 
 use super::digits::{Needle, Written};
 use super::pattern::Pattern;
+use super::sampling::InSampling;
 use super::term::EXACT_MAX;
-use crate::trace::{SamplingFacts, SpanId, Text, TraceId};
+use crate::store::TraceEntry;
+use crate::trace::{SpanId, Text, TraceId};
 
 /// Shorter words are not looked for in ids: `500` would find one trace in ten.
 const ID_DIGITS_MIN: usize = 6;
@@ -19,7 +21,7 @@ pub(super) struct Word {
     /// The low half of the trace id that the word is, written out: some clients know no more.
     low: Option<u64>,
     number: Option<NumberForm>,
-    may_be_in_sampling: bool,
+    in_sampling: InSampling,
     /// No smaller whole number can hold it.
     least: u64,
 }
@@ -93,13 +95,12 @@ impl Word {
             (20.., Some(IdForm::DecimalOrHex)) => text.parse().ok(),
             _ => None,
         };
-        let mut pieces = pattern.pieces().iter();
         Self {
             needle: Needle::new(text),
             low: whole.map(|whole| TraceId(whole).low()),
             id,
             number: NumberForm::of(text),
-            may_be_in_sampling: pieces.all(|piece| SamplingFacts::may_say(piece)),
+            in_sampling: InSampling::of(&pattern),
             least: least(text),
             pattern,
         }
@@ -115,9 +116,9 @@ impl Word {
         self.id.is_some()
     }
 
-    /// Whether it can stand in what is said of a trace's sampling.
-    pub(super) fn may_be_in_sampling(&self) -> bool {
-        self.may_be_in_sampling
+    /// Whether it stands in what is said of a trace's sampling.
+    pub(super) fn is_in_sampling(&self, trace: &TraceEntry) -> bool {
+        self.in_sampling.is_in(trace, &self.pattern)
     }
 
     pub(super) fn is_in(&self, text: Text<'_>) -> bool {
@@ -149,13 +150,14 @@ impl Word {
         if form == NumberForm::Name && float.is_finite() {
             return false;
         }
-        let is_negative_zero = float == 0.0 && float.is_sign_negative();
-        if float.fract() == 0.0 && float.abs() < EXACT_MAX && !is_negative_zero {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "whole, and within what floats hold exactly"
-            )]
-            return self.is_in_int(float as i64);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "what does not come back is no whole number"
+        )]
+        let whole = float as i64;
+        let comes_back = (whole as f64).to_bits() == float.to_bits();
+        if comes_back && float.abs() < EXACT_MAX {
+            return self.is_in_int(whole);
         }
         match Written::fraction(float) {
             Some(written) => self.needle.is_in(&written),
@@ -170,7 +172,7 @@ impl Word {
             return false;
         };
         let is_in = |written: &Written| self.needle.is_in(written);
-        is_in(&Written::hex([id.high(), id.low()]))
+        self.needle.is_in_hex(id.0, 32)
             || form == IdForm::DecimalOrHex
                 && (is_in(&Written::decimal(id.low()))
                     || id.high() != 0 && is_in(&Written::decimal_of_128(id.0)))
@@ -182,7 +184,7 @@ impl Word {
         let Some(form) = self.id else {
             return false;
         };
-        self.needle.is_in(&Written::hex([id]))
+        self.needle.is_in_hex(id.into(), 16)
             || form == IdForm::DecimalOrHex && self.needle.is_in(&Written::decimal(id))
     }
 
