@@ -16,10 +16,10 @@ mod row;
 pub(super) mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
+mod services;
 #[cfg(test)]
 mod tests;
 
-use hashbrown::HashSet;
 use ratatui::layout::{Position, Rect};
 
 use super::detail::copyable_name;
@@ -33,6 +33,7 @@ use crate::tui::message::Effect;
 use letters::Letters;
 pub(super) use row::percent;
 use rows::Rows;
+use services::Services;
 
 /// A trace of up to so many spans is shown as it grows; a larger one is some frames behind.
 const FOLLOWED_SPANS_MAX: usize = 4_000;
@@ -44,6 +45,7 @@ const REBUILD_NS: u64 = 100_000_000;
 pub(crate) struct WaterfallPane {
     key: Option<TraceKey>,
     rows: Rows,
+    services: Services,
     built: Option<Built>,
     selected: Option<SpanIndex>,
     viewport: Viewport,
@@ -64,7 +66,6 @@ struct Built {
     at_uptime_ns: u64,
     start: UnixNanos,
     end: UnixNanos,
-    n_services: usize,
 }
 
 /// Where the rows were drawn last.
@@ -216,17 +217,13 @@ impl WaterfallPane {
     fn rebuild(&mut self, trace: &TraceEntry, at_uptime_ns: u64) {
         let line = self.selected_line();
         self.rows.rebuild(trace);
-        let services: HashSet<&[u8]> = trace
-            .spans()
-            .map(|(_, span)| span.service().as_bytes())
-            .collect();
+        self.services.count(trace);
         self.built = Some(Built {
             revision: trace.revision(),
             is_behind: false,
             at_uptime_ns,
             start: trace.summary().start,
             end: trace.summary().end,
-            n_services: services.len(),
         });
         if self.selected.is_none() {
             self.selected = self.rows.at(0).map(|row| row.span);
@@ -382,8 +379,10 @@ impl WaterfallPane {
         Outcome::Handled
     }
 
-    /// The self time of the selected span, computed once for each.
-    fn selected_self_time(&mut self, trace: &TraceEntry) -> Option<i64> {
+    /// The part of the selected span's time in which none of its children ran, in nanoseconds; computed
+    /// once for each span.
+    pub(crate) fn self_time(&mut self, store: &Store) -> Option<i64> {
+        let trace = store.trace(self.key?)?;
         let (span, revision) = (self.selected?, self.built?.revision);
         match self.self_time {
             Some((of, at, nanos)) if (of, at) == (span, revision) => Some(nanos),

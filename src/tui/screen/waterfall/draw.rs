@@ -118,7 +118,7 @@ impl WaterfallPane {
             filter: &self.filter,
             scale,
             guide_cells_max: self.viewport.guide_cells_max,
-            n_services: built.n_services,
+            n_services: self.services.len(),
         };
         let position = self.selected.and_then(|span| self.rows.position(span));
         for line in 0..body.height {
@@ -214,8 +214,7 @@ impl WaterfallPane {
     fn title(&self, context: &ViewContext<'_>, trace: &TraceEntry, room: usize) -> String {
         let glyphs = context.theme.glyphs;
         let n_spans = u64::try_from(self.rows.all().len()).unwrap_or(u64::MAX);
-        let n_services = self.built.map_or(0, |built| built.n_services);
-        let n_services = u64::try_from(n_services).unwrap_or(u64::MAX);
+        let n_services = u64::try_from(self.services.len()).unwrap_or(u64::MAX);
         let mut facts = vec![
             text::short_id(trace.trace_id()),
             text::count(n_spans, "span"),
@@ -239,7 +238,7 @@ impl WaterfallPane {
         let Some(span) = self.selected else {
             return String::new();
         };
-        let self_time = self.selected_self_time(trace).unwrap_or(0);
+        let self_time = self.self_time(context.store).unwrap_or(0);
         let n_rows = self.rows.n_visible();
         let row = self.rows.position(span).map_or(0, |position| position + 1);
         let depth = self.rows.row(span).map_or(0, |row| row.depth);
