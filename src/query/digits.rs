@@ -110,10 +110,6 @@ impl Written {
         }
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(self.start..self.end).unwrap_or_default()
-    }
-
     fn put_decimal(&mut self, mut number: u64) {
         loop {
             let digits = decimal_digits(number % TEN_TO_8);
@@ -245,7 +241,8 @@ mod tests {
 
     #[track_caller]
     fn check(written: &Written, expected: &str) {
-        assert_eq!(std::str::from_utf8(written.as_bytes()).unwrap(), expected);
+        let text = &written.bytes[written.start..written.end];
+        assert_eq!(std::str::from_utf8(text).unwrap(), expected);
     }
 
     #[track_caller]
@@ -324,6 +321,13 @@ mod tests {
         #[test]
         fn a_needle_is_found_where_a_text_holds_it(number in any::<u128>(), text in "[0-9]{1,4}|[0-9]{8,12}", place in 0_usize..40) {
             let written = Written::decimal_of_128(number);
+            let hex = format!("{number:032x}");
+            let part = hex.get(place..place + 6).unwrap_or(&hex);
+            for text in [part, &text, "0"] {
+                prop_assert_eq!(Needle::new(text).is_in_hex(number, 32), hex.contains(text));
+                let low = u64::try_from(number >> 64).unwrap();
+                prop_assert_eq!(Needle::new(text).is_in_hex(low.into(), 16), format!("{low:016x}").contains(text));
+            }
             let number = number.to_string();
             prop_assert_eq!(Needle::new(&text).is_in(&written), number.contains(&text));
             for n_digits in 1..20 {
