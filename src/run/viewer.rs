@@ -177,6 +177,9 @@ impl Viewer<'_> {
                 () = sleep_until(next_tick) => {
                     next_tick = Instant::now() + TICK_INTERVAL;
                     self.step(Message::Frame);
+                    if !self.is_alone && self.terminal.is_gone() {
+                        self.go_alone();
+                    }
                 }
                 Some(copied) = self.copies.join_next() => self.copied(copied),
                 () = sleep_until(idle_end.unwrap_or(next_tick)), if idle_end.is_some() => {
