@@ -39,6 +39,9 @@ use services::Services;
 const FOLLOWED_SPANS_MAX: usize = 4_000;
 /// Time between two looks at a large trace that grows.
 const REBUILD_NS: u64 = 100_000_000;
+/// So much for each of its spans, if that is more: putting one into a tree takes some 70 ns, and other
+/// work is to have most of the time.
+const REBUILD_NS_PER_SPAN: u64 = 1_000;
 
 /// The spans of one trace as bars on its time axis.
 #[derive(Debug, Default)]
@@ -87,6 +90,12 @@ impl Viewport {
     fn page_rows(self) -> usize {
         usize::from(self.body.height).max(1)
     }
+}
+
+/// How long the rows of a trace stay as they are while it grows.
+fn rebuild_interval_ns(n_rows: usize) -> u64 {
+    let n_rows = u64::try_from(n_rows).unwrap_or(u64::MAX);
+    REBUILD_NS.max(n_rows.saturating_mul(REBUILD_NS_PER_SPAN))
 }
 
 /// Which way a search goes.

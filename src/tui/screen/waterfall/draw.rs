@@ -9,7 +9,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Widget};
 
 use super::row::RowPainter;
-use super::{REBUILD_NS, WaterfallPane};
+use super::{WaterfallPane, rebuild_interval_ns};
 use crate::store::TraceEntry;
 use crate::tui::screen::{Flow, Focus, ViewContext};
 use crate::tui::text;
@@ -165,8 +165,9 @@ impl WaterfallPane {
     /// Takes a large trace that grows, unless that was done a moment ago.
     fn catch_up(&mut self, context: &ViewContext<'_>, trace: &TraceEntry) {
         let now = context.now.uptime_ns;
+        let interval_ns = rebuild_interval_ns(self.n_rows());
         let is_due = self.built.is_none_or(|built| {
-            built.is_behind && now.saturating_sub(built.at_uptime_ns) >= REBUILD_NS
+            built.is_behind && now.saturating_sub(built.at_uptime_ns) >= interval_ns
         });
         if is_due && (context.flow == Flow::Live || self.built.is_none()) {
             self.rebuild(trace, now);
