@@ -78,7 +78,7 @@ impl Written {
         let mut left = (mantissa << 2) & (scale - 1);
         let (mut below, mut above) = (if mantissa == IMPLICIT { 1 } else { 2 }, 2);
         // Of two floats that are as near the even one is read.
-        let slack = u64::from(mantissa % 2 == 0);
+        let slack = u64::from(mantissa.is_multiple_of(2));
         let mut written = Self::decimal(mantissa >> shift);
         if float < 0.0 {
             written.put_minus();
@@ -159,7 +159,7 @@ impl Written {
 /// Eight decimal digits, the last in the lowest byte: first two numbers of four digits, then four of
 /// two, each pair divided at once.
 fn decimal_digits(number: u64) -> u64 {
-    let fours = number % 10_000 | (number / 10_000) << 32;
+    let fours = (number % 10_000) | ((number / 10_000) << 32);
     let hundreds = ((fours * 10_486) >> 20) & 0x7f_0000_007f;
     let twos = hundreds << 16 | (fours - hundreds * 100);
     let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;

@@ -2,7 +2,7 @@
 //! letter, in blocks that the processor compares at once.
 
 /// So many places are looked at together.
-const BLOCK: usize = 32;
+const BLOCK: usize = 16;
 
 /// The first place of `part`, which is lower-case, in `text`.
 pub(super) fn find_ignoring_case(text: &[u8], part: &[u8]) -> Option<usize> {

@@ -42,7 +42,7 @@ impl InSampling {
         }
     }
 
-    pub(super) fn is_in(&self, trace: &TraceEntry, pattern: &Pattern) -> bool {
+    pub(super) fn is_in(self, trace: &TraceEntry, pattern: &Pattern) -> bool {
         if !self.may_be {
             return false;
         }
