@@ -39,8 +39,8 @@ use services::Services;
 const FOLLOWED_SPANS_MAX: usize = 4_000;
 /// Time between two looks at a large trace that grows.
 const REBUILD_NS: u64 = 100_000_000;
-/// So much for each of its spans, if that is more: putting one into a tree takes some 70 ns, and other
-/// work is to have most of the time.
+/// So much for each of its spans, if that is more: a frame that builds the rows takes some 60 ns for
+/// each of 100,000 spans, and other work is to have most of the time.
 const REBUILD_NS_PER_SPAN: u64 = 1_000;
 
 /// The spans of one trace as bars on its time axis.

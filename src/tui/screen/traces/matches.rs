@@ -7,7 +7,7 @@ use crate::query::{Query, Search};
 use crate::store::{Store, TraceKey};
 
 /// How many spans and log lines are looked at in one step, which each frame waits for: some 4 ms for a
-/// word of letters, and up to 20 ms for one of digits, which is compared with numbers and ids too.
+/// word of letters, up to 30 ms for one of digits, which is compared with numbers and ids too.
 const LOOKS_PER_STEP: usize = 100_000;
 
 /// More changed traces than this are not remembered one by one.
