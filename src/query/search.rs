@@ -11,8 +11,8 @@ use std::sync::{Arc, Weak};
 use super::Query;
 use super::expression::Expression;
 use super::matching::DEPTH_MAX;
-use super::pattern::Word;
 use super::term::{State, Term};
+use super::word::Word;
 use crate::store::{LogEntry, Store, TraceEntry};
 use crate::trace::{Dictionary, Leaf, Sketch, Text, TraceChunk};
 
@@ -192,20 +192,26 @@ impl WordSearch {
             Some(Some(place)) => self.found.get(place),
             Some(None) => return Look::Unsure,
         };
-        let may_be_shared = found.is_some_and(|found| found.sketch.meets(chunk.sketch()));
-        let is = &mut |leaf: Leaf<'_>| match leaf {
-            Leaf::Shared(place) => found.is_some_and(|found| found.holds(place)),
-            // Looked through below, all of them at once.
-            Leaf::Own => false,
-            Leaf::Other(value) => self.word.is_in_scalar(value),
-        };
-        if (may_be_shared || self.word.may_be_number()) && chunk.any_leaf(DEPTH_MAX, is) {
-            return Look::There;
-        }
+        // All of the chunk's own at once: which of them are values only an exact look tells.
         if self.word.is_in(Text(chunk.own_text())) {
             return Look::Unsure;
         }
-        Look::Nowhere
+        let shared = found.filter(|found| found.sketch.meets(chunk.sketch()));
+        let is_there = match shared {
+            Some(found) => chunk.any_leaf(DEPTH_MAX, &mut |leaf| match leaf {
+                Leaf::Shared(place) => found.holds(place),
+                Leaf::Own => false,
+                Leaf::Other(value) => self.word.is_in_scalar(value),
+            }),
+            None if self.word.may_be_number() => {
+                chunk.any_leaf(DEPTH_MAX, &mut |leaf| match leaf {
+                    Leaf::Shared(_) | Leaf::Own => false,
+                    Leaf::Other(value) => self.word.is_in_scalar(value),
+                })
+            }
+            None => false,
+        };
+        if is_there { Look::There } else { Look::Nowhere }
     }
 }
 

@@ -434,10 +434,21 @@ pub struct SpanEvent<'a> {
 }
 
 impl<'a> SpanEvent<'a> {
+    /// When it happened, from how it was sent: tracers whose language has only floats send one.
+    pub(crate) fn nanos(sent: Value<'_>) -> Option<u64> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturates; what is no number is 0"
+        )]
+        let from_float = || sent.as_f64().map(|nanos| nanos as u64);
+        sent.as_id().or_else(from_float)
+    }
+
     fn read(event: Entries<'a>) -> Self {
         let nanos = event
             .find("time_unix_nano")
-            .and_then(Value::as_id)
+            .and_then(Self::nanos)
             .unwrap_or(0);
         Self {
             time: UnixNanos(i64::try_from(nanos).unwrap_or(i64::MAX)),
