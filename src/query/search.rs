@@ -204,10 +204,7 @@ impl WordSearch {
                 Leaf::Other(value) => self.word.is_in_scalar(value),
             }),
             None if self.word.may_be_number() => {
-                chunk.any_leaf(DEPTH_MAX, &mut |leaf| match leaf {
-                    Leaf::Shared(_) | Leaf::Own => false,
-                    Leaf::Other(value) => self.word.is_in_scalar(value),
-                })
+                chunk.any_number(DEPTH_MAX, &mut |value| self.word.is_in_scalar(value))
             }
             None => false,
         };

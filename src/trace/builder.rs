@@ -4,9 +4,10 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::chunk::{Sketch, own_string};
+use super::chunk::own_string;
 use super::dictionary::{Interner, Role};
 use super::record::{RECORD_BYTES, Record, Stored};
+use super::value::Seen;
 use super::{Attribute, Field, Presence, Span, StrId, TraceChunk, Value, ValueWriter, tag};
 
 /// The chunk outgrew what the builder was allowed, or what 32 bits can number.
@@ -32,7 +33,7 @@ pub struct ChunkBuilder {
     text: Vec<u8>,
     /// Where those begin that are looked for.
     known: HashTable<u32>,
-    sketch: Sketch,
+    seen: Seen,
     may_name_container: bool,
     hasher: DefaultHashBuilder,
     /// Bytes of the chunks finished since [`ChunkBuilder::reset`].
@@ -49,7 +50,7 @@ impl Default for ChunkBuilder {
             attributes: Vec::new(),
             text: Vec::new(),
             known: HashTable::new(),
-            sketch: Sketch::default(),
+            seen: Seen::default(),
             may_name_container: false,
             hasher: DefaultHashBuilder::default(),
             finished_bytes: 0,
@@ -180,7 +181,7 @@ impl ChunkBuilder {
 
     /// Sets a string field of the current span.
     pub fn set_text(&mut self, field: Field, text: StrId) {
-        self.sketch.add(text);
+        self.seen.sketch.add(text);
         let Some(record) = self.spans.last_mut() else {
             return;
         };
@@ -212,7 +213,7 @@ impl ChunkBuilder {
     /// Writes the value of an attribute of the current span: exactly one value.
     pub fn attribute(&mut self, attribute: Attribute) -> ValueWriter<'_> {
         self.attributes.push(attribute.code());
-        ValueWriter::new(&mut self.attributes, &mut self.sketch)
+        ValueWriter::new(&mut self.attributes, &mut self.seen)
     }
 
     /// Ends the chunk: one, or several if its spans name different traces, none if it has no span.
@@ -248,7 +249,7 @@ impl ChunkBuilder {
         TraceChunk {
             blob: blob.into_boxed_slice(),
             dictionary: self.interner.dictionary(),
-            sketch: self.sketch,
+            sketch: self.seen.sketch,
             text_start: u32_len(text_place),
             may_name_container: self.may_name_container,
             ..TraceChunk::default()
@@ -375,7 +376,7 @@ impl ChunkBuilder {
     /// Goes on with a value that was begun by [`ChunkBuilder::attribute`]; between two calls strings
     /// may be added.
     pub fn writer(&mut self) -> ValueWriter<'_> {
-        ValueWriter::new(&mut self.attributes, &mut self.sketch)
+        ValueWriter::new(&mut self.attributes, &mut self.seen)
     }
 
     /// Whether all that was built since [`ChunkBuilder::reset`] is within the limit. Adding says so by
@@ -404,7 +405,7 @@ impl ChunkBuilder {
         self.trace_ids.clear();
         self.attributes.clear();
         self.text.clear();
-        self.sketch = Sketch::default();
+        self.seen = Seen::default();
         self.may_name_container = false;
         if self.known.capacity() > 8 * 1024 {
             // Clearing costs its capacity: one huge chunk must not slow every small one after it.

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use super::dictionary::Dictionary;
 use super::payload::tags_bytes;
 use super::record::{Packed, RECORD_BYTES, Record, attributes_start};
-use super::value::{Leaf, Reader};
-use super::{SamplingPriority, Span, SpanId, Tags, Text, TraceId, tag};
+use super::value::{Leaf, Leaves, Reader};
+use super::{SamplingPriority, Span, SpanId, Tags, Text, TraceId, Value, tag};
 
 /// A string of one chunk, by number: its place in the dictionary, or where it begins among the
 /// chunk's own.
@@ -214,14 +214,30 @@ impl TraceChunk {
 
     /// Whether any name of its spans is so, or any value in their attributes down to a depth.
     pub(crate) fn any_leaf(&self, depth_max: usize, is: &mut impl FnMut(Leaf<'_>) -> bool) -> bool {
-        let records = self.records();
         let texts = |record| Record::unpacked(record).shared_texts();
-        let mut names = records.iter().flat_map(texts);
-        let values = || {
-            let start = records.first().map_or(0, attributes_start);
-            self.reader(start, self.text_start)
+        let mut names = self.records().iter().flat_map(texts);
+        names.any(|place| is(Leaf::Shared(place)))
+            || self.values().any_leaf(Leaves::All, depth_max, is)
+    }
+
+    /// Whether any value in their attributes that is no string is so. Maps of nothing but strings,
+    /// which tags mostly are, are stepped over.
+    pub(crate) fn any_number(
+        &self,
+        depth_max: usize,
+        is: &mut impl FnMut(Value<'_>) -> bool,
+    ) -> bool {
+        let mut is = |leaf: Leaf<'_>| match leaf {
+            Leaf::Shared(_) | Leaf::Own => false,
+            Leaf::Other(value) => is(value),
         };
-        names.any(|place| is(Leaf::Shared(place))) || values().any_leaf(depth_max, is)
+        let values = self.values();
+        values.any_leaf(Leaves::NoStrings, depth_max, &mut is)
+    }
+
+    fn values(&self) -> Reader<'_> {
+        let start = self.records().first().map_or(0, attributes_start);
+        self.reader(start, self.text_start)
     }
 
     /// Its own strings beside each other, with their lengths between them.

@@ -122,6 +122,9 @@ const FLOAT: u64 = 5;
 const BYTES: u64 = 6;
 const ARRAY: u64 = 7;
 const MAP: u64 = 8;
+/// A map whose values are all strings, which is told when it is closed: whoever looks for numbers steps
+/// over it.
+const TEXT_MAP: u64 = 9;
 
 /// A value that holds no others, told apart without a look at its text.
 #[derive(Clone, Copy, Debug)]
@@ -132,6 +135,15 @@ pub(crate) enum Leaf<'a> {
     Own,
     /// Anything but a string.
     Other(Value<'a>),
+}
+
+/// Which leaves are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    /// All.
+    All,
+    /// Those that are no strings, and strings only as they come on the way.
+    NoStrings,
 }
 
 impl Leaf<'_> {
@@ -292,7 +304,7 @@ impl<'a> Reader<'a> {
             }
             BYTES => Value::Bytes(self.text()?.as_bytes()),
             ARRAY => Value::Array(Items(self.block()?)),
-            MAP => Value::Map(Entries(self.block()?)),
+            MAP | TEXT_MAP => Value::Map(Entries(self.block()?)),
             _ => Value::Null,
         })
     }
@@ -309,6 +321,7 @@ impl<'a> Reader<'a> {
     /// Whether any leaf of the attributes from here on is so.
     pub(super) fn any_leaf(
         mut self,
+        leaves: Leaves,
         depth_max: usize,
         is: &mut impl FnMut(Leaf<'a>) -> bool,
     ) -> bool {
@@ -322,14 +335,18 @@ impl<'a> Reader<'a> {
                 }
                 continue;
             }
-            if self.any_in_value(is, depth_max) {
+            if self.any_in_value(is, (leaves, depth_max)) {
                 return true;
             }
         }
         false
     }
 
-    fn any_in_value(&mut self, is: &mut impl FnMut(Leaf<'a>) -> bool, depth_left: usize) -> bool {
+    fn any_in_value(
+        &mut self,
+        is: &mut impl FnMut(Leaf<'a>) -> bool,
+        (leaves, depth_left): (Leaves, usize),
+    ) -> bool {
         let Some(head) = self.varint() else {
             return false;
         };
@@ -338,15 +355,18 @@ impl<'a> Reader<'a> {
             (TEXT, number) => str_id(number).is_some_and(|id| is(Leaf::of(id))),
             (WHOLE_FLOAT, number) => is(Leaf::Other(Value::Float(zigzag_back(number) as f64))),
             (SMALL_INT, number) => is(Leaf::Other(Value::Int(zigzag_back(number)))),
-            (_, ARRAY | MAP) => {
+            (_, ARRAY | MAP | TEXT_MAP) => {
                 let Some(mut block) = self.block() else {
                     return false;
                 };
+                if rest == TEXT_MAP && leaves == Leaves::NoStrings {
+                    return false;
+                }
                 while depth_left > 0 && !block.bytes.is_empty() {
-                    if rest == MAP {
+                    if rest != ARRAY {
                         block.varint();
                     }
-                    if block.any_in_value(is, depth_left - 1) {
+                    if block.any_in_value(is, (leaves, depth_left - 1)) {
                         return true;
                     }
                 }
@@ -389,17 +409,30 @@ fn zigzag_back(number: u64) -> i64 {
 #[derive(Debug)]
 pub struct ValueWriter<'b> {
     bytes: &'b mut Vec<u8>,
-    sketch: &'b mut Sketch,
+    seen: &'b mut Seen,
+}
+
+/// What has been written of a chunk so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// The strings of the dictionary among the values.
+    pub(super) sketch: Sketch,
+    /// How many values are no strings.
+    n_others: u32,
 }
 
 /// The place of a length that is known once its array or map is closed.
 #[derive(Debug)]
 #[must_use = "an opened array or map is closed with `close`"]
-pub struct Opened(usize);
+pub struct Opened {
+    place: usize,
+    /// Of [`Seen`], when it was opened.
+    n_others: u32,
+}
 
 impl<'b> ValueWriter<'b> {
-    pub(super) fn new(bytes: &'b mut Vec<u8>, sketch: &'b mut Sketch) -> Self {
-        Self { bytes, sketch }
+    pub(super) fn new(bytes: &'b mut Vec<u8>, seen: &'b mut Seen) -> Self {
+        Self { bytes, seen }
     }
 
     /// Writes a nil.
@@ -444,7 +477,7 @@ impl<'b> ValueWriter<'b> {
 
     /// Writes a string of the chunk.
     pub fn text(&mut self, text: StrId) {
-        self.sketch.add(text);
+        self.seen.sketch.add(text);
         self.head(TEXT, number(text));
     }
 
@@ -475,7 +508,8 @@ impl<'b> ValueWriter<'b> {
         reason = "taken, so that nothing is closed twice"
     )]
     pub fn close(&mut self, opened: Opened) {
-        let place = opened.0;
+        let place = opened.place;
+        self.tell_texts(&opened);
         let n_bytes = self.bytes.len().saturating_sub(place + 1);
         let (length, n_more) = varint_bytes(n_bytes);
         if n_more > 0 {
@@ -492,7 +526,22 @@ impl<'b> ValueWriter<'b> {
         self.head(OTHER, kind);
         let place = self.bytes.len();
         self.bytes.push(0);
-        Opened(place)
+        Opened {
+            place,
+            n_others: self.seen.n_others,
+        }
+    }
+
+    /// Marks a map in which nothing but strings was written.
+    fn tell_texts(&mut self, opened: &Opened) {
+        let kind = opened.place.checked_sub(1);
+        let kind = kind.and_then(|place| self.bytes.get_mut(place));
+        if let Some(kind) = kind
+            && opened.n_others == self.seen.n_others
+            && u64::from(*kind) == MAP << 2 | OTHER
+        {
+            *kind = (TEXT_MAP << 2 | OTHER).to_le_bytes()[0];
+        }
     }
 
     /// Hides the string of a field among the attributes.
@@ -508,6 +557,7 @@ impl<'b> ValueWriter<'b> {
     }
 
     fn head(&mut self, kind: u64, rest: u64) {
+        self.seen.n_others = self.seen.n_others.wrapping_add(u32::from(kind != TEXT));
         self.varint(rest << 2 | kind);
     }
 
