@@ -228,7 +228,7 @@ impl TraceChunk {
         is: &mut impl FnMut(Value<'_>) -> bool,
     ) -> bool {
         let mut is = |leaf: Leaf<'_>| match leaf {
-            Leaf::Shared(_) | Leaf::Own => false,
+            Leaf::Shared(_) | Leaf::Own(_) => false,
             Leaf::Other(value) => is(value),
         };
         let values = self.values();

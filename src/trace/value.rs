@@ -126,13 +126,13 @@ const MAP: u64 = 8;
 /// over it.
 const TEXT_MAP: u64 = 9;
 
-/// A value that holds no others, told apart without a look at its text.
+/// A value that holds no others; a string that chunks share is told without a look at its text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Leaf<'a> {
     /// A string of the dictionary.
     Shared(u32),
     /// A string of the chunk's own.
-    Own,
+    Own(Text<'a>),
     /// Anything but a string.
     Other(Value<'a>),
 }
@@ -144,12 +144,6 @@ pub(crate) enum Leaves {
     All,
     /// Those that are no strings, and strings only as they come on the way.
     NoStrings,
-}
-
-impl Leaf<'_> {
-    pub(super) fn of(id: StrId) -> Self {
-        id.split().map_or(Self::Own, Self::Shared)
-    }
 }
 
 /// The values of an array.
@@ -314,6 +308,14 @@ impl<'a> Reader<'a> {
         self.string(number)
     }
 
+    fn leaf(&self, number: u64) -> Option<Leaf<'a>> {
+        let id = str_id(number)?;
+        Some(match id.split() {
+            Ok(place) => Leaf::Shared(place),
+            Err(_own) => Leaf::Own(self.chunk?.text(id)),
+        })
+    }
+
     fn string(&self, number: u64) -> Option<Text<'a>> {
         Some(self.chunk?.text(str_id(number)?))
     }
@@ -329,7 +331,7 @@ impl<'a> Reader<'a> {
             if code >= HIDDEN {
                 let number = self.varint().unwrap_or_default();
                 if !HIDDEN_NUMBERS.map(hidden_code).contains(&code)
-                    && str_id(number).is_some_and(|id| is(Leaf::of(id)))
+                    && self.leaf(number).is_some_and(&mut *is)
                 {
                     return true;
                 }
@@ -352,7 +354,7 @@ impl<'a> Reader<'a> {
         };
         let rest = head >> 2;
         match (head & 3, rest) {
-            (TEXT, number) => str_id(number).is_some_and(|id| is(Leaf::of(id))),
+            (TEXT, number) => self.leaf(number).is_some_and(&mut *is),
             (WHOLE_FLOAT, number) => is(Leaf::Other(Value::Float(zigzag_back(number) as f64))),
             (SMALL_INT, number) => is(Leaf::Other(Value::Int(zigzag_back(number)))),
             (_, ARRAY | MAP | TEXT_MAP) => {
