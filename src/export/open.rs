@@ -255,7 +255,7 @@ impl<'s> Reading<'s> {
             tracer: trace.tracer,
             verdict,
         };
-        let key = self.store.restore(id, chunk, said);
+        let key = self.store.restore(id, chunk, &said);
         if let Some((key, (facts, by))) = key.zip(trace.container) {
             self.store.restore_container(key, facts, by);
         }

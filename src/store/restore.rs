@@ -27,7 +27,7 @@ impl Store {
         &mut self,
         id: TraceId,
         chunk: TraceChunk,
-        said: Restored<'_>,
+        said: &Restored<'_>,
     ) -> Option<TraceKey> {
         let arrivals = said.arrivals;
         if chunk.is_empty() {
