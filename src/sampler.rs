@@ -40,8 +40,9 @@ pub use rare::{RareSettings, RareSpan};
 pub use services::{ServiceId, Services};
 pub use signature::{HashedSpan, Resource, Signature, of_service, of_span, of_trace};
 pub use verdict::{AgentDecision, Fate, Redraw, Sampler, Verdict};
+pub(crate) use words::number;
 
-use crate::trace::SamplingPriority;
+use crate::trace::{SamplingPriority, UnixNanos};
 use priority::Priority;
 use rare::Rare;
 use score::{Score, Scored};
@@ -137,6 +138,11 @@ impl Agent {
     /// The rates it answers now.
     pub fn table(&self) -> &Arc<RateTable> {
         self.priority.table()
+    }
+
+    /// The rates it will answer once a chunk is counted in a later bucket than any before.
+    pub fn next_rates(&self, at: UnixNanos, services: &Services) -> Vec<(ServiceId, f64)> {
+        self.priority.next_rates(at, services)
     }
 
     /// Decides a chunk (`runSamplers`), and what it would have decided had the client chosen another

@@ -149,6 +149,17 @@ impl Model {
         agents.map(|(number, agent)| (*number, agent.table()))
     }
 
+    /// The rates that each Agent will answer once a chunk is counted in a later bucket than any before:
+    /// service, environment, rate.
+    pub fn next_rates(&self, at: UnixNanos) -> impl Iterator<Item = (&str, &str, f64)> {
+        let agents = self.agents.values();
+        let rates = agents.flat_map(move |agent| agent.next_rates(at, &self.services));
+        rates.map(|(service, rate)| {
+            let (service, env) = self.services.names(service);
+            (service, env, rate)
+        })
+    }
+
     /// The rates that the Agent of a process answers now.
     pub fn table(&self, process: Process) -> Option<&Arc<RateTable>> {
         self.agents.get(&self.agent_of(process)).map(Agent::table)

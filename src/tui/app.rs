@@ -20,11 +20,13 @@ use super::screen::Flow;
 use super::screen::connect::ConnectPane;
 use super::screen::log_detail::LogDetail;
 use super::screen::logs::LogList;
+use super::screen::sampling::{Assumed, SamplingPane};
 use super::screen::span::SpanPane;
 use super::screen::trace_logs::TraceLogs;
 use super::screen::traces::TraceList;
 use super::screen::waterfall::WaterfallPane;
 use super::theme::{Color, Glyphs, Theme};
+use crate::config::{Flush, SamplingSettings};
 use crate::ingest::{ChildEvent, Inbound, RequestRecord};
 use crate::store::{Store, TraceKey};
 use crate::trace::Now;
@@ -44,6 +46,10 @@ pub struct UiOptions {
     pub color: Color,
     /// Where spans come from.
     pub listening: Listening,
+    /// What tracers are told.
+    pub sampling: SamplingSettings,
+    /// How clients send.
+    pub flush: Flush,
 }
 
 /// Where spans come from.
@@ -115,6 +121,7 @@ pub struct App {
     /// All log lines.
     logs: LogList,
     line: LogDetail,
+    sampling: SamplingPane,
     /// The view that a trace on the whole screen was opened from.
     opened_from: View,
     /// Since when the view stands still, and how many traces came since.
@@ -156,7 +163,6 @@ impl App {
             connect: ConnectPane::default(),
             connect_from: None,
             store,
-            options,
             keymap: Keymap::built_in(),
             view,
             focus: Pane::List,
@@ -166,6 +172,11 @@ impl App {
             trace_logs: TraceLogs::default(),
             logs: LogList::default(),
             line: LogDetail::default(),
+            sampling: SamplingPane::new(Assumed {
+                settings: options.sampling.clone(),
+                is_file: !options.listening.opened_files.is_empty(),
+                is_early: options.flush == Flush::EachSpan,
+            }),
             opened_from: View::Traces,
             now: Now::default(),
             paused: None,
@@ -177,6 +188,7 @@ impl App {
             screen: Rect::default(),
             is_dirty: true,
             key_was_pressed: false,
+            options,
         }
     }
 
@@ -234,6 +246,7 @@ impl App {
             }
             (_, View::Connect, _) => Section::Connect,
             (_, View::Logs, _) | (_, _, Pane::AllLogs) => Section::Logs,
+            (_, View::Sampling, _) | (_, _, Pane::Sampling) => Section::Sampling,
             (_, _, Pane::List) => Section::List,
             (_, _, Pane::Waterfall) => Section::Waterfall,
             (_, _, Pane::Span) => Section::Span,
@@ -299,6 +312,7 @@ impl App {
         let n_spans = self.store.counters().spans_received - n_before;
         self.rate.add(n_spans, now);
         self.list.touch(touched);
+        self.sampling.touch(touched);
         let newest = touched.iter().max().copied();
         if newest > self.newest {
             let known = self.newest;

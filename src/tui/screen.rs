@@ -10,6 +10,7 @@ pub(crate) mod help;
 pub(crate) mod log_detail;
 pub(crate) mod log_row;
 pub(crate) mod logs;
+pub(crate) mod sampling;
 pub(crate) mod span;
 pub(crate) mod tabs;
 pub(crate) mod trace_logs;
@@ -18,7 +19,7 @@ pub(crate) mod waterfall;
 
 use super::message::Effect;
 use super::theme::Theme;
-use crate::store::{LogKey, Store};
+use crate::store::{LogKey, Store, TraceKey};
 use crate::trace::Now;
 
 /// What every pane may look at while it draws.
@@ -55,6 +56,8 @@ pub(crate) enum Outcome {
     Ignored,
     /// Something else is to be shown.
     Open(Place),
+    /// The traces that match a filter are to be listed.
+    List(String),
     /// Something is to be done outside.
     Do(Effect),
 }
@@ -64,6 +67,8 @@ pub(crate) enum Outcome {
 pub(crate) enum Place {
     /// The selected trace, on the whole screen.
     Trace,
+    /// A trace, on the whole screen.
+    TraceOf(TraceKey),
     /// The details of the selected span.
     Span,
     /// A whole log line.

@@ -82,6 +82,7 @@ impl App {
         self.focus = match self.view {
             View::Trace => Pane::Waterfall,
             View::Logs => Pane::AllLogs,
+            View::Sampling => Pane::Sampling,
             View::Connect | View::Traces => Pane::List,
         };
     }
@@ -137,6 +138,15 @@ impl App {
             if self.view == View::Logs {
                 self.logs.refresh(&self.store, self.now.uptime_ns);
             }
+            if self.view == View::Sampling {
+                let context = ViewContext {
+                    store: &self.store,
+                    theme: &self.theme,
+                    now: self.now,
+                    flow: Flow::Live,
+                };
+                self.sampling.refresh(&context);
+            }
         } else {
             self.list.refresh_paused(&self.store);
             self.logs.refresh_paused(&self.store);
@@ -151,7 +161,7 @@ impl App {
     /// The waterfall shows the selected trace, the details its selected span. A trace that has the
     /// screen to itself stays there.
     pub(super) fn show_selected(&mut self) {
-        if !matches!(self.view, View::Trace | View::Logs) {
+        if !matches!(self.view, View::Trace | View::Logs | View::Sampling) {
             let selected = self.list.selected();
             if selected != self.waterfall.key() {
                 self.waterfall.show(selected);
@@ -193,6 +203,15 @@ impl App {
             };
             let area = self.layout.all_logs;
             self.logs.draw(&context, area, buffer, focus);
+            return;
+        }
+        if self.view == View::Sampling {
+            let focus = match &self.overlay {
+                None => Focus::Focused,
+                Some(_) => Focus::Unfocused,
+            };
+            let area = self.layout.sampling;
+            self.sampling.draw(&context, area, buffer, focus);
             return;
         }
         let focus = |pane| match (&self.overlay, self.focus == pane) {
@@ -302,5 +321,6 @@ fn example(pane: Pane) -> &'static str {
         Pane::List => query::EXAMPLE_TRACES,
         Pane::Waterfall | Pane::Span => query::EXAMPLE_SPANS,
         Pane::Logs | Pane::AllLogs => query::EXAMPLE_LOGS,
+        Pane::Sampling => "",
     }
 }

@@ -87,6 +87,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         "Y",
         "1",
         "2",
+        "3",
+        "3j<enter>",
         "o",
         "t",
         "2/a<enter>",
