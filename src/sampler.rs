@@ -18,6 +18,7 @@ mod draw;
 mod model;
 mod priority;
 mod rare;
+pub mod replay;
 mod score;
 mod services;
 mod signature;
@@ -62,6 +63,19 @@ pub struct Settings {
     pub probabilistic: Option<Probabilistic>,
     /// `DD_ENV` of the Agent itself.
     pub default_env: Arc<str>,
+    /// Whether clients were made to send spans as they end.
+    pub early_chunks: EarlyChunks,
+}
+
+/// Whether chunks without a local root count, of which clients send few unless they are asked to send
+/// spans as they end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyChunks {
+    /// As an Agent counts them.
+    #[default]
+    Counted,
+    /// They are there only because of us: a trace counts once, with its local root.
+    NotCounted,
 }
 
 impl Default for Settings {
@@ -73,6 +87,7 @@ impl Default for Settings {
             rare: None,
             probabilistic: None,
             default_env: Arc::from("none"),
+            early_chunks: EarlyChunks::Counted,
         }
     }
 }

@@ -21,6 +21,7 @@ mod judge;
 mod logs;
 mod restore;
 mod summary;
+mod tape;
 mod told;
 mod tree;
 

@@ -104,7 +104,6 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
             child: feed.child_command(settings),
         },
         sampling: settings.sampling.clone(),
-        flush: settings.flush,
     }
 }
 

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::replay::WhatIf;
 use super::{
     Agent, AgentDecision, Delivery, Digest, RareSpans, RateTable, Reader, Redraw, Sampler,
     Services, Settings, Verdict, draw,
 };
 use crate::trace::{
-    ChunkFacts, RelaySource, SamplingPriority, TraceChunk, TracerPayload, UnixNanos, tag,
+    ChunkFacts, RelaySource, SamplingPriority, TraceChunk, TracerInfo, TracerPayload, UnixNanos,
+    tag,
 };
 
 /// So many processes and containers are told apart at a time.
@@ -41,9 +43,17 @@ impl Process {
     /// names, in the payload or on its spans. The container by the task that its spans name, else by
     /// the process. Whoever says nothing is one and the same.
     pub fn of(payload: &TracerPayload, relay: Option<RelaySource>) -> Self {
+        Self::of_chunk(&payload.tracer, payload.chunks.first(), relay)
+    }
+
+    /// The same of a chunk that a tracer sent.
+    pub(crate) fn of_chunk(
+        tracer: &TracerInfo,
+        chunk: Option<&TraceChunk>,
+        relay: Option<RelaySource>,
+    ) -> Self {
         /// Tracers say it on the root, which is mostly the first.
         const SPANS_ASKED: usize = 4;
-        let chunk = payload.chunks.first();
         let asked = || {
             chunk
                 .into_iter()
@@ -53,9 +63,7 @@ impl Process {
         let said = |key: &str| asked().find_map(|span| span.meta_text(key));
         let client = match relay {
             Some(RelaySource(source)) => numbered(&source.to_le_bytes()),
-            None if !payload.tracer.runtime_id.is_empty() => {
-                numbered(payload.tracer.runtime_id.as_bytes())
-            }
+            None if !tracer.runtime_id.is_empty() => numbered(tracer.runtime_id.as_bytes()),
             None => said(tag::RUNTIME_ID).map_or(0, |id| numbered(id.as_bytes())),
         };
         let names_one = chunk.is_some_and(TraceChunk::may_name_container);
@@ -120,6 +128,14 @@ impl Model {
             agents: HashMap::new(),
             held: HashMap::new(),
             answers_revision: 0,
+        }
+    }
+
+    /// Agents that have seen nothing, for chunks that were read with these services.
+    pub(super) fn with_services(what_if: &WhatIf, services: Services) -> Self {
+        Self {
+            services,
+            ..Self::new(what_if.model, what_if.agent.clone())
         }
     }
 
@@ -217,7 +233,10 @@ impl Model {
             },
         };
         match reader.read(chunk, facts) {
-            Ok(digest) => self.decide_digest(turn, &digest, root),
+            Ok(mut digest) => {
+                self.settings.early_chunks.weigh(&mut digest, chunk);
+                self.decide_digest(turn, &digest, root)
+            }
             // The Agent takes none of it, and says so to nobody.
             Err(_refused) => {
                 turn.n_left = turn.n_left.saturating_sub(1);

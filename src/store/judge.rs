@@ -17,6 +17,11 @@ impl Store {
         &self.model
     }
 
+    /// Whether a trace is held whose id has this low half.
+    pub(crate) fn holds_id(&self, low: u64) -> bool {
+        self.by_low.contains_key(&low)
+    }
+
     /// What becomes of a chunk. Spans in a file came to nobody when they are read: an Agent would have
     /// got them when the last of them had ended.
     pub(super) fn judge(&mut self, turn: &mut Turn<'_>, chunk: &TraceChunk, via: Via) -> Verdict {

@@ -55,6 +55,8 @@ pub enum Action {
     ShowSampling,
     /// Ask what another Agent, another rule, another load would come to.
     WhatIf,
+    /// Put everything back as it was.
+    Reset,
     /// Write the sampling rule that keeps what is selected.
     WriteRule,
     /// Show the log lines of another scope: of the span, of the trace, of every container.

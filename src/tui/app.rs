@@ -8,6 +8,7 @@ mod input;
 mod logs;
 mod notice;
 mod rate;
+mod sampling;
 mod seen;
 
 use ratatui::layout::Rect;
@@ -20,13 +21,13 @@ use super::screen::Flow;
 use super::screen::connect::ConnectPane;
 use super::screen::log_detail::LogDetail;
 use super::screen::logs::LogList;
-use super::screen::sampling::{Assumed, SamplingPane};
+use super::screen::sampling::{Assumed, SamplingPane, WhatIfPanel, WrittenRule};
 use super::screen::span::SpanPane;
 use super::screen::trace_logs::TraceLogs;
 use super::screen::traces::TraceList;
 use super::screen::waterfall::WaterfallPane;
 use super::theme::{Color, Glyphs, Theme};
-use crate::config::{Flush, SamplingSettings};
+use crate::config::SamplingSettings;
 use crate::ingest::{ChildEvent, Inbound, RequestRecord};
 use crate::store::{Store, TraceKey};
 use crate::trace::Now;
@@ -48,8 +49,6 @@ pub struct UiOptions {
     pub listening: Listening,
     /// What tracers are told.
     pub sampling: SamplingSettings,
-    /// How clients send.
-    pub flush: Flush,
 }
 
 /// Where spans come from.
@@ -96,6 +95,10 @@ enum Overlay {
     Span,
     /// A whole log line.
     Line,
+    /// What Datadog would get if.
+    WhatIf(Box<WhatIfPanel>),
+    /// A sampling rule that was written.
+    Rule(Box<WrittenRule>),
 }
 
 /// The state of the screen, and the store.
@@ -175,7 +178,6 @@ impl App {
             sampling: SamplingPane::new(Assumed {
                 settings: options.sampling.clone(),
                 is_file: !options.listening.opened_files.is_empty(),
-                is_early: options.flush == Flush::EachSpan,
             }),
             opened_from: View::Traces,
             now: Now::default(),
@@ -239,6 +241,8 @@ impl App {
             (Some(Overlay::Export), ..) => Section::Export,
             (Some(Overlay::Filter(..)), ..) => Section::Filter,
             (Some(Overlay::Line), ..) => Section::Line,
+            (Some(Overlay::WhatIf(_)), ..) => Section::WhatIf,
+            (Some(Overlay::Rule(_)), ..) => Section::Rule,
             (Some(Overlay::Span), ..) => Section::Span,
             (_, View::Connect, _) if self.store.n_traces() > 0 => Section::Connected,
             (_, View::Connect, _) if !self.options.listening.opened_files.is_empty() => {

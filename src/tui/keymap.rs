@@ -32,6 +32,10 @@ pub(crate) enum Section {
     Line,
     /// What Datadog would get.
     Sampling,
+    /// What it would get if.
+    WhatIf,
+    /// A sampling rule that was written.
+    Rule,
     Export,
     Filter,
     /// Beside any pane, once the program that we started has ended.
@@ -52,6 +56,8 @@ impl Section {
             Self::Logs => "Logs",
             Self::Line => "Log line",
             Self::Sampling => "Sampling",
+            Self::WhatIf => "What if",
+            Self::Rule => "Rule",
             Self::Export => "Export",
             Self::Filter => "Filter",
             Self::Ended => "Ended",
@@ -273,6 +279,7 @@ fn action(name: &str) -> Option<Action> {
         "show_logs" => Action::ShowLogs,
         "show_sampling" => Action::ShowSampling,
         "what_if" => Action::WhatIf,
+        "reset" => Action::Reset,
         "write_rule" => Action::WriteRule,
         "scope" => Action::Scope,
         "next_line" => Action::NextLine,

@@ -21,6 +21,7 @@ use super::message::Effect;
 use super::theme::Theme;
 use crate::store::{LogKey, Store, TraceKey};
 use crate::trace::Now;
+use sampling::WrittenRule;
 
 /// What every pane may look at while it draws.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +59,8 @@ pub(crate) enum Outcome {
     Open(Place),
     /// The traces that match a filter are to be listed.
     List(String),
+    /// A sampling rule was written.
+    Rule(Box<WrittenRule>),
     /// Something is to be done outside.
     Do(Effect),
 }

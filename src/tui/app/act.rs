@@ -6,7 +6,7 @@ use crate::trace::Now;
 use crate::tui::action::Action;
 use crate::tui::layout::{Pane, View};
 use crate::tui::message::{Effect, Effects, ExportFormat, ExportScope};
-use crate::tui::screen::{Outcome, Place, ViewContext};
+use crate::tui::screen::{Outcome, Place};
 
 /// The panes in the order in which they have the keys.
 const PANES: [Pane; 4] = [Pane::List, Pane::Waterfall, Pane::Span, Pane::Logs];
@@ -34,6 +34,7 @@ impl App {
                 Some(Overlay::Span) => return self.act_on_details(action),
                 Some(Overlay::Line) => return self.act_on_line(action),
                 Some(Overlay::Filter(pane, _)) => return self.give(pane, action),
+                Some(Overlay::WhatIf(_) | Overlay::Rule(_)) => return self.act_on_sampling(action),
                 Some(Overlay::Export) => {}
                 None => return self.act_on_panes(action),
             },
@@ -57,6 +58,8 @@ impl App {
             }
             Action::Scope => self.next_scope(),
             Action::NextLine => self.next_line(),
+            Action::WhatIf => self.open_what_if(),
+            Action::WriteRule if self.focus != Pane::Sampling => return self.write_rule(),
             _ => return self.give(self.focus, action),
         }
         Vec::new()
@@ -150,15 +153,7 @@ impl App {
             Pane::Span => self.span.update(action, &self.store),
             Pane::Logs => self.trace_logs.update(action, &self.store),
             Pane::AllLogs => self.logs.update(action, &self.store),
-            Pane::Sampling => {
-                let context = ViewContext {
-                    store: &self.store,
-                    theme: &self.theme,
-                    now: self.now,
-                    flow: self.flow(),
-                };
-                self.sampling.update(action, &context)
-            }
+            Pane::Sampling => self.update_sampling(action),
         };
         self.follow(outcome, action)
     }
@@ -188,6 +183,7 @@ impl App {
             Outcome::Open(Place::SpanOf(key)) => self.go_to_line(key, Pane::Waterfall),
             Outcome::Open(Place::TimeOf(key)) => self.go_to_line(key, self.focus),
             Outcome::Open(Place::Letter(key)) => self.choose_line(key),
+            Outcome::Rule(rule) => return self.show_rule(*rule),
             Outcome::Do(effect) => return vec![effect],
         }
         self.show_selected();

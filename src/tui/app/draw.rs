@@ -139,13 +139,7 @@ impl App {
                 self.logs.refresh(&self.store, self.now.uptime_ns);
             }
             if self.view == View::Sampling {
-                let context = ViewContext {
-                    store: &self.store,
-                    theme: &self.theme,
-                    now: self.now,
-                    flow: Flow::Live,
-                };
-                self.sampling.refresh(&context);
+                self.refresh_sampling();
             }
         } else {
             self.list.refresh_paused(&self.store);
@@ -272,6 +266,8 @@ impl App {
                 clear(buffer, body);
                 self.line.draw(&context, body, buffer);
             }
+            Some(Overlay::WhatIf(panel)) => panel.draw(&context, body, buffer),
+            Some(Overlay::Rule(rule)) => rule.draw(&context, body, buffer),
             Some(Overlay::Filter(pane, input)) => {
                 let n_matches = self.list.n_matches();
                 let n_lines = self.logs.n_matches();

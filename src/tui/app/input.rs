@@ -110,7 +110,14 @@ impl App {
         };
         if matches!(
             self.overlay,
-            Some(Overlay::Help(_) | Overlay::Export | Overlay::Span | Overlay::Line)
+            Some(
+                Overlay::Help(_)
+                    | Overlay::Export
+                    | Overlay::Span
+                    | Overlay::Line
+                    | Overlay::WhatIf(_)
+                    | Overlay::Rule(_)
+            )
         ) {
             return self.perform(action, now);
         }

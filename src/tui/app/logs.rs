@@ -1,8 +1,7 @@
 //! What concerns log lines: their views, the way from a line to its span and back.
 
 use super::{App, Overlay};
-use crate::query::Query;
-use crate::store::{LogEntry, LogKey, TraceKey};
+use crate::store::{LogEntry, LogKey};
 use crate::tui::action::Action;
 use crate::tui::layout::{Pane, View};
 use crate::tui::message::Effects;
@@ -24,28 +23,6 @@ impl App {
         self.connect_from = None;
         self.focus = Pane::AllLogs;
         self.view = View::Logs;
-    }
-
-    pub(super) fn show_sampling(&mut self) {
-        self.overlay = None;
-        self.connect_from = None;
-        self.focus = Pane::Sampling;
-        self.view = View::Sampling;
-    }
-
-    /// A trace on the whole screen; `esc` leads back.
-    pub(super) fn open_trace_of(&mut self, key: TraceKey) {
-        self.opened_from = self.view;
-        self.view = View::Trace;
-        self.focus = Pane::Waterfall;
-        self.waterfall.show(Some(key));
-        self.waterfall.refresh(&self.store);
-    }
-
-    /// The traces that match a filter.
-    pub(super) fn list_traces(&mut self, filter: &str) {
-        self.show_traces();
-        self.set_filter(Pane::List, Query::new(filter));
     }
 
     pub(super) fn open_line(&mut self, key: LogKey) {

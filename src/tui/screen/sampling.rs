@@ -11,8 +11,11 @@
 mod cards;
 mod census;
 mod draw;
+mod named;
 mod rows;
+mod rule;
 mod told;
+mod what_if;
 
 use ratatui::layout::Rect;
 
@@ -22,7 +25,10 @@ use crate::store::{Store, TraceKey};
 use crate::tui::action::{Action, Motion};
 use cards::Cards;
 use census::{Bucket, Census};
+use named::Named;
 use rows::{Facts, Part, Row};
+pub(crate) use rule::WrittenRule;
+pub(crate) use what_if::WhatIfPanel;
 
 /// The traces are counted again no sooner than this.
 const COUNT_INTERVAL_NS: u64 = 250_000_000;
@@ -32,7 +38,6 @@ const COUNT_INTERVAL_NS: u64 = 250_000_000;
 pub(crate) struct Assumed {
     pub(crate) settings: SamplingSettings,
     pub(crate) is_file: bool,
-    pub(crate) is_early: bool,
 }
 
 /// The screen.
@@ -41,6 +46,7 @@ pub(crate) struct SamplingPane {
     assumed: Assumed,
     cards: Cards,
     census: Census,
+    named: Named,
     /// What the store was and when, as it was counted last.
     counted: Option<(u64, u64)>,
     rows: Vec<Row>,
@@ -80,6 +86,7 @@ impl SamplingPane {
         }
         self.counted = Some((store.revision(), now.uptime_ns));
         self.cards.refresh(store);
+        self.named.refresh(store);
         let model = store.model();
         self.census = Census::count(&self.cards, model.settings().target_tps);
         let tables: Vec<_> = model.tables().map(|(_, table)| table).collect();
@@ -106,8 +113,7 @@ impl SamplingPane {
             store: context.store,
             settings: &self.assumed.settings,
             is_file: self.assumed.is_file,
-            is_early: self.assumed.is_early,
-            n_only_in_logs: 0,
+            n_only_in_logs: self.named.n_missing(context.store),
             glyphs: context.theme.glyphs,
         }
     }
@@ -129,6 +135,7 @@ impl SamplingPane {
                 }
             }
             Action::Open => return self.open(context),
+            Action::WriteRule => return self.write_rule(context.store),
             _ => return Outcome::Ignored,
         }
         Outcome::Handled
@@ -141,6 +148,12 @@ impl SamplingPane {
             Some((None, Some(bucket))) => Outcome::List(rows::filter(bucket, &self.facts(context))),
             _ => Outcome::Handled,
         }
+    }
+
+    fn write_rule(&self, store: &Store) -> Outcome {
+        let bucket = self.selected.map(|(_, bucket)| bucket);
+        let rule = bucket.and_then(|bucket| WrittenRule::of_bucket(bucket, &self.cards, store));
+        rule.map_or(Outcome::Ignored, |rule| Outcome::Rule(Box::new(rule)))
     }
 
     fn move_by(&mut self, motion: Motion) {

@@ -89,6 +89,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         "2",
         "3",
         "3j<enter>",
+        "3Mjjlh0",
+        "K",
         "o",
         "t",
         "2/a<enter>",

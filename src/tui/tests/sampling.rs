@@ -1,9 +1,14 @@
 //! What the screen of sampling says of a burst and of a mixed load, and where its rows lead.
 
+use std::collections::BTreeMap;
+
 use super::fixture::{SpanSpec, at, chunk, payload, root};
 use super::terminal::Seat;
 use crate::ingest::{Brought, Inbound};
+use crate::sampler::RareSpans;
+use crate::sampler::replay::WhatIf;
 use crate::trace::TraceChunk;
+use crate::tui::message::Effect;
 
 /// What came at a moment from ddtrace for Python in the environment `dev`.
 fn python(chunks: Vec<TraceChunk>, millis: i64) -> Inbound {
@@ -101,4 +106,128 @@ fn a_minute_of_mixed_load_at_every_size() {
         let seat = mixed(width, height);
         insta::assert_snapshot!(format!("mixed_{width}x{height}"), seat.picture());
     }
+}
+
+#[test]
+fn what_if_and_the_rule_lie_on_top() {
+    for (name, keys) in [("what_if", "Mllllj"), ("rule", "GK")] {
+        for (width, height) in SIZES {
+            let mut seat = mixed(width, height);
+            seat.keys(keys);
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), seat.picture());
+        }
+    }
+}
+
+#[test]
+fn enter_lists_what_a_row_counts() {
+    let mut seat = mixed(120, 36);
+    seat.keys("jj");
+    assert!(seat.line_with("│>").contains("rejected by hand"));
+    seat.keys("<enter>");
+    assert!(seat.shows("60 of 1800"), "{}", seat.lines().join("\n"));
+    assert!(seat.line_with("│>").contains("GET /healthz"));
+}
+
+#[test]
+fn enter_opens_a_lost_trace_and_esc_leads_back() {
+    let mut seat = mixed(120, 36);
+    seat.keys("G");
+    assert!(seat.line_with("│>").contains("GET /healthz"));
+    seat.keys("<enter>");
+    assert!(seat.shows("esc back"));
+    seat.keys("<esc>");
+    assert!(seat.shows("[3 Sampling]"));
+}
+
+#[test]
+fn the_selection_stays_on_what_it_stands_for() {
+    let mut seat = after_a_burst(120, 36);
+    seat.keys("jjj");
+    assert!(seat.line_with("│>").contains("what the tracer keeps"));
+    let rejected = root(id(900), "GET /healthz", 3).metric("_sampling_priority_v1", -1.0);
+    seat.millis += 1_000;
+    let millis = seat.millis;
+    seat.inbound(python(vec![one(900, rejected)], millis));
+    seat.draw();
+    assert!(seat.shows("rejected by the user"));
+    assert!(seat.line_with("│>").contains("what the tracer keeps"));
+}
+
+#[test]
+fn what_comes_is_counted_four_times_a_second_at_most() {
+    let mut seat = after_a_burst(120, 36);
+    let mut receive = |number, later| {
+        seat.millis += later;
+        let millis = seat.millis;
+        seat.inbound(python(burst(number, 1), millis));
+        seat.draw();
+        let row = seat.line_with("traces the app produced");
+        row.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert_eq!(receive(100, 100), "50");
+    assert_eq!(receive(101, 100), "50");
+    assert_eq!(receive(102, 100), "53");
+}
+
+#[test]
+fn a_replay_under_the_present_settings_says_what_was_said_when_it_came() {
+    let seat = mixed(120, 36);
+    let store = seat.app.store();
+    let tape = store.tape(RareSpans::LeftOut);
+    let outcome = tape.replay(&WhatIf::default());
+    let counted = outcome.by_fate.iter();
+    let counted: BTreeMap<Box<str>, u64> = counted
+        .map(|(fate, number)| (fate.name().into(), u64::try_from(*number).unwrap()))
+        .collect();
+    assert_eq!(counted, store.counters().traces_by_verdict);
+}
+
+#[test]
+fn what_if_says_before_and_after() {
+    let mut seat = mixed(120, 36);
+    seat.keys("M");
+    assert!(seat.shows("Kept 653 of 1800  →  653 of 1800"));
+    seat.keys("lll");
+    assert!(seat.line_with("target, traces/s").contains("10 → 100"));
+    // What a person rejected stays so, whatever an Agent would do.
+    assert!(seat.shows("Kept 653 of 1800  →  1740 of 1800"));
+    seat.keys("0");
+    assert!(seat.shows("Kept 653 of 1800  →  653 of 1800"));
+    // One at a time, and the Agent keeps up.
+    seat.keys("Gl");
+    assert!(seat.shows("Kept 653 of 1800  →  1740 of 1800"));
+    seat.keys("<esc>");
+    assert!(!seat.shows("What if (sim)"));
+}
+
+#[test]
+fn the_rule_for_a_row_is_copied() {
+    let copied = |keys: &str| match &*mixed(120, 36).keys(keys) {
+        [Effect::Copy(line)] => line.clone(),
+        other => panic!("{other:?}"),
+    };
+    let rule = |rules: &str| format!("DD_TRACE_SAMPLING_RULES='[{rules}]'");
+    let of = |service: &str, resource: &str| {
+        format!(r#"{{"service":"{service}","resource":"{resource}","sample_rate":1.0}}"#)
+    };
+    assert_eq!(copied("GK"), rule(&of("gen-api", "GET /healthz")));
+    let all = [
+        of("gen-api", "POST /v1/generate"),
+        of("embedder", "embed"),
+        of("gen-api", "GET /healthz"),
+    ];
+    assert_eq!(copied("K"), rule(&all.join(",")));
+    assert_eq!(
+        copied("1K"),
+        rule(&of("gen-api", "GET /healthz")),
+        "the newest trace"
+    );
+    let mut seat = mixed(120, 36);
+    while !seat.line_with("│>").contains("embedder, dev") {
+        seat.keys("j");
+    }
+    let effects = seat.keys("K");
+    let line = rule(r#"{"service":"embedder","sample_rate":1.0}"#);
+    assert_eq!(effects, [Effect::Copy(line)]);
 }

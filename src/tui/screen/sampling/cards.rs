@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use crate::normalize;
 use crate::sampler::{Fate, Verdict};
 use crate::store::{Store, TraceEntry, TraceKey};
-use crate::trace::{SamplingFacts, SamplingPriority, Text, UnixNanos};
+use crate::trace::{SamplingFacts, SamplingPriority, Span, Text, UnixNanos};
 
 /// Traces that may wait to be read again; beyond that all are.
 const TOUCHED_MAX: usize = 100_000;
@@ -184,7 +184,7 @@ impl Cards {
             env => Some(Text::from(env)),
         };
         let env = normalize::env(env.unwrap_or_default());
-        let name = head.map(|head| head.service()).unwrap_or_default();
+        let name = head.map(Span::service).unwrap_or_default();
         let facts = entry.sampling();
         let verdict = entry.verdict();
         let redraw = verdict.as_ref().and_then(Verdict::tracer);
@@ -193,7 +193,7 @@ impl Cards {
             reason = "a rate to be shown with three digits"
         )]
         let rate = redraw.map(|redraw| redraw.rate as f32);
-        let resource = head.map(|head| head.resource()).unwrap_or_default();
+        let resource = head.map(Span::resource).unwrap_or_default();
         let card = Card {
             service: self.number(&name.to_lossy(), &env),
             resource: hashed(resource),

@@ -117,7 +117,7 @@ impl Burst {
 
 /// Lost traces that have something in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Lost {
+pub(super) struct LostGroup {
     pub(super) bucket: Bucket,
     pub(super) n_lost: usize,
     pub(super) n_seen: usize,
@@ -142,7 +142,7 @@ pub(super) struct Census {
     pub(super) services: Vec<ServiceCount>,
     pub(super) strip: Strip,
     pub(super) burst: Option<Burst>,
-    pub(super) lost: Vec<Lost>,
+    pub(super) lost: Vec<LostGroup>,
 }
 
 impl Census {
@@ -278,11 +278,11 @@ fn burst(
 }
 
 /// Errors, the slowest, then the resources of which most is lost.
-fn lost(cards: &Cards) -> Vec<Lost> {
+fn lost(cards: &Cards) -> Vec<LostGroup> {
     let beyond = p95(cards);
-    let mut errors = Lost::none(Bucket::LostErrors);
-    let mut slow = Lost::none(Bucket::LostSlow(beyond));
-    let mut by_resource: HashMap<(ServiceNumber, u64), Lost> = HashMap::new();
+    let mut errors = LostGroup::none(Bucket::LostErrors);
+    let mut slow = LostGroup::none(Bucket::LostSlow(beyond));
+    let mut by_resource: HashMap<(ServiceNumber, u64), LostGroup> = HashMap::new();
     for (key, card) in cards.iter() {
         if card.is_error {
             errors.add(key, card);
@@ -293,17 +293,17 @@ fn lost(cards: &Cards) -> Vec<Lost> {
         let (service, resource) = (card.service, card.resource);
         let known = by_resource.entry((service, resource));
         known
-            .or_insert_with(|| Lost::none(Bucket::LostResource(service, resource)))
+            .or_insert_with(|| LostGroup::none(Bucket::LostResource(service, resource)))
             .add(key, card);
     }
-    let mut by_resource: Vec<Lost> = by_resource.into_values().collect();
+    let mut by_resource: Vec<LostGroup> = by_resource.into_values().collect();
     by_resource.sort_by_key(|lost| (Reverse(lost.n_lost), lost.slowest));
     by_resource.truncate(RESOURCES_MAX);
     let all = [errors, slow].into_iter().chain(by_resource);
     all.filter(|lost| lost.n_lost > 0).collect()
 }
 
-impl Lost {
+impl LostGroup {
     fn none(bucket: Bucket) -> Self {
         Self {
             bucket,

@@ -4,9 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 
+use super::SamplingPane;
 use super::census::{Range, ServiceCount, Strip};
 use super::rows::{Kind, Part, Row, Tone, number, percent};
-use super::{SamplingPane, told};
 use crate::tui::screen::{Focus, ViewContext};
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -17,7 +17,7 @@ const WIDE: u16 = 110;
 const HIGH: u16 = 28;
 /// Cells of a number, and of a label at least.
 const NUMBER: usize = 6;
-const LABEL: usize = 40;
+const LABEL: usize = 44;
 const FACT: usize = 16;
 const NAME_MIN: usize = 12;
 
@@ -40,12 +40,10 @@ impl SamplingPane {
         focus: Focus,
     ) {
         self.drawn.clear();
-        let model = context.store.model();
-        let assumed = told::assumed(model.kind(), model.settings().target_tps);
-        let note = format!("model: {assumed}");
+        let note = "M what if   K write the rule   enter lists";
         if area.width < WIDE || area.height < HIGH {
             let parts = [Part::Funnel, Part::Rates, Part::Lost, Part::Told];
-            let frame = ("Sampling: what Datadog would get", &*note);
+            let frame = ("Sampling: what Datadog would get", note);
             self.draw_part(&parts, frame, (area, focus), (context, buffer));
             return;
         }
@@ -56,20 +54,15 @@ impl SamplingPane {
         let funnel = text::cells(n_lines(Part::Funnel, area.width - 2) + 2);
         let told = text::cells(n_lines(Part::Told, area.width - 2) + 2);
         let [funnel, middle, told] = Layout::vertical([
-            Constraint::Length(funnel.min(area.height.saturating_sub(15))),
+            Constraint::Length(funnel.min(area.height.saturating_sub(12))),
             Constraint::Min(7),
-            Constraint::Length(told.min(11)),
+            Constraint::Length(told.min(area.height.saturating_sub(funnel + 7)).max(3)),
         ])
         .areas::<3>(area);
         let [rates, lost] =
             Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas::<2>(middle);
         for (part, title, note, place) in [
-            (
-                Part::Funnel,
-                "Funnel: what Datadog would get",
-                &*note,
-                funnel,
-            ),
+            (Part::Funnel, "Funnel: what Datadog would get", note, funnel),
             (Part::Rates, "By service", "enter lists", rates),
             (
                 Part::Lost,
@@ -132,7 +125,7 @@ impl SamplingPane {
             self.skipped = skipped;
         }
         for ((row, line), place) in lines.iter().skip(skipped).zip(inner.rows()) {
-            for (column, words, style) in line.iter() {
+            for (column, words, style) in *line {
                 let room = usize::from(inner.width).saturating_sub(*column + 1);
                 let words = text::cut(words, room, theme.glyphs);
                 put(buffer, place, text::cells(*column), &words, *style);
@@ -186,7 +179,6 @@ fn lines(row: &Row, theme: &Theme, width: usize) -> Vec<Line> {
     match &row.kind {
         Kind::Lead(words) => wrapped(words, 0, 2, theme.title_focused),
         Kind::Words(words) => wrapped(words, 0, 5, theme.text),
-        Kind::Label(words) => vec![vec![(2, (*words).to_owned(), theme.dim)]],
         Kind::Count {
             number,
             of,
@@ -196,6 +188,11 @@ fn lines(row: &Row, theme: &Theme, width: usize) -> Vec<Line> {
         Kind::ServiceHeading => vec![service_heading(theme, room)],
         Kind::Service(service) => vec![service_line(service, theme, room)],
         Kind::Strip(strip) => strip_lines(strip, theme, room),
+        Kind::LostHeading => {
+            let words = format!("{:>5} of {:<5} {:>6}", "lost", "seen", "longest");
+            let at = room.saturating_sub(text::width(&words) + 1).max(NAME_MIN);
+            vec![vec![(at + 2, words, theme.dim)]]
+        }
         Kind::Lost {
             label,
             n_lost,

@@ -7,8 +7,8 @@ use super::census::{Bucket, Census, Range, ServiceCount, Strip, to_f64};
 use super::told;
 use crate::config::SamplingSettings;
 use crate::sampler::{Fate, Sampler};
-use crate::store::{Store, TraceKey};
-use crate::trace::Text;
+use crate::store::{Store, TraceEntry, TraceKey};
+use crate::trace::{Span, Text, UnixNanos};
 use crate::tui::text;
 use crate::tui::theme::Glyphs;
 
@@ -20,8 +20,6 @@ pub(super) struct Facts<'a> {
     pub(super) settings: &'a SamplingSettings,
     /// Whether files were opened in place of a program.
     pub(super) is_file: bool,
-    /// Whether clients were asked to send spans as they end.
-    pub(super) is_early: bool,
     /// Traces that lines name and that are not here.
     pub(super) n_only_in_logs: usize,
     pub(super) glyphs: Glyphs,
@@ -54,8 +52,6 @@ pub(super) enum Kind {
     Lead(String),
     /// A sentence.
     Words(String),
-    /// What the rows below have in common.
-    Label(&'static str),
     /// So many of so many, and what they are.
     Count {
         number: usize,
@@ -68,6 +64,8 @@ pub(super) enum Kind {
     Service(ServiceCount),
     /// Traces in buckets of time.
     Strip(Strip),
+    /// The headings of lost traces.
+    LostHeading,
     /// Lost traces, and how long the longest of them took.
     Lost {
         label: String,
@@ -163,7 +161,7 @@ fn arithmetic(facts: &Facts<'_>) -> Option<String> {
     let burst = facts.census.burst.as_ref()?;
     let target = facts.store.model().settings().target_tps;
     let tps = burst.per_second();
-    let at = text::time_of_day(crate::trace::UnixNanos(burst.start));
+    let at = text::time_of_day(UnixNanos(burst.start));
     let at = at.split('.').next().unwrap_or("");
     let service = text::visible((&*burst.service).into(), facts.glyphs);
     let busiest = format!(
@@ -194,11 +192,11 @@ fn arithmetic(facts: &Facts<'_>) -> Option<String> {
 /// What it takes to lose most of a burst, in the numbers of this Agent.
 pub(super) fn legend(target_tps: f64) -> String {
     format!(
-        "a cold Agent keeps a first burst of {} whole; 2 to 5 of 50 need a rate of 0.04 to 0.1, left \
-         behind by {} to {} traces/s in the 30 s before",
+        "a cold Agent keeps all {}; 2 to 5 of 50 need rate 0.04 to 0.1, left by {} to {} traces/s \
+         shortly before",
         number(target_tps * 5.0),
+        number(target_tps / 0.04),
         number(target_tps / 0.1),
-        number(target_tps / 0.04)
     )
 }
 
@@ -209,96 +207,80 @@ fn funnel(facts: &Facts<'_>) -> Vec<Row> {
         rows.push(Row::new(Part::Funnel, Kind::Words(words)));
     }
     rows.extend(produced(facts));
-    rows.push(label(
-        "In the app the client decided (facts from the payloads)",
-    ));
     for (client, words, tone) in CLIENTS {
         let number = census.of_client(client);
         if number > 0 || client == Client::AutoKeep {
-            rows.push(count(facts, number, words, (Bucket::Client(client), tone)));
+            let words = format!("client  {words}");
+            rows.push(count(facts, number, &words, (Bucket::Client(client), tone)));
         }
     }
-    rows.push(label("With an Agent's rates the tracer would keep (sim)"));
     let sent = match census.kept_at {
-        None => "kept".to_owned(),
-        range => format!("kept  {}", rate_words(range)),
+        None => "tracer (sim)  would keep".to_owned(),
+        range => format!("tracer (sim)  would keep, {}", rate_words(range)),
     };
-    rows.push(count(
-        facts,
-        census.n_sent,
-        &sent,
-        (Bucket::Sent, Tone::Plain),
-    ));
-    rows.push(label("Then the Agent would (sim)"));
+    let tone = (Bucket::Sent, Tone::Plain);
+    rows.push(count(facts, census.n_sent, &sent, tone));
     for (by, _) in Sampler::NAMES {
         let number = census.of_fate(Fate::Kept(by));
         if number > 0 || by == Sampler::Priority {
-            let words = format!("keep  {}", sampler_words(by));
+            let words = format!("Agent (sim)  keeps {}", sampler_words(by));
             rows.push(count(facts, number, &words, (Bucket::Kept(by), Tone::Kept)));
         }
     }
     let by_rate = match census.dropped_at {
-        None => "drop  by a rate, in the app".to_owned(),
-        range => format!("drop  by {}, in the app", rate_words(range)),
+        None => "lost (sim)  by a rate, in the app".to_owned(),
+        range => format!("lost (sim)  by {}, in the app", rate_words(range)),
     };
-    for (fate, words, bucket) in [
-        (Fate::DroppedByRate, &*by_rate, Bucket::DroppedByRate),
-        (
-            Fate::Dropped,
-            "drop  rejected before, or by the Agent",
-            Bucket::Dropped,
-        ),
-    ] {
-        let number = census.of_fate(fate);
-        if number > 0 || fate == Fate::DroppedByRate {
-            rows.push(count(facts, number, words, (bucket, Tone::Lost)));
-        }
+    let tone = (Bucket::DroppedByRate, Tone::Lost);
+    let number = census.of_fate(Fate::DroppedByRate);
+    rows.push(count(facts, number, &by_rate, tone));
+    let number = census.of_fate(Fate::Dropped);
+    if number > 0 {
+        let words = "lost (sim)  rejected before, or by the Agent";
+        let tone = (Bucket::Dropped, Tone::Lost);
+        rows.push(count(facts, number, words, tone));
     }
     rows
 }
 
 const CLIENTS: [(Client, &str, Tone); 8] = [
-    (Client::AutoKeep, "kept  automatic (prio 1)", Tone::Plain),
+    (Client::AutoKeep, "kept automatically (prio 1)", Tone::Plain),
     (
         Client::UserKeep,
-        "kept  by rule or hand (prio 2)",
+        "kept by rule or hand (prio 2)",
         Tone::Plain,
     ),
-    (Client::Silent, "undecided (no prio)", Tone::Plain),
+    (Client::Silent, "did not decide (no prio)", Tone::Plain),
     (
         Client::RateReject,
-        "rejected  by a rate (prio 0)",
+        "rejected by a rate (prio 0)",
         Tone::Lost,
     ),
     (
         Client::RuleReject,
-        "rejected  by a rule (prio -1)",
+        "rejected by a rule (prio -1)",
         Tone::Lost,
     ),
     (
         Client::LimitReject,
-        "rejected  by its limiter (prio -1)",
+        "rejected by its limiter (prio -1)",
         Tone::Lost,
     ),
-    (
-        Client::HandReject,
-        "rejected  by hand (prio -1)",
-        Tone::Lost,
-    ),
+    (Client::HandReject, "rejected by hand (prio -1)", Tone::Lost),
     (
         Client::UserReject,
-        "rejected  by the user (prio -1)",
+        "rejected by the user (prio -1)",
         Tone::Lost,
     ),
 ];
 
 fn sampler_words(by: Sampler) -> &'static str {
     match by {
-        Sampler::Priority => "as the tracer says",
-        Sampler::NoPriority => "no-priority sampler",
-        Sampler::Error => "error sampler",
-        Sampler::Rare => "rare sampler",
-        Sampler::Probabilistic => "probabilistic sampler",
+        Sampler::Priority => "what the tracer keeps",
+        Sampler::NoPriority => "by its no-priority sampler",
+        Sampler::Error => "by its error sampler",
+        Sampler::Rare => "by its rare sampler",
+        Sampler::Probabilistic => "by its probabilistic sampler",
         Sampler::SingleSpan => "single spans, by a span rule",
     }
 }
@@ -352,8 +334,8 @@ fn produced(facts: &Facts<'_>) -> Vec<Row> {
     }
     let words = match (facts.is_file, n_missing) {
         (true, _) => "traces in the file",
-        (false, 0) => "traces the app produced; all reached us",
-        _ => "reached us",
+        (false, 0) => "traces the app produced; all came",
+        _ => "traces that reached us",
     };
     rows.push(all(
         n_here,
@@ -397,8 +379,8 @@ fn lost(facts: &Facts<'_>) -> Vec<Row> {
             }
             _ => {
                 let entry = lost.slowest.and_then(|key| facts.store.trace(key));
-                let head = entry.and_then(|entry| entry.head());
-                let resource = head.map(|head| head.resource()).unwrap_or_default();
+                let head = entry.and_then(TraceEntry::head);
+                let resource = head.map(Span::resource).unwrap_or_default();
                 text::show(resource, facts.glyphs).into_owned()
             }
         };
@@ -414,11 +396,8 @@ fn lost(facts: &Facts<'_>) -> Vec<Row> {
             ..Row::new(Part::Lost, kind)
         }
     });
-    rows.collect()
-}
-
-fn label(words: &'static str) -> Row {
-    Row::new(Part::Funnel, Kind::Label(words))
+    let heading = Row::new(Part::Lost, Kind::LostHeading);
+    std::iter::once(heading).chain(rows).collect()
 }
 
 fn count(facts: &Facts<'_>, number: usize, label: &str, (bucket, tone): (Bucket, Tone)) -> Row {
@@ -467,8 +446,8 @@ pub(super) fn filter(bucket: Bucket, facts: &Facts<'_>) -> String {
         // The Agent keeps what the tracer wants kept.
         Bucket::Sent => by(Sampler::Priority),
         Bucket::Kept(sampler) => by(sampler),
-        Bucket::DroppedByRate => "sim:drop prio:>=0".to_owned(),
-        Bucket::Dropped => "sim:drop prio:<0".to_owned(),
+        Bucket::DroppedByRate => "sim:rate".to_owned(),
+        Bucket::Dropped => "sim:drop -sim:rate".to_owned(),
         Bucket::Service(number) => {
             let services = &facts.census.services;
             let service = services.iter().find(|service| service.number == number);
@@ -482,8 +461,8 @@ pub(super) fn filter(bucket: Bucket, facts: &Facts<'_>) -> String {
         Bucket::LostResource(..) => {
             let lost = facts.census.lost.iter().find(|lost| lost.bucket == bucket);
             let entry = lost.and_then(|lost| facts.store.trace(lost.slowest?));
-            let head = entry.and_then(|entry| entry.head());
-            let resource: Text<'_> = head.map(|head| head.resource()).unwrap_or_default();
+            let head = entry.and_then(TraceEntry::head);
+            let resource: Text<'_> = head.map(Span::resource).unwrap_or_default();
             format!("sim:drop resource:{}", quoted(&resource.to_lossy()))
         }
     }

@@ -3,7 +3,7 @@
 
 use super::rows::{Facts, Row, legend, number};
 use crate::config::Answers;
-use crate::sampler::AgentModel;
+use crate::sampler::{AgentModel, EarlyChunks};
 use crate::store::{Counters, Told};
 use crate::tui::text;
 
@@ -19,9 +19,9 @@ pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
         Row::fact("seen by us", seen(counters)),
         Row::fact("balance", balance(counters)),
     ];
-    if facts.is_early {
-        let words = "--live makes clients send spans as they end: these chunks stand for one trace each \
-                     time, so the rates (sim) fall below those of the app without it";
+    if facts.settings.agent.early_chunks == EarlyChunks::NotCounted {
+        let words = "--live makes clients send spans as they end: what came before its local root counts \
+                     for nothing (sim), so a trace counts once, as without it";
         rows.push(Row::fact("early chunks", words));
     }
     rows.extend([

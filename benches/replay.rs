@@ -1,0 +1,113 @@
+//! What it costs to ask what another Agent would have kept: reading 100,000 held traces once, and each
+//! replay of them. Items are traces.
+//!
+//! ```text
+//! cargo bench --bench replay
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "a bench says where it cannot go on")]
+
+#[path = "support/payload.rs"]
+mod payload;
+
+use std::num::NonZeroUsize;
+use std::sync::LazyLock;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use modtrace_tui::ingest::Received;
+use modtrace_tui::sampler::replay::{Outcome, Tape, WhatIf};
+use modtrace_tui::sampler::{RareSettings, RareSpans, Settings};
+use modtrace_tui::store::Store;
+use modtrace_tui::trace::{ChunkBuilder, Now, UnixNanos, Via};
+use modtrace_tui::wire::v04;
+
+use payload::{Format, Tags};
+
+const N_PAYLOADS: u64 = 1_000;
+const N_TRACES: usize = 100;
+const PLENTY: usize = 4 << 30;
+
+/// A thousand seconds of a hundred traces each.
+static STORE: LazyLock<Store> = LazyLock::new(|| {
+    let mut store = Store::new(PLENTY);
+    let mut builder = ChunkBuilder::default();
+    for seed in 0..N_PAYLOADS {
+        let body = payload::encode(Format::V04, Tags::Light, N_TRACES, seed);
+        let second = i64::try_from(seed).unwrap();
+        let received = Received {
+            at: UnixNanos(1_795_176_000_000_000_000 + second * 1_000_000_000),
+            via: Via::Http,
+            payload: v04::decode(&body, &mut builder).unwrap(),
+            client_dropped_p0_traces: 0,
+            client_dropped_p0_spans: 0,
+            client_computed_stats: false,
+            relay: None,
+        };
+        store.insert(received, Now::default());
+    }
+    assert_eq!(store.n_traces(), 100_000);
+    store
+});
+
+static TAPE: LazyLock<Tape> = LazyLock::new(|| STORE.tape(RareSpans::LeftOut));
+static TAPE_WITH_RARE: LazyLock<Tape> = LazyLock::new(|| STORE.tape(RareSpans::Read));
+
+fn main() {
+    divan::main();
+}
+
+#[divan::bench(args = [RareSpans::LeftOut, RareSpans::Read])]
+fn read(bencher: Bencher<'_, '_>, rare: RareSpans) {
+    LazyLock::force(&STORE);
+    bencher
+        .counter(ItemsCount::new(STORE.n_traces()))
+        .bench_local(|| STORE.tape(rare));
+}
+
+fn replayed(bencher: Bencher<'_, '_>, tape: &Tape, what_if: &WhatIf) {
+    bencher
+        .counter(ItemsCount::new(tape.n_traces()))
+        .bench_local(|| {
+            let Outcome {
+                n_traces, n_kept, ..
+            } = tape.replay(what_if);
+            assert!((1..=n_traces).contains(&n_kept));
+            n_kept
+        });
+}
+
+#[divan::bench]
+fn as_it_was(bencher: Bencher<'_, '_>) {
+    replayed(bencher, &TAPE, &WhatIf::default());
+}
+
+#[divan::bench]
+fn with_a_rule(bencher: Bencher<'_, '_>) {
+    let what_if = WhatIf {
+        rule: Some(0.1),
+        ..WhatIf::default()
+    };
+    replayed(bencher, &TAPE, &what_if);
+}
+
+#[divan::bench(args = [1, 8, 50])]
+fn at_a_time(bencher: Bencher<'_, '_>, slots: usize) {
+    let what_if = WhatIf {
+        slots: NonZeroUsize::new(slots),
+        ..WhatIf::default()
+    };
+    replayed(bencher, &TAPE, &what_if);
+}
+
+#[divan::bench]
+fn with_the_rare_sampler(bencher: Bencher<'_, '_>) {
+    let what_if = WhatIf {
+        agent: Settings {
+            rare: Some(RareSettings::default()),
+            ..Settings::default()
+        },
+        ..WhatIf::default()
+    };
+    replayed(bencher, &TAPE_WITH_RARE, &what_if);
+}
