@@ -1,5 +1,5 @@
 //! What it costs to ask what another Agent would have kept: reading 100,000 held traces once, and each
-//! replay of them. Items are traces.
+//! replay of them; and the screen over them that says what this one keeps. Items are traces.
 //!
 //! ```text
 //! cargo bench --bench replay
@@ -20,7 +20,12 @@ use modtrace_tui::sampler::replay::{Outcome, Tape, WhatIf};
 use modtrace_tui::sampler::{RareSettings, RareSpans, Settings};
 use modtrace_tui::store::Store;
 use modtrace_tui::trace::{ChunkBuilder, Now, UnixNanos, Via};
+use modtrace_tui::tui::app::{App, UiOptions};
+use modtrace_tui::tui::message::Message;
 use modtrace_tui::wire::v04;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
 use payload::{Format, Tags};
 
@@ -29,26 +34,31 @@ const N_TRACES: usize = 100;
 const PLENTY: usize = 4 << 30;
 
 /// A thousand seconds of a hundred traces each.
-static STORE: LazyLock<Store> = LazyLock::new(|| {
-    let mut store = Store::new(PLENTY);
+static STORE: LazyLock<Store> = LazyLock::new(filled);
+
+fn received(seed: u64) -> Received {
     let mut builder = ChunkBuilder::default();
+    let body = payload::encode(Format::V04, Tags::Light, N_TRACES, seed);
+    let second = i64::try_from(seed).unwrap();
+    Received {
+        at: UnixNanos(1_795_176_000_000_000_000 + second * 1_000_000_000),
+        via: Via::Http,
+        payload: v04::decode(&body, &mut builder).unwrap(),
+        client_dropped_p0_traces: 0,
+        client_dropped_p0_spans: 0,
+        client_computed_stats: false,
+        relay: None,
+    }
+}
+
+fn filled() -> Store {
+    let mut store = Store::new(PLENTY);
     for seed in 0..N_PAYLOADS {
-        let body = payload::encode(Format::V04, Tags::Light, N_TRACES, seed);
-        let second = i64::try_from(seed).unwrap();
-        let received = Received {
-            at: UnixNanos(1_795_176_000_000_000_000 + second * 1_000_000_000),
-            via: Via::Http,
-            payload: v04::decode(&body, &mut builder).unwrap(),
-            client_dropped_p0_traces: 0,
-            client_dropped_p0_spans: 0,
-            client_computed_stats: false,
-            relay: None,
-        };
-        store.insert(received, Now::default());
+        store.insert(received(seed), Now::default());
     }
     assert_eq!(store.n_traces(), 100_000);
     store
-});
+}
 
 static TAPE: LazyLock<Tape> = LazyLock::new(|| STORE.tape(RareSpans::LeftOut));
 static TAPE_WITH_RARE: LazyLock<Tape> = LazyLock::new(|| STORE.tape(RareSpans::Read));
@@ -110,4 +120,62 @@ fn with_the_rare_sampler(bencher: Bencher<'_, '_>) {
         ..WhatIf::default()
     };
     replayed(bencher, &TAPE_WITH_RARE, &what_if);
+}
+
+/// The screen of sampling.
+struct Screen {
+    app: App,
+    terminal: Terminal<TestBackend>,
+    now: Now,
+}
+
+impl Screen {
+    /// Over all traces, about to be opened.
+    fn new() -> Self {
+        let mut screen = Self {
+            app: App::new(filled(), UiOptions::default()),
+            terminal: Terminal::new(TestBackend::new(120, 36)).unwrap(),
+            now: Now::default(),
+        };
+        screen.draw();
+        let key = KeyEvent::new(KeyCode::Char('3'), KeyModifiers::NONE);
+        screen
+            .app
+            .update(Message::Input(Event::Key(key)), screen.now);
+        screen
+    }
+
+    fn draw(&mut self) {
+        let (app, now) = (&mut self.app, self.now);
+        self.terminal.draw(|frame| app.view(frame, now)).unwrap();
+    }
+}
+
+/// Reads what is to be counted of all traces.
+#[divan::bench(sample_count = 5)]
+fn first_frame(bencher: Bencher<'_, '_>) {
+    bencher
+        .with_inputs(Screen::new)
+        .bench_local_refs(Screen::draw);
+}
+
+#[divan::bench]
+fn frame_when_nothing_came(bencher: Bencher<'_, '_>) {
+    let mut screen = Screen::new();
+    screen.draw();
+    bencher.bench_local(|| screen.draw());
+}
+
+/// Counts all again, as four times a second at most.
+#[divan::bench]
+fn frame_when_a_payload_came(bencher: Bencher<'_, '_>) {
+    let mut screen = Screen::new();
+    screen.draw();
+    let mut seed = N_PAYLOADS;
+    bencher.bench_local(|| {
+        seed += 1;
+        screen.now.uptime_ns += 1_000_000_000;
+        screen.app.store_mut().insert(received(seed), screen.now);
+        screen.draw();
+    });
 }

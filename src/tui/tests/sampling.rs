@@ -162,7 +162,7 @@ fn what_comes_is_counted_four_times_a_second_at_most() {
         let millis = seat.millis;
         seat.inbound(python(burst(number, 1), millis));
         seat.draw();
-        let row = seat.line_with("traces the app produced");
+        let row = seat.line_with("traces reached us");
         row.split_whitespace().nth(1).unwrap().to_owned()
     };
     assert_eq!(receive(100, 100), "50");

@@ -192,7 +192,7 @@ fn arithmetic(facts: &Facts<'_>) -> Option<String> {
 /// What it takes to lose most of a burst, in the numbers of this Agent.
 pub(super) fn legend(target_tps: f64) -> String {
     format!(
-        "a cold Agent keeps all {}; 2 to 5 of 50 need rate 0.04 to 0.1, left by {} to {} traces/s \
+        "a cold Agent keeps all {}; for 2 to 5 it needs rate 0.04 to 0.1, left by {} to {}/s \
          shortly before",
         number(target_tps * 5.0),
         number(target_tps / 0.04),
@@ -334,7 +334,7 @@ fn produced(facts: &Facts<'_>) -> Vec<Row> {
     }
     let words = match (facts.is_file, n_missing) {
         (true, _) => "traces in the file",
-        (false, 0) => "traces the app produced; all came",
+        (false, 0) => "traces reached us; nothing tells of more",
         _ => "traces that reached us",
     };
     rows.push(all(
