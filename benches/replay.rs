@@ -15,7 +15,7 @@ use std::sync::LazyLock;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use modtrace_tui::ingest::Received;
+use modtrace_tui::ingest::{Brought, Inbound, Received, Request, RequestClass, RequestRecord};
 use modtrace_tui::sampler::replay::{Outcome, Tape, WhatIf};
 use modtrace_tui::sampler::{RareSettings, RareSpans, Settings};
 use modtrace_tui::store::Store;
@@ -166,7 +166,7 @@ fn frame_when_nothing_came(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| screen.draw());
 }
 
-/// Counts all again, as four times a second at most.
+/// Counts all again, as four times a second at most; the payload is decoded and taken too.
 #[divan::bench]
 fn frame_when_a_payload_came(bencher: Bencher<'_, '_>) {
     let mut screen = Screen::new();
@@ -175,7 +175,22 @@ fn frame_when_a_payload_came(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| {
         seed += 1;
         screen.now.uptime_ns += 1_000_000_000;
-        screen.app.store_mut().insert(received(seed), screen.now);
+        let brought = Brought::Spans(received(seed));
+        let record = RequestRecord {
+            at: screen.now.wall,
+            via: Via::Http,
+            method: "PUT".into(),
+            path: "/v0.4/traces".into(),
+            endpoint: "/v0.4/traces".into(),
+            class: RequestClass::Traces,
+            status: 200,
+            bytes: 1,
+            client: "bench".into(),
+            note: "".into(),
+            announced_chunks: 100,
+        };
+        let inbound = Inbound::Request(Box::new(Request { record, brought }));
+        screen.app.update(Message::Inbound(inbound), screen.now);
         screen.draw();
     });
 }

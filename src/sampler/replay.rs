@@ -4,6 +4,9 @@
 //!
 //! Left out: traces that clients dropped before sending, which nobody holds.
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::num::NonZeroUsize;

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::fixture::{SpanSpec, at, chunk, payload, root};
-use super::terminal::Seat;
+use super::fixture::{SpanSpec, at, chunk, joined, payload, root};
+use super::terminal::{Seat, options};
+use crate::config::{Answers, SamplingSettings};
 use crate::ingest::{Brought, Inbound};
-use crate::sampler::RareSpans;
+use crate::logs::Level;
 use crate::sampler::replay::WhatIf;
+use crate::sampler::{self, AgentModel, EarlyChunks, RareSpans};
+use crate::store::Store;
 use crate::trace::TraceChunk;
+use crate::tui::app::UiOptions;
 use crate::tui::message::Effect;
 
 /// What came at a moment from ddtrace for Python in the environment `dev`.
@@ -181,6 +185,51 @@ fn a_replay_under_the_present_settings_says_what_was_said_when_it_came() {
         .map(|(fate, number)| (fate.name().into(), u64::try_from(*number).unwrap()))
         .collect();
     assert_eq!(counted, store.counters().traces_by_verdict);
+}
+
+#[test]
+fn a_trace_that_only_a_line_names_was_produced_too() {
+    let mut seat = after_a_burst(120, 36);
+    let seen = joined("here", Level::Info, 100, (id(0), id(0)));
+    let unseen = |trace| joined("nowhere", Level::Info, 100, (trace, 1));
+    seat.receive_lines(vec![seen, unseen(5), unseen(5), unseen(6)]);
+    assert!(seat.line_with("traces the app produced").contains("52"));
+    assert!(
+        seat.line_with("never came")
+            .contains("2 named only in logs")
+    );
+    seat.millis += 1_000;
+    let millis = seat.millis;
+    seat.inbound(python(vec![chunk(5, &[root(1, "late", 3)])], millis));
+    seat.draw();
+    assert!(
+        seat.line_with("never came")
+            .contains("1 named only in logs")
+    );
+}
+
+#[test]
+fn the_screen_says_what_tracers_are_told_and_which_agents_are_assumed() {
+    let settings = SamplingSettings {
+        answers: Answers::Agent,
+        client_drop_p0s: true,
+        model: AgentModel::Serverless,
+        agent: sampler::Settings {
+            early_chunks: EarlyChunks::NotCounted,
+            ..sampler::Settings::default()
+        },
+    };
+    let store = Store::new(1 << 20).with_model(settings.model());
+    let options = UiOptions {
+        sampling: settings,
+        ..options()
+    };
+    let mut seat = Seat::over(store, (120, 36), options);
+    seat.keys("3");
+    assert!(seat.shows("serverless, one per container, target 10/s each"));
+    assert!(seat.shows("--sampling agent: the client drops by the rates above"));
+    assert!(seat.shows("client_drop_p0s true"));
+    assert!(seat.shows("--live makes clients send spans as they end"));
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn told_by_us(facts: &Facts<'_>) -> String {
         return "nothing: a file was opened; what is (sim) is what the export says".to_owned();
     }
     let drop_p0s = if facts.settings.client_drop_p0s {
-        "client_drop_p0s true: clients send no trace they reject"
+        "client_drop_p0s true: what it drops never comes"
     } else {
         "client_drop_p0s false"
     };
@@ -78,8 +78,7 @@ fn told_by_us(facts: &Facts<'_>) -> String {
             "--sampling observe: rate 1 for all, that is why all are here".to_owned()
         }
         Answers::Agent => {
-            "--sampling agent: the rates below, and the client drops by them as in production"
-                .to_owned()
+            "--sampling agent: the client drops by the rates above, as in production".to_owned()
         }
         Answers::Rate(rate) => format!(
             "--sampling {0}: rate {0} for all, and the client drops by it",
