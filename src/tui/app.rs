@@ -215,7 +215,9 @@ impl App {
             View::Logs => self.logs.is_searching(),
             _ => self.list.is_searching(),
         };
-        self.is_dirty || is_searching || (is_drawn && self.waterfall.is_behind())
+        let is_replaying =
+            matches!(&self.overlay, Some(Overlay::WhatIf(panel)) if panel.is_behind());
+        self.is_dirty || is_searching || is_replaying || (is_drawn && self.waterfall.is_behind())
     }
 
     /// What was captured.

@@ -24,6 +24,9 @@ impl App {
     /// Paints how things stand.
     pub fn view(&mut self, frame: &mut Frame<'_>, now: Now) {
         self.refresh();
+        if let Some(Overlay::WhatIf(panel)) = &mut self.overlay {
+            panel.catch_up();
+        }
         self.screen = frame.area();
         let losses = header::losses(&self.store, self.screen.width);
         let is_writing = matches!(self.overlay, Some(Overlay::Filter(..)));

@@ -118,6 +118,9 @@ fn what_if_and_the_rule_lie_on_top() {
         for (width, height) in SIZES {
             let mut seat = mixed(width, height);
             seat.keys(keys);
+            while seat.app.is_dirty() {
+                seat.draw();
+            }
             insta::assert_snapshot!(format!("{name}_{width}x{height}"), seat.picture());
         }
     }

@@ -66,7 +66,7 @@ pub(crate) struct WhatIfPanel {
     asked: WhatIf,
     before: Outcome,
     after: Outcome,
-    /// How many are kept when so many run at a time.
+    /// How many are kept when so many run at a time, as far as it has been replayed.
     kept_at: Vec<(usize, usize)>,
     selected: usize,
 }
@@ -174,16 +174,24 @@ impl WhatIfPanel {
 
     fn replay(&mut self) {
         self.after = self.tape.replay(&self.asked);
-        self.kept_at = AT_A_TIME
-            .into_iter()
-            .map(|n_slots| {
-                let what_if = WhatIf {
-                    slots: NonZeroUsize::new(n_slots),
-                    ..self.asked.clone()
-                };
-                (n_slots, self.tape.replay(&what_if).n_kept)
-            })
-            .collect();
+        self.kept_at.clear();
+    }
+
+    /// Whether there is more to be replayed.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.kept_at.len() < AT_A_TIME.len()
+    }
+
+    /// Replays one of the loads that are always shown: of many traces all would hold up a frame.
+    pub(crate) fn catch_up(&mut self) {
+        if let Some(n_slots) = AT_A_TIME.get(self.kept_at.len()) {
+            let what_if = WhatIf {
+                slots: NonZeroUsize::new(*n_slots),
+                ..self.asked.clone()
+            };
+            let n_kept = self.tape.replay(&what_if).n_kept;
+            self.kept_at.push((*n_slots, n_kept));
+        }
     }
 
     pub(crate) fn draw(&self, context: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
@@ -275,10 +283,11 @@ impl WhatIfPanel {
 
     /// What is to be known beside the numbers.
     fn words(&self) -> Vec<String> {
-        let kept = self.kept_at.iter();
-        let kept: Vec<String> = kept
-            .map(|(n_slots, n_kept)| format!("{n_slots}: {n_kept}"))
-            .collect();
+        let known = |n_slots| self.kept_at.iter().find(|(known, _)| *known == n_slots);
+        let kept = AT_A_TIME.map(|n_slots| match known(n_slots) {
+            Some((_, n_kept)) => format!("{n_slots}: {n_kept}"),
+            None => format!("{n_slots}: .."),
+        });
         vec![
             format!(
                 "Kept if so many run at a time: {}   (of {}; each begins as soon as one has ended)",
