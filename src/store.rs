@@ -50,7 +50,7 @@ use entry::{Delivery, Inserted};
 use logs::Logs;
 
 /// A trace, numbered by first arrival. Never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TraceKey(pub u64);
 
 /// A span of a trace, numbered by first arrival. Stays the same while the trace grows, also when a

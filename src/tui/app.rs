@@ -213,6 +213,7 @@ impl App {
         let is_drawn = self.flow() == Flow::Live && !self.layout.waterfall.is_empty();
         let is_searching = match self.view {
             View::Logs => self.logs.is_searching(),
+            View::Sampling => self.sampling.is_behind(),
             _ => self.list.is_searching(),
         };
         let is_replaying =

@@ -141,13 +141,13 @@ impl App {
             if self.view == View::Logs {
                 self.logs.refresh(&self.store, self.now.uptime_ns);
             }
-            if self.view == View::Sampling {
-                self.refresh_sampling();
-            }
         } else {
             self.list.refresh_paused(&self.store);
             self.logs.refresh_paused(&self.store);
             self.show_selected();
+        }
+        if self.view == View::Sampling {
+            self.refresh_sampling();
         }
         self.refresh_trace_logs();
         let mut held: Vec<_> = self.list.visible().collect();

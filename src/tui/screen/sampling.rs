@@ -19,11 +19,11 @@ mod what_if;
 
 use ratatui::layout::Rect;
 
-use super::{Outcome, Place, ViewContext};
+use super::{Flow, Outcome, Place, ViewContext};
 use crate::config::SamplingSettings;
 use crate::store::{Store, TraceKey};
 use crate::tui::action::{Action, Motion};
-use cards::Cards;
+use cards::{Cards, Progress};
 use census::{Bucket, Census};
 use named::Named;
 use rows::{Facts, Part, Row};
@@ -71,35 +71,41 @@ impl SamplingPane {
         self.cards.touch(touched);
     }
 
-    /// Takes over what the store has gained and lost, unless it did so a moment ago.
+    /// Whether not all traces have been read yet.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.counted.is_none()
+    }
+
+    /// Takes over what the store has gained and lost, unless it did so a moment ago; while the view is
+    /// paused, only what it has never shown.
     pub(crate) fn refresh(&mut self, context: &ViewContext<'_>) {
         let (store, now) = (context.store, context.now);
         let is_due = match self.counted {
             None => true,
             Some((revision, at)) => {
                 let is_past = now.uptime_ns >= at.saturating_add(COUNT_INTERVAL_NS);
-                revision != store.revision() && is_past
+                let is_live = context.flow == Flow::Live;
+                is_live && is_past && revision != store.revision()
             }
         };
         if !is_due {
             return;
         }
+        if let Progress::Reading(n_read) = self.cards.refresh(store) {
+            self.counted = None;
+            self.rows = vec![rows::reading(n_read, store.n_traces())];
+            return;
+        }
         self.counted = Some((store.revision(), now.uptime_ns));
-        self.cards.refresh(store);
         self.named.refresh(store);
         let model = store.model();
         self.census = Census::count(&self.cards, model.settings().target_tps);
-        let tables: Vec<_> = model.tables().map(|(_, table)| table).collect();
-        let now_rates: Vec<_> = tables
-            .iter()
-            .flat_map(|table| table.entries())
-            .filter_map(|(key, rate)| {
-                let (service, env) = key.strip_prefix("service:")?.rsplit_once(",env:")?;
-                Some((service, env, rate))
-            })
-            .collect();
-        let next_rates: Vec<_> = model.next_rates(now.wall).collect();
-        self.census.add_rates(&now_rates, &next_rates);
+        let answered = model.tables().flat_map(|(_, table)| table.entries());
+        let answered = answered.filter_map(|(key, rate)| {
+            let (service, env) = key.strip_prefix("service:")?.rsplit_once(",env:")?;
+            Some((service, env, rate))
+        });
+        self.census.add_rates(answered, model.next_rates(now.wall));
         self.rows = rows::rows(&self.facts(context));
         if self.selected_row().is_none() {
             let first = self.selectable().next();

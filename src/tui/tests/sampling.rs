@@ -191,6 +191,44 @@ fn a_replay_under_the_present_settings_says_what_was_said_when_it_came() {
 }
 
 #[test]
+fn many_traces_are_read_over_several_frames_and_one_that_grows_is_read_again() {
+    let mut seat = Seat::new(120, 36);
+    let child = SpanSpec::under(id(0), 1, "llm.generate", 1, 1);
+    let mut chunks = burst(1, 24_999);
+    chunks.insert(0, one(0, child));
+    seat.inbound(python(chunks, 10_000));
+    seat.keys("3");
+    assert!(seat.shows("Reading the traces: 10000 of 25000."));
+    seat.draw();
+    assert!(seat.app.is_dirty());
+    seat.draw();
+    assert!(seat.line_with("traces reached us").contains("25000"));
+    assert!(!seat.app.is_dirty());
+    assert!(seat.line_with("did not decide").contains("    1  client"));
+    seat.millis += 1_000;
+    let millis = seat.millis;
+    seat.inbound(python(burst(0, 1), millis));
+    seat.draw();
+    assert!(seat.line_with("traces reached us").contains("25000"));
+    assert!(!seat.shows("did not decide"));
+}
+
+#[test]
+fn what_comes_while_the_view_is_paused_is_counted_afterwards() {
+    let mut seat = after_a_burst(120, 36);
+    seat.keys("<space>");
+    seat.millis += 1_000;
+    let millis = seat.millis;
+    seat.inbound(python(burst(50, 10), millis));
+    seat.draw();
+    assert!(seat.line_with("traces reached us").contains("50"));
+    seat.keys("<space>");
+    assert!(seat.line_with("traces reached us").contains("60"));
+    seat.keys("1<space>3");
+    assert!(seat.line_with("traces reached us").contains("60"));
+}
+
+#[test]
 fn a_trace_that_only_a_line_names_was_produced_too() {
     let mut seat = after_a_burst(120, 36);
     let seen = joined("here", Level::Info, 100, (id(0), id(0)));

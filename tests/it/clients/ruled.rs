@@ -52,9 +52,10 @@ fn check(found: &[(String, Value)], kept: &[Work]) {
         let mut kept = kept.iter();
         let is_kept = kept.any(|(service, resource)| *name == format!("{service} {resource}"));
         let decided = (&sampling["priority"], sampling["rule_rate"].as_f64());
-        let expected = match is_kept {
-            true => (&json!(2), Some(1.0)),
-            false => (&json!(1), None),
+        let expected = if is_kept {
+            (&json!(2), Some(1.0))
+        } else {
+            (&json!(1), None)
         };
         assert_eq!(decided, expected, "{name}");
     }

@@ -11,6 +11,8 @@ use crate::trace::{SamplingFacts, SamplingPriority, Span, Text, UnixNanos};
 
 /// Traces that may wait to be read again; beyond that all are.
 const TOUCHED_MAX: usize = 100_000;
+/// Traces that are read in a frame.
+const READ_MAX: usize = 10_000;
 /// Services in their environments that are told apart; the others are one.
 const SERVICES_MAX: usize = 1_000;
 
@@ -117,52 +119,55 @@ pub(super) struct Cards {
     numbers: HashMap<(Box<str>, Box<str>), ServiceNumber>,
     touched: Vec<TraceKey>,
     n_evicted: u64,
-    state: State,
+    /// The first trace that has not been read.
+    next: TraceKey,
 }
 
-/// Whether the cards are those of the store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
-    /// None was read yet, or too many have changed.
-    #[default]
-    Unread,
-    /// All but those that were touched.
-    Read,
+/// How far the cards are those of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// So many traces have been read, and more are to be.
+    Reading(usize),
+    /// All have been.
+    Done,
 }
 
 impl Cards {
     /// Says which traces came or grew.
     pub(super) fn touch(&mut self, touched: &[TraceKey]) {
-        if self.state == State::Unread {
-            return;
-        }
-        self.touched.extend_from_slice(touched);
+        let known = touched.iter().filter(|key| **key < self.next);
+        self.touched.extend(known);
         if self.touched.len() > TOUCHED_MAX {
-            self.state = State::Unread;
             self.touched = Vec::new();
+            self.by_trace = BTreeMap::new();
+            self.next = TraceKey(0);
         }
     }
 
-    /// Reads what came or grew, and forgets what has gone.
-    pub(super) fn refresh(&mut self, store: &Store) {
-        if self.state == State::Unread {
-            self.by_trace.clear();
-            for entry in store.traces() {
-                self.add(entry);
-            }
-        }
+    /// Reads what came or grew, as far as a frame has time for it, and forgets what has gone.
+    pub(super) fn refresh(&mut self, store: &Store) -> Progress {
         let mut touched = std::mem::take(&mut self.touched);
         touched.sort_unstable();
         touched.dedup();
         for entry in touched.into_iter().filter_map(|key| store.trace(key)) {
             self.add(entry);
         }
+        for _ in 0..READ_MAX {
+            let Some(entry) = store.trace_from(self.next) else {
+                break;
+            };
+            self.add(entry);
+            self.next = TraceKey(entry.key().0.saturating_add(1));
+        }
         let n_evicted = store.counters().traces_evicted;
         if n_evicted != self.n_evicted {
             self.by_trace.retain(|key, _| store.trace(*key).is_some());
             self.n_evicted = n_evicted;
         }
-        self.state = State::Read;
+        match store.trace_from(self.next) {
+            Some(_) => Progress::Reading(self.by_trace.len()),
+            None => Progress::Done,
+        }
     }
 
     /// In order of first arrival.

@@ -210,23 +210,33 @@ impl Census {
         }
     }
 
-    /// Adds what the Agents answer, under the names of services and environments.
-    pub(super) fn add_rates<'a>(&mut self, now: Rates<'a>, next: Rates<'a>) {
+    /// Adds what the Agents answer now, and from the next bucket on.
+    pub(super) fn add_rates<'a>(
+        &mut self,
+        now: impl Iterator<Item = Rate<'a>>,
+        next: impl Iterator<Item = Rate<'a>>,
+    ) {
+        let (now, next) = (ranges(now), ranges(next));
         for service in &mut self.services {
-            let is_it =
-                |(name, env, _): &(&str, &str, f64)| *name == service.name && *env == service.env;
-            for (_, _, rate) in now.iter().filter(|it| is_it(it)) {
-                widen(&mut service.rate_now, *rate);
-            }
-            for (_, _, rate) in next.iter().filter(|it| is_it(it)) {
-                widen(&mut service.rate_next, *rate);
-            }
+            let names = (&*service.name, &*service.env);
+            service.rate_now = now.get(&names).copied();
+            service.rate_next = next.get(&names).copied();
         }
     }
 }
 
-/// Rates of services in their environments.
-pub(super) type Rates<'a> = &'a [(&'a str, &'a str, f64)];
+/// The rate of a service in its environment.
+pub(super) type Rate<'a> = (&'a str, &'a str, f64);
+
+/// Several Agents may answer for one service.
+fn ranges<'a>(rates: impl Iterator<Item = Rate<'a>>) -> HashMap<(&'a str, &'a str), (f64, f64)> {
+    let mut ranges: HashMap<_, (f64, f64)> = HashMap::new();
+    for (name, env, rate) in rates {
+        let range = ranges.entry((name, env)).or_insert((rate, rate));
+        *range = (range.0.min(rate), range.1.max(rate));
+    }
+    ranges
+}
 
 fn bucket(card: &Card) -> i64 {
     card.at.0.div_euclid(BUCKET_NANOS)

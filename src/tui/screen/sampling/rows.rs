@@ -109,6 +109,12 @@ pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
     rows
 }
 
+/// What is said until all traces have been read.
+pub(super) fn reading(n_read: usize, n_traces: usize) -> Row {
+    let words = format!("Reading the traces: {n_read} of {n_traces}.");
+    Row::new(Part::Funnel, Kind::Lead(words))
+}
+
 /// The answer in one sentence.
 fn lead(census: &Census) -> String {
     let (n_traces, n_kept) = (census.n_traces, census.n_kept);
