@@ -1,10 +1,13 @@
 //! The lines to paste, so that spans and log lines come here: for an app on Modal, for Docker, for a
 //! shell, and for a program that prints its spans. Pure; `env` prints them and the screen shows them.
 
+mod rule;
+
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::config::{AGENT_PORT, Flush};
+pub use rule::{RuleFor, sampling_rules};
 
 /// The file that brings requests through a container's stdout.
 pub const RELAY: &str = include_str!("../assets/modtrace_relay.py");

@@ -18,6 +18,7 @@ mod draw;
 mod model;
 mod priority;
 mod rare;
+pub mod replay;
 mod score;
 mod services;
 mod signature;
@@ -34,14 +35,15 @@ pub use digest::{
     Delivery, Digest, RareSpans, Reader, Signed, SingleSpans, sampled_priority, weight,
 };
 pub use draw::{HashedId, Probabilistic, is_within, place};
-pub use model::{AgentModel, Model, Pieces, Process, Turn};
+pub use model::{AgentModel, Model, Process, Turn};
 pub use priority::{DEFAULT_KEY, RateTable};
 pub use rare::{RareSettings, RareSpan};
 pub use services::{ServiceId, Services};
 pub use signature::{HashedSpan, Resource, Signature, of_service, of_span, of_trace};
 pub use verdict::{AgentDecision, Fate, Redraw, Sampler, Verdict};
+pub(crate) use words::number;
 
-use crate::trace::SamplingPriority;
+use crate::trace::{SamplingPriority, UnixNanos};
 use priority::Priority;
 use rare::Rare;
 use score::{Score, Scored};
@@ -61,6 +63,19 @@ pub struct Settings {
     pub probabilistic: Option<Probabilistic>,
     /// `DD_ENV` of the Agent itself.
     pub default_env: Arc<str>,
+    /// Whether clients were made to send spans as they end.
+    pub early_chunks: EarlyChunks,
+}
+
+/// Whether chunks without a local root count, of which clients send few unless they are asked to send
+/// spans as they end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyChunks {
+    /// As an Agent counts them.
+    #[default]
+    Counted,
+    /// They are there only because of us: a trace counts once, with its local root.
+    NotCounted,
 }
 
 impl Default for Settings {
@@ -72,6 +87,7 @@ impl Default for Settings {
             rare: None,
             probabilistic: None,
             default_env: Arc::from("none"),
+            early_chunks: EarlyChunks::Counted,
         }
     }
 }
@@ -137,6 +153,11 @@ impl Agent {
     /// The rates it answers now.
     pub fn table(&self) -> &Arc<RateTable> {
         self.priority.table()
+    }
+
+    /// The rates it will answer once a chunk is counted in a later bucket than any before.
+    pub fn next_rates(&self, at: UnixNanos, services: &Services) -> Vec<(ServiceId, f64)> {
+        self.priority.next_rates(at, services)
     }
 
     /// Decides a chunk (`runSamplers`), and what it would have decided had the client chosen another

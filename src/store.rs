@@ -21,6 +21,7 @@ mod judge;
 mod logs;
 mod restore;
 mod summary;
+mod tape;
 mod told;
 mod tree;
 
@@ -50,7 +51,7 @@ use entry::{Delivery, Inserted};
 use logs::Logs;
 
 /// A trace, numbered by first arrival. Never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TraceKey(pub u64);
 
 /// A span of a trace, numbered by first arrival. Stays the same while the trace grows, also when a

@@ -103,6 +103,7 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
             log_files: settings.logs.iter().map(|path| log_name(path)).collect(),
             child: feed.child_command(settings),
         },
+        sampling: settings.sampling.clone(),
     }
 }
 

@@ -108,6 +108,16 @@ impl<K: Copy + Eq + Hash> Core<K> {
         rate
     }
 
+    /// As it will be when the next is counted, in a later bucket than any before.
+    pub(super) fn next(&self, at: UnixNanos) -> Self {
+        let mut next = self.clone();
+        let later = self.bucket.saturating_add(1);
+        let bucket = at.0.div_euclid(BUCKET_NANOS).max(later);
+        let earlier = std::mem::replace(&mut next.bucket, bucket);
+        next.compute(earlier, bucket);
+        next
+    }
+
     /// `updateRates`: the busiest bucket counts, a rate falls at once and rises by a fifth.
     fn compute(&mut self, earlier: i64, bucket: i64) {
         if self.seen.is_empty() {

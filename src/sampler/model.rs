@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::replay::WhatIf;
 use super::{
     Agent, AgentDecision, Delivery, Digest, RareSpans, RateTable, Reader, Redraw, Sampler,
     Services, Settings, Verdict, draw,
 };
 use crate::trace::{
-    ChunkFacts, RelaySource, SamplingPriority, TraceChunk, TracerPayload, UnixNanos, tag,
+    ChunkFacts, RelaySource, SamplingPriority, TraceChunk, TracerInfo, TracerPayload, UnixNanos,
+    tag,
 };
 
 /// So many processes and containers are told apart at a time.
@@ -41,9 +43,17 @@ impl Process {
     /// names, in the payload or on its spans. The container by the task that its spans name, else by
     /// the process. Whoever says nothing is one and the same.
     pub fn of(payload: &TracerPayload, relay: Option<RelaySource>) -> Self {
+        Self::of_chunk(&payload.tracer, payload.chunks.first(), relay)
+    }
+
+    /// The same of a chunk that a tracer sent.
+    pub(crate) fn of_chunk(
+        tracer: &TracerInfo,
+        chunk: Option<&TraceChunk>,
+        relay: Option<RelaySource>,
+    ) -> Self {
         /// Tracers say it on the root, which is mostly the first.
         const SPANS_ASKED: usize = 4;
-        let chunk = payload.chunks.first();
         let asked = || {
             chunk
                 .into_iter()
@@ -53,9 +63,7 @@ impl Process {
         let said = |key: &str| asked().find_map(|span| span.meta_text(key));
         let client = match relay {
             Some(RelaySource(source)) => numbered(&source.to_le_bytes()),
-            None if !payload.tracer.runtime_id.is_empty() => {
-                numbered(payload.tracer.runtime_id.as_bytes())
-            }
+            None if !tracer.runtime_id.is_empty() => numbered(tracer.runtime_id.as_bytes()),
             None => said(tag::RUNTIME_ID).map_or(0, |id| numbered(id.as_bytes())),
         };
         let names_one = chunk.is_some_and(TraceChunk::may_name_container);
@@ -84,27 +92,6 @@ pub struct Model {
     held: HashMap<u64, Arc<RateTable>>,
     /// Counts how often an Agent has changed what it answers.
     answers_revision: u64,
-    pieces: Pieces,
-}
-
-/// What is made of the chunks that a client sent before its part of the trace had ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pieces {
-    /// They count, as they do in an Agent.
-    Counted,
-    /// They are there only because we asked for spans as they end: what is left of the trace once
-    /// its local root comes counts for all of it.
-    LeftOut,
-}
-
-impl Pieces {
-    /// Whether a chunk is one: Python says that it flushed early, and marks its local root.
-    fn leave_out(self, chunk: &TraceChunk) -> bool {
-        const FLUSHED_EARLY: &str = "_dd.py.partial_flush";
-        const OF_LOCAL_ROOT: &str = "process_id";
-        let says = |key| chunk.spans().any(|span| span.metric(key).is_some());
-        self == Self::LeftOut && says(FLUSHED_EARLY) && !says(OF_LOCAL_ROOT)
-    }
 }
 
 /// One delivery on its way through the model.
@@ -141,15 +128,15 @@ impl Model {
             agents: HashMap::new(),
             held: HashMap::new(),
             answers_revision: 0,
-            pieces: Pieces::Counted,
         }
     }
 
-    /// The same, with another way to take pieces of traces.
-    #[must_use]
-    pub fn with_pieces(mut self, pieces: Pieces) -> Self {
-        self.pieces = pieces;
-        self
+    /// Agents that have seen nothing, for chunks that were read with these services.
+    pub(super) fn with_services(what_if: &WhatIf, services: Services) -> Self {
+        Self {
+            services,
+            ..Self::new(what_if.model, what_if.agent.clone())
+        }
     }
 
     /// Which Agents are assumed.
@@ -176,6 +163,17 @@ impl Model {
     pub fn tables(&self) -> impl Iterator<Item = (u64, &Arc<RateTable>)> {
         let agents = self.agents.iter();
         agents.map(|(number, agent)| (*number, agent.table()))
+    }
+
+    /// The rates that each Agent will answer once a chunk is counted in a later bucket than any before:
+    /// service, environment, rate.
+    pub fn next_rates(&self, at: UnixNanos) -> impl Iterator<Item = (&str, &str, f64)> {
+        let agents = self.agents.values();
+        let rates = agents.flat_map(move |agent| agent.next_rates(at, &self.services));
+        rates.map(|(service, rate)| {
+            let (service, env) = self.services.names(service);
+            (service, env, rate)
+        })
     }
 
     /// The rates that the Agent of a process answers now.
@@ -216,18 +214,15 @@ impl Model {
         }
     }
 
-    /// Decides one chunk of a delivery; `None` for a piece that does not count. `root` is what the tracer
-    /// would have decided of the trace, if its root has been here.
+    /// Decides one chunk of a delivery. `root` is what the tracer would have decided of the trace, if
+    /// its root has been here.
     pub fn decide(
         &mut self,
         turn: &mut Turn<'_>,
         chunk: &TraceChunk,
         facts: Option<&ChunkFacts>,
         root: Option<Redraw>,
-    ) -> Option<Verdict> {
-        if self.pieces.leave_out(chunk) {
-            return None;
-        }
+    ) -> Verdict {
         let mut reader = Reader {
             delivery: turn.delivery,
             default_env: &self.settings.default_env,
@@ -237,14 +232,17 @@ impl Model {
                 None => RareSpans::LeftOut,
             },
         };
-        Some(match reader.read(chunk, facts) {
-            Ok(digest) => self.decide_digest(turn, &digest, root),
+        match reader.read(chunk, facts) {
+            Ok(mut digest) => {
+                self.settings.early_chunks.weigh(&mut digest, chunk);
+                self.decide_digest(turn, &digest, root)
+            }
             // The Agent takes none of it, and says so to nobody.
             Err(_refused) => {
                 turn.n_left = turn.n_left.saturating_sub(1);
                 Verdict::default()
             }
-        })
+        }
     }
 
     /// The same, of a chunk that has been read.

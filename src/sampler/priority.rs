@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use super::core::{Core, Rates};
 use super::signature::Signature;
 use super::{Digest, ServiceId, Services};
-use crate::trace::SamplingPriority;
+use crate::trace::{SamplingPriority, UnixNanos};
 
 /// The services an Agent remembers; of more, those that sent last.
 const CATALOG_MAX: usize = 5_000;
@@ -85,6 +85,15 @@ impl Priority {
     /// The rate of a service now. It moves within a bucket for one that has none of its own.
     pub(super) fn rate(&self, service: Signature) -> f64 {
         self.core.rate(service)
+    }
+
+    /// The rates that the table will have once a chunk is counted in a later bucket than any before.
+    pub(super) fn next_rates(&self, at: UnixNanos, services: &Services) -> Vec<(ServiceId, f64)> {
+        let next = self.core.next(at);
+        let known = self.catalog.keys();
+        known
+            .filter_map(|id| Some((*id, next.own_rate(services.signature(*id))?.clamp(0.0, 1.0))))
+            .collect()
     }
 
     /// Counts a chunk that the client decided by a rate (`Sample`, `countSignature`).

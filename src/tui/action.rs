@@ -51,6 +51,14 @@ pub enum Action {
     ShowTraces,
     /// Show the log lines.
     ShowLogs,
+    /// Show what Datadog would get.
+    ShowSampling,
+    /// Ask what another Agent, another rule, another load would come to.
+    WhatIf,
+    /// Put everything back as it was.
+    Reset,
+    /// Write the sampling rule that keeps what is selected.
+    WriteRule,
     /// Show the log lines of another scope: of the span, of the trace, of every container.
     Scope,
     /// Go to the next log line on the time axis.

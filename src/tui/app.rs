@@ -8,6 +8,7 @@ mod input;
 mod logs;
 mod notice;
 mod rate;
+mod sampling;
 mod seen;
 
 use ratatui::layout::Rect;
@@ -20,11 +21,13 @@ use super::screen::Flow;
 use super::screen::connect::ConnectPane;
 use super::screen::log_detail::LogDetail;
 use super::screen::logs::LogList;
+use super::screen::sampling::{Assumed, SamplingPane, WhatIfPanel, WrittenRule};
 use super::screen::span::SpanPane;
 use super::screen::trace_logs::TraceLogs;
 use super::screen::traces::TraceList;
 use super::screen::waterfall::WaterfallPane;
 use super::theme::{Color, Glyphs, Theme};
+use crate::config::SamplingSettings;
 use crate::ingest::{ChildEvent, Inbound, RequestRecord};
 use crate::store::{Store, TraceKey};
 use crate::trace::Now;
@@ -44,6 +47,8 @@ pub struct UiOptions {
     pub color: Color,
     /// Where spans come from.
     pub listening: Listening,
+    /// What tracers are told.
+    pub sampling: SamplingSettings,
 }
 
 /// Where spans come from.
@@ -90,6 +95,10 @@ enum Overlay {
     Span,
     /// A whole log line.
     Line,
+    /// What Datadog would get if.
+    WhatIf(Box<WhatIfPanel>),
+    /// A sampling rule that was written.
+    Rule(Box<WrittenRule>),
 }
 
 /// The state of the screen, and the store.
@@ -115,6 +124,7 @@ pub struct App {
     /// All log lines.
     logs: LogList,
     line: LogDetail,
+    sampling: SamplingPane,
     /// The view that a trace on the whole screen was opened from.
     opened_from: View,
     /// Since when the view stands still, and how many traces came since.
@@ -156,7 +166,6 @@ impl App {
             connect: ConnectPane::default(),
             connect_from: None,
             store,
-            options,
             keymap: Keymap::built_in(),
             view,
             focus: Pane::List,
@@ -166,6 +175,10 @@ impl App {
             trace_logs: TraceLogs::default(),
             logs: LogList::default(),
             line: LogDetail::default(),
+            sampling: SamplingPane::new(Assumed {
+                settings: options.sampling.clone(),
+                is_file: !options.listening.opened_files.is_empty(),
+            }),
             opened_from: View::Traces,
             now: Now::default(),
             paused: None,
@@ -177,6 +190,7 @@ impl App {
             screen: Rect::default(),
             is_dirty: true,
             key_was_pressed: false,
+            options,
         }
     }
 
@@ -199,9 +213,12 @@ impl App {
         let is_drawn = self.flow() == Flow::Live && !self.layout.waterfall.is_empty();
         let is_searching = match self.view {
             View::Logs => self.logs.is_searching(),
+            View::Sampling => self.sampling.is_behind(),
             _ => self.list.is_searching(),
         };
-        self.is_dirty || is_searching || (is_drawn && self.waterfall.is_behind())
+        let is_replaying =
+            matches!(&self.overlay, Some(Overlay::WhatIf(panel)) if panel.is_behind());
+        self.is_dirty || is_searching || is_replaying || (is_drawn && self.waterfall.is_behind())
     }
 
     /// What was captured.
@@ -227,6 +244,8 @@ impl App {
             (Some(Overlay::Export), ..) => Section::Export,
             (Some(Overlay::Filter(..)), ..) => Section::Filter,
             (Some(Overlay::Line), ..) => Section::Line,
+            (Some(Overlay::WhatIf(_)), ..) => Section::WhatIf,
+            (Some(Overlay::Rule(_)), ..) => Section::Rule,
             (Some(Overlay::Span), ..) => Section::Span,
             (_, View::Connect, _) if self.store.n_traces() > 0 => Section::Connected,
             (_, View::Connect, _) if !self.options.listening.opened_files.is_empty() => {
@@ -234,6 +253,7 @@ impl App {
             }
             (_, View::Connect, _) => Section::Connect,
             (_, View::Logs, _) | (_, _, Pane::AllLogs) => Section::Logs,
+            (_, View::Sampling, _) | (_, _, Pane::Sampling) => Section::Sampling,
             (_, _, Pane::List) => Section::List,
             (_, _, Pane::Waterfall) => Section::Waterfall,
             (_, _, Pane::Span) => Section::Span,
@@ -299,6 +319,7 @@ impl App {
         let n_spans = self.store.counters().spans_received - n_before;
         self.rate.add(n_spans, now);
         self.list.touch(touched);
+        self.sampling.touch(touched);
         let newest = touched.iter().max().copied();
         if newest > self.newest {
             let known = self.newest;

@@ -30,6 +30,12 @@ pub(crate) enum Section {
     Logs,
     /// A whole log line.
     Line,
+    /// What Datadog would get.
+    Sampling,
+    /// What it would get if.
+    WhatIf,
+    /// A sampling rule that was written.
+    Rule,
     Export,
     Filter,
     /// Beside any pane, once the program that we started has ended.
@@ -49,6 +55,9 @@ impl Section {
             Self::TraceLogs => "Logs of a trace",
             Self::Logs => "Logs",
             Self::Line => "Log line",
+            Self::Sampling => "Sampling",
+            Self::WhatIf => "What if",
+            Self::Rule => "Rule",
             Self::Export => "Export",
             Self::Filter => "Filter",
             Self::Ended => "Ended",
@@ -268,6 +277,10 @@ fn action(name: &str) -> Option<Action> {
         "detail" => Action::Detail,
         "show_traces" => Action::ShowTraces,
         "show_logs" => Action::ShowLogs,
+        "show_sampling" => Action::ShowSampling,
+        "what_if" => Action::WhatIf,
+        "reset" => Action::Reset,
+        "write_rule" => Action::WriteRule,
         "scope" => Action::Scope,
         "next_line" => Action::NextLine,
         "to_span" => Action::ToSpan,

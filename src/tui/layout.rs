@@ -20,6 +20,8 @@ pub(crate) enum View {
     Trace,
     /// All log lines.
     Logs,
+    /// What Datadog would get.
+    Sampling,
 }
 
 /// A part of the screen that can have the keys.
@@ -33,15 +35,18 @@ pub(crate) enum Pane {
     Logs,
     /// All log lines.
     AllLogs,
+    /// What Datadog would get.
+    Sampling,
 }
 
 impl Pane {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::List,
         Self::Waterfall,
         Self::Span,
         Self::Logs,
         Self::AllLogs,
+        Self::Sampling,
     ];
 }
 
@@ -84,6 +89,7 @@ pub(crate) struct Layout {
     pub(crate) span: Rect,
     pub(crate) logs: Rect,
     pub(crate) all_logs: Rect,
+    pub(crate) sampling: Rect,
     pub(crate) notice: Rect,
     pub(crate) footer: Rect,
 }
@@ -127,6 +133,10 @@ impl Layout {
                 all_logs: body,
                 ..layout
             },
+            View::Sampling => Self {
+                sampling: body,
+                ..layout
+            },
             _ if area.width < 60 || area.height < 20 => layout.one_pane(wanted),
             View::Traces => layout.list_above(area, wanted.log_rows),
             View::Trace => layout.span_below(area, wanted),
@@ -138,7 +148,9 @@ impl Layout {
             Pane::List => self.list = self.body,
             Pane::Span => self.span = self.body,
             Pane::Logs if wanted.log_rows > 0 => self.logs = self.body,
-            Pane::Waterfall | Pane::Logs | Pane::AllLogs => self.waterfall = self.body,
+            Pane::Waterfall | Pane::Logs | Pane::AllLogs | Pane::Sampling => {
+                self.waterfall = self.body;
+            }
         }
         self
     }
@@ -211,6 +223,7 @@ impl Layout {
             Pane::Span => self.span,
             Pane::Logs => self.logs,
             Pane::AllLogs => self.all_logs,
+            Pane::Sampling => self.sampling,
         }
     }
 
@@ -255,12 +268,13 @@ mod tests {
 
     #[test]
     fn panes_go_as_the_terminal_shrinks() {
-        use Pane::{AllLogs, List, Span, Waterfall};
+        use Pane::{AllLogs, List, Sampling, Span, Waterfall};
         check(120, 36, (View::Traces, 0), &[List, Waterfall, Span]);
         check(80, 24, (View::Traces, 0), &[List, Waterfall]);
         check(80, 24, (View::Trace, 0), &[Waterfall, Span]);
         check(60, 15, (View::Traces, 0), &[List]);
         check(60, 15, (View::Logs, 9), &[AllLogs]);
+        check(60, 15, (View::Sampling, 9), &[Sampling]);
         check(30, 5, (View::Traces, 0), &[]);
         check(1, 1, (View::Trace, 0), &[]);
     }

@@ -10,6 +10,7 @@ pub(crate) mod help;
 pub(crate) mod log_detail;
 pub(crate) mod log_row;
 pub(crate) mod logs;
+pub(crate) mod sampling;
 pub(crate) mod span;
 pub(crate) mod tabs;
 pub(crate) mod trace_logs;
@@ -18,8 +19,9 @@ pub(crate) mod waterfall;
 
 use super::message::Effect;
 use super::theme::Theme;
-use crate::store::{LogKey, Store};
+use crate::store::{LogKey, Store, TraceKey};
 use crate::trace::Now;
+use sampling::WrittenRule;
 
 /// What every pane may look at while it draws.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,10 @@ pub(crate) enum Outcome {
     Ignored,
     /// Something else is to be shown.
     Open(Place),
+    /// The traces that match a filter are to be listed.
+    List(String),
+    /// A sampling rule was written.
+    Rule(Box<WrittenRule>),
     /// Something is to be done outside.
     Do(Effect),
 }
@@ -64,6 +70,8 @@ pub(crate) enum Outcome {
 pub(crate) enum Place {
     /// The selected trace, on the whole screen.
     Trace,
+    /// A trace, on the whole screen.
+    TraceOf(TraceKey),
     /// The details of the selected span.
     Span,
     /// A whole log line.

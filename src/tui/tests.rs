@@ -8,5 +8,6 @@ mod keys;
 mod laws;
 mod logs;
 mod reload;
+mod sampling;
 mod snapshots;
 mod terminal;

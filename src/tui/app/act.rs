@@ -28,11 +28,13 @@ impl App {
             Action::Back => self.back(),
             Action::ShowTraces => self.show_traces(),
             Action::ShowLogs => self.show_logs(),
+            Action::ShowSampling => self.show_sampling(),
             _ => match self.overlay {
                 Some(Overlay::Help(scroll)) => self.act_on_help(action, scroll),
                 Some(Overlay::Span) => return self.act_on_details(action),
                 Some(Overlay::Line) => return self.act_on_line(action),
                 Some(Overlay::Filter(pane, _)) => return self.give(pane, action),
+                Some(Overlay::WhatIf(_) | Overlay::Rule(_)) => return self.act_on_sampling(action),
                 Some(Overlay::Export) => {}
                 None => return self.act_on_panes(action),
             },
@@ -56,6 +58,8 @@ impl App {
             }
             Action::Scope => self.next_scope(),
             Action::NextLine => self.next_line(),
+            Action::WhatIf => self.open_what_if(),
+            Action::WriteRule if self.focus != Pane::Sampling => return self.write_rule(),
             _ => return self.give(self.focus, action),
         }
         Vec::new()
@@ -149,6 +153,7 @@ impl App {
             Pane::Span => self.span.update(action, &self.store),
             Pane::Logs => self.trace_logs.update(action, &self.store),
             Pane::AllLogs => self.logs.update(action, &self.store),
+            Pane::Sampling => self.update_sampling(action),
         };
         self.follow(outcome, action)
     }
@@ -171,11 +176,14 @@ impl App {
                 self.view = View::Trace;
                 self.focus = Pane::Waterfall;
             }
+            Outcome::Open(Place::TraceOf(key)) => self.open_trace_of(key),
+            Outcome::List(filter) => self.list_traces(&filter),
             Outcome::Open(Place::Span) => self.open_details(),
             Outcome::Open(Place::Line(key)) => self.open_line(key),
             Outcome::Open(Place::SpanOf(key)) => self.go_to_line(key, Pane::Waterfall),
             Outcome::Open(Place::TimeOf(key)) => self.go_to_line(key, self.focus),
             Outcome::Open(Place::Letter(key)) => self.choose_line(key),
+            Outcome::Rule(rule) => return self.show_rule(*rule),
             Outcome::Do(effect) => return vec![effect],
         }
         self.show_selected();
@@ -197,7 +205,7 @@ impl App {
             Pane::List => !self.list.filter().is_empty(),
             Pane::Waterfall => !self.waterfall.filter().is_empty(),
             Pane::AllLogs => !self.logs.filter().is_empty(),
-            Pane::Span | Pane::Logs => false,
+            Pane::Span | Pane::Logs | Pane::Sampling => false,
         };
         match self.view {
             _ if self.overlay.is_some() => self.overlay = None,
@@ -205,7 +213,8 @@ impl App {
             _ if has_filter => self.set_filter(self.focus, Query::default()),
             View::Trace if self.focus != Pane::Waterfall => self.focus = Pane::Waterfall,
             View::Trace if self.opened_from == View::Logs => self.show_logs(),
-            View::Trace | View::Logs => self.show_traces(),
+            View::Trace if self.opened_from == View::Sampling => self.show_sampling(),
+            View::Trace | View::Logs | View::Sampling => self.show_traces(),
             View::Traces => self.focus = Pane::List,
         }
     }
@@ -231,7 +240,7 @@ impl App {
         let shown = [self.layout.list, self.layout.waterfall, self.layout.logs];
         let is_single = shown.iter().filter(|area| !area.is_empty()).count() == 1;
         let can_show = |pane: &Pane| match (self.view, pane) {
-            (View::Trace, Pane::List) | (View::Connect | View::Logs, _) => false,
+            (View::Trace, Pane::List) | (View::Connect | View::Logs | View::Sampling, _) => false,
             (_, Pane::Logs) => {
                 is_single && self.trace_logs.n_of_trace() > 0 || !self.layout.logs.is_empty()
             }

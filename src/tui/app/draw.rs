@@ -24,6 +24,9 @@ impl App {
     /// Paints how things stand.
     pub fn view(&mut self, frame: &mut Frame<'_>, now: Now) {
         self.refresh();
+        if let Some(Overlay::WhatIf(panel)) = &mut self.overlay {
+            panel.catch_up();
+        }
         self.screen = frame.area();
         let losses = header::losses(&self.store, self.screen.width);
         let is_writing = matches!(self.overlay, Some(Overlay::Filter(..)));
@@ -82,6 +85,7 @@ impl App {
         self.focus = match self.view {
             View::Trace => Pane::Waterfall,
             View::Logs => Pane::AllLogs,
+            View::Sampling => Pane::Sampling,
             View::Connect | View::Traces => Pane::List,
         };
     }
@@ -142,6 +146,9 @@ impl App {
             self.logs.refresh_paused(&self.store);
             self.show_selected();
         }
+        if self.view == View::Sampling {
+            self.refresh_sampling();
+        }
         self.refresh_trace_logs();
         let mut held: Vec<_> = self.list.visible().collect();
         held.extend(self.waterfall.key());
@@ -151,7 +158,7 @@ impl App {
     /// The waterfall shows the selected trace, the details its selected span. A trace that has the
     /// screen to itself stays there.
     pub(super) fn show_selected(&mut self) {
-        if !matches!(self.view, View::Trace | View::Logs) {
+        if !matches!(self.view, View::Trace | View::Logs | View::Sampling) {
             let selected = self.list.selected();
             if selected != self.waterfall.key() {
                 self.waterfall.show(selected);
@@ -193,6 +200,15 @@ impl App {
             };
             let area = self.layout.all_logs;
             self.logs.draw(&context, area, buffer, focus);
+            return;
+        }
+        if self.view == View::Sampling {
+            let focus = match &self.overlay {
+                None => Focus::Focused,
+                Some(_) => Focus::Unfocused,
+            };
+            let area = self.layout.sampling;
+            self.sampling.draw(&context, area, buffer, focus);
             return;
         }
         let focus = |pane| match (&self.overlay, self.focus == pane) {
@@ -255,6 +271,8 @@ impl App {
                 clear(buffer, body);
                 self.line.draw(&context, body, buffer);
             }
+            Some(Overlay::WhatIf(panel)) => panel.draw(&context, body, buffer),
+            Some(Overlay::Rule(rule)) => rule.draw(&context, body, buffer),
             Some(Overlay::Filter(pane, input)) => {
                 let n_matches = self.list.n_matches();
                 let n_lines = self.logs.n_matches();
@@ -304,5 +322,6 @@ fn example(pane: Pane) -> &'static str {
         Pane::List => query::EXAMPLE_TRACES,
         Pane::Waterfall | Pane::Span => query::EXAMPLE_SPANS,
         Pane::Logs | Pane::AllLogs => query::EXAMPLE_LOGS,
+        Pane::Sampling => "",
     }
 }

@@ -55,7 +55,7 @@ impl App {
 
     fn paste(&mut self, text: &str) {
         // A paste begins the filter where there is one to write.
-        let has_filter = !matches!(self.focus, Pane::Span | Pane::Logs);
+        let has_filter = !matches!(self.focus, Pane::Span | Pane::Logs | Pane::Sampling);
         if self.overlay.is_none() && self.view != View::Connect && has_filter {
             self.open_filter();
         }
@@ -110,7 +110,14 @@ impl App {
         };
         if matches!(
             self.overlay,
-            Some(Overlay::Help(_) | Overlay::Export | Overlay::Span | Overlay::Line)
+            Some(
+                Overlay::Help(_)
+                    | Overlay::Export
+                    | Overlay::Span
+                    | Overlay::Line
+                    | Overlay::WhatIf(_)
+                    | Overlay::Rule(_)
+            )
         ) {
             return self.perform(action, now);
         }

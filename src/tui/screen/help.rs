@@ -132,7 +132,7 @@ pub(crate) fn draw_export(
 }
 
 /// An area of a size in the middle of another, cut to fit.
-fn centered(area: Rect, width: u16, height: u16) -> Rect {
+pub(super) fn centered(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     Rect {
         x: area.x + (area.width - width) / 2,

@@ -3,14 +3,14 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::ViewContext;
+use super::{ViewContext, sampling};
 use crate::store::Store;
 use crate::tui::layout::View;
 use crate::tui::text;
 use crate::tui::widget::{put, put_right};
 
 /// The views in the order of their keys.
-const TABS: [(&str, &str); 2] = [("1", "Traces"), ("2", "Logs")];
+const TABS: [(&str, &str); 3] = [("1", "Traces"), ("2", "Logs"), ("3", "Sampling")];
 
 /// Paints the tabs, and the facts at the right end where there is room for them.
 pub(crate) fn draw(
@@ -23,6 +23,7 @@ pub(crate) fn draw(
     let theme = context.theme;
     let shown = match view {
         View::Logs => "2",
+        View::Sampling => "3",
         View::Connect | View::Traces | View::Trace => "1",
     };
     let mut column = 1;
@@ -51,6 +52,7 @@ pub(crate) fn facts(view: View, store: &Store) -> String {
             let (joined, unjoined) = (counters.logs_joined, counters.logs_unjoined);
             format!("{lines}   {joined} joined  {unjoined} unjoined")
         }
+        View::Sampling => sampling::assumed(store),
         View::Connect | View::Traces | View::Trace if n_lines > 0 => text::count(n_lines, "line"),
         View::Connect | View::Traces | View::Trace => String::new(),
     }

@@ -46,7 +46,7 @@ impl Seat {
         Self::over(Store::new(bytes_max), (width, height), options())
     }
 
-    fn over(store: Store, (width, height): (u16, u16), options: UiOptions) -> Self {
+    pub(super) fn over(store: Store, (width, height): (u16, u16), options: UiOptions) -> Self {
         let mut seat = Self {
             app: App::new(store, options),
             terminal: Terminal::new(TestBackend::new(width, height)).unwrap(),

@@ -1,0 +1,235 @@
+//! A few facts of each trace that is held, so that counting never walks spans. Nothing is read before
+//! the screen is opened; from then on only traces that came or grew are read again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use crate::normalize;
+use crate::sampler::{Fate, Verdict};
+use crate::store::{Store, TraceEntry, TraceKey};
+use crate::trace::{SamplingFacts, SamplingPriority, Span, Text, UnixNanos};
+
+/// Traces that may wait to be read again; beyond that all are.
+const TOUCHED_MAX: usize = 100_000;
+/// Traces that are read in a frame.
+const READ_MAX: usize = 10_000;
+/// Services in their environments that are told apart; the others are one.
+const SERVICES_MAX: usize = 1_000;
+
+/// What the client decided, and how: facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Client {
+    /// Kept by a rate, or for want of one.
+    AutoKeep,
+    /// Kept by a rule or a person.
+    UserKeep,
+    /// Rejected by a person.
+    HandReject,
+    /// Rejected by a sampling rule.
+    RuleReject,
+    /// Rejected by the limiter of the rules.
+    LimitReject,
+    /// Rejected, and nothing says by what.
+    UserReject,
+    /// Rejected by the rate of an Agent.
+    RateReject,
+    /// It does not say.
+    Silent,
+}
+
+impl Client {
+    fn of(facts: &SamplingFacts<'_>) -> Self {
+        const RULES: [u8; 3] = [3, 11, 12];
+        const MANUAL: u8 = 4;
+        let mechanism = facts.mechanism().map(|mechanism| mechanism.0);
+        let is_limited = facts.limit_rate.is_some_and(|rate| rate < 1.0)
+            && facts.rule_rate.is_some_and(|rate| rate >= 1.0);
+        match facts.priority {
+            None => Self::Silent,
+            Some(SamplingPriority(1)) => Self::AutoKeep,
+            Some(SamplingPriority(0)) => Self::RateReject,
+            Some(SamplingPriority(2..)) => Self::UserKeep,
+            Some(_) if mechanism == Some(MANUAL) => Self::HandReject,
+            Some(_) if is_limited => Self::LimitReject,
+            Some(_)
+                if facts.rule_rate.is_some()
+                    || mechanism.is_some_and(|number| RULES.contains(&number)) =>
+            {
+                Self::RuleReject
+            }
+            Some(_) => Self::UserReject,
+        }
+    }
+
+    /// Whether the client wants it dropped.
+    pub(super) fn is_reject(self) -> bool {
+        !matches!(self, Self::AutoKeep | Self::UserKeep | Self::Silent)
+    }
+}
+
+/// A service in its environment, by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct ServiceNumber(pub(super) u32);
+
+/// What is counted of a trace.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Card {
+    pub(super) service: ServiceNumber,
+    /// Of the text; two that are equal here are taken for one.
+    pub(super) resource: u64,
+    /// When its first chunk came.
+    pub(super) at: UnixNanos,
+    pub(super) duration: i64,
+    pub(super) client: Client,
+    pub(super) fate: Fate,
+    /// Whether the tracer would have kept it with the Agent's rates; `None` if no rate decides.
+    pub(super) redraw: Option<bool>,
+    /// The rate it would have been drawn with.
+    pub(super) rate: Option<f32>,
+    pub(super) is_error: bool,
+}
+
+impl Card {
+    /// Whether Datadog would have got it.
+    pub(super) fn is_kept(&self) -> bool {
+        matches!(self.fate, Fate::Kept(_))
+    }
+
+    /// Whether Datadog would not have got it.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self.fate, Fate::Dropped | Fate::DroppedByRate)
+    }
+
+    /// Whether the tracer would send it as one to keep.
+    pub(super) fn is_sent(&self) -> bool {
+        self.redraw.unwrap_or(!self.client.is_reject())
+    }
+
+    /// Whether the priority sampler of an Agent counts it: what people and rules decide it does not.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self.client, Client::AutoKeep | Client::RateReject)
+    }
+}
+
+/// The cards of the traces that are held.
+#[derive(Debug, Default)]
+pub(super) struct Cards {
+    by_trace: BTreeMap<TraceKey, Card>,
+    services: Vec<(Box<str>, Box<str>)>,
+    numbers: HashMap<(Box<str>, Box<str>), ServiceNumber>,
+    touched: Vec<TraceKey>,
+    n_evicted: u64,
+    /// The first trace that has not been read.
+    next: TraceKey,
+}
+
+/// How far the cards are those of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// So many traces have been read, and more are to be.
+    Reading(usize),
+    /// All have been.
+    Done,
+}
+
+impl Cards {
+    /// Says which traces came or grew.
+    pub(super) fn touch(&mut self, touched: &[TraceKey]) {
+        let known = touched.iter().filter(|key| **key < self.next);
+        self.touched.extend(known);
+        if self.touched.len() > TOUCHED_MAX {
+            self.touched = Vec::new();
+            self.by_trace = BTreeMap::new();
+            self.next = TraceKey(0);
+        }
+    }
+
+    /// Reads what came or grew, as far as a frame has time for it, and forgets what has gone.
+    pub(super) fn refresh(&mut self, store: &Store) -> Progress {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for entry in touched.into_iter().filter_map(|key| store.trace(key)) {
+            self.add(entry);
+        }
+        for _ in 0..READ_MAX {
+            let Some(entry) = store.trace_from(self.next) else {
+                break;
+            };
+            self.add(entry);
+            self.next = TraceKey(entry.key().0.saturating_add(1));
+        }
+        let n_evicted = store.counters().traces_evicted;
+        if n_evicted != self.n_evicted {
+            self.by_trace.retain(|key, _| store.trace(*key).is_some());
+            self.n_evicted = n_evicted;
+        }
+        match store.trace_from(self.next) {
+            Some(_) => Progress::Reading(self.by_trace.len()),
+            None => Progress::Done,
+        }
+    }
+
+    /// In order of first arrival.
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (TraceKey, &Card)> {
+        self.by_trace.iter().map(|(key, card)| (*key, card))
+    }
+
+    /// The name of a service and its environment.
+    pub(super) fn names(&self, service: ServiceNumber) -> (&str, &str) {
+        let place = usize::try_from(service.0).unwrap_or(usize::MAX);
+        let known = self.services.get(place);
+        known.map_or(("(other)", ""), |(name, env)| (name, env))
+    }
+
+    fn add(&mut self, entry: &TraceEntry) {
+        let head = entry.head();
+        let env = match &*entry.tracer().env {
+            "" => head.and_then(|head| head.meta_text("env")),
+            env => Some(Text::from(env)),
+        };
+        let env = normalize::env(env.unwrap_or_default());
+        let name = head.map(Span::service).unwrap_or_default();
+        let facts = entry.sampling();
+        let verdict = entry.verdict();
+        let redraw = verdict.as_ref().and_then(Verdict::tracer);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a rate to be shown with three digits"
+        )]
+        let rate = redraw.map(|redraw| redraw.rate as f32);
+        let resource = head.map(Span::resource).unwrap_or_default();
+        let card = Card {
+            service: self.number(&name.to_lossy(), &env),
+            resource: hashed(resource),
+            at: entry.first_seen().wall,
+            duration: entry.duration(),
+            client: Client::of(&facts),
+            fate: entry.fate(),
+            redraw: redraw.map(|redraw| redraw.is_kept),
+            rate,
+            is_error: entry.is_error(),
+        };
+        self.by_trace.insert(entry.key(), card);
+    }
+
+    fn number(&mut self, name: &str, env: &str) -> ServiceNumber {
+        let names: (Box<str>, Box<str>) = (name.into(), env.into());
+        if let Some(number) = self.numbers.get(&names) {
+            return *number;
+        }
+        let number = u32::try_from(self.services.len()).unwrap_or(u32::MAX);
+        if self.services.len() >= SERVICES_MAX {
+            return ServiceNumber(u32::MAX);
+        }
+        self.services.push(names.clone());
+        self.numbers.insert(names, ServiceNumber(number));
+        ServiceNumber(number)
+    }
+}
+
+fn hashed(text: Text<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.as_bytes().hash(&mut hasher);
+    hasher.finish()
+}

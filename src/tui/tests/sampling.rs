@@ -1,0 +1,324 @@
+//! What the screen of sampling says of a burst and of a mixed load, and where its rows lead.
+
+use std::collections::BTreeMap;
+
+use super::fixture::{SpanSpec, at, chunk, joined, payload, root};
+use super::terminal::{Seat, options};
+use crate::config::{Answers, SamplingSettings};
+use crate::ingest::{Brought, Inbound};
+use crate::logs::Level;
+use crate::sampler::replay::WhatIf;
+use crate::sampler::{self, AgentModel, EarlyChunks, RareSpans};
+use crate::store::Store;
+use crate::trace::TraceChunk;
+use crate::tui::app::UiOptions;
+use crate::tui::message::Effect;
+
+/// What came at a moment from ddtrace for Python in the environment `dev`.
+fn python(chunks: Vec<TraceChunk>, millis: i64) -> Inbound {
+    let mut inbound = payload(chunks, at(millis));
+    if let Inbound::Request(request) = &mut inbound
+        && let Brought::Spans(received) = &mut request.brought
+    {
+        let tracer = std::sync::Arc::make_mut(&mut received.payload.tracer);
+        tracer.language = "python".into();
+        tracer.env = "dev".into();
+        tracer.runtime_id = "one".into();
+    }
+    inbound
+}
+
+/// Ids that fall all over the place, as those of tracers do.
+fn id(number: u64) -> u64 {
+    (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn automatic(number: u64, resource: &str, duration_ms: i64) -> SpanSpec {
+    root(id(number), resource, duration_ms).tag("_dd.p.dm", "-1")
+}
+
+fn one(number: u64, span: SpanSpec) -> TraceChunk {
+    chunk(id(number), &[span])
+}
+
+/// So many at once, after so many others.
+fn burst(first: u64, n_traces: u64) -> Vec<TraceChunk> {
+    let span = |number: u64| {
+        let millis = 200 + i64::try_from(number % 17).unwrap() * 25;
+        automatic(number, "POST /v1/generate", millis)
+    };
+    (first..first + n_traces)
+        .map(|number| one(number, span(number)))
+        .collect()
+}
+
+fn after_a_burst(width: u16, height: u16) -> Seat {
+    let mut seat = Seat::new(width, height);
+    seat.millis = 10_000;
+    seat.inbound(python(burst(0, 50), 10_000));
+    seat.keys("3");
+    seat
+}
+
+/// A minute of two services, of which one is busy, with errors and what a person rejects.
+fn mixed(width: u16, height: u16) -> Seat {
+    let mut seat = Seat::new(width, height);
+    for second in 0..60_u64 {
+        let number = |place: u64| second * 100 + place;
+        let n_busy = if second < 20 { 4 } else { 40 };
+        let mut chunks = Vec::new();
+        for place in 0..n_busy {
+            let number = number(place);
+            let millis = 150 + i64::try_from(number * 37 % 400).unwrap();
+            let mut span = automatic(number, "POST /v1/generate", millis);
+            if number % 29 == 3 {
+                span = span.failed("CudaOOM", "out of memory");
+                span.duration_ns *= 5;
+            }
+            chunks.push(one(number, span));
+        }
+        let mut quiet = automatic(number(90), "embed", 40);
+        quiet.service = "embedder".into();
+        chunks.push(one(number(90), quiet));
+        let mut health = root(id(number(91)), "GET /healthz", 3)
+            .metric("_sampling_priority_v1", -1.0)
+            .tag("_dd.p.dm", "-4");
+        if second % 20 == 7 {
+            health = health.failed("TimeoutError", "no answer");
+        }
+        chunks.push(one(number(91), health));
+        seat.millis = 10_000 + i64::try_from(second).unwrap() * 1_000;
+        let millis = seat.millis;
+        seat.inbound(python(chunks, millis));
+    }
+    seat.keys("3");
+    seat
+}
+
+const SIZES: [(u16, u16); 3] = [(120, 36), (80, 24), (60, 15)];
+
+#[test]
+fn a_burst_of_fifty_at_every_size() {
+    for (width, height) in SIZES {
+        let seat = after_a_burst(width, height);
+        insta::assert_snapshot!(format!("burst_{width}x{height}"), seat.picture());
+    }
+}
+
+#[test]
+fn a_minute_of_mixed_load_at_every_size() {
+    for (width, height) in SIZES {
+        let seat = mixed(width, height);
+        insta::assert_snapshot!(format!("mixed_{width}x{height}"), seat.picture());
+    }
+}
+
+#[test]
+fn what_if_and_the_rule_lie_on_top() {
+    for (name, keys) in [("what_if", "Mllllj"), ("rule", "GK")] {
+        for (width, height) in SIZES {
+            let mut seat = mixed(width, height);
+            seat.keys(keys);
+            while seat.app.is_dirty() {
+                seat.draw();
+            }
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), seat.picture());
+        }
+    }
+}
+
+#[test]
+fn enter_lists_what_a_row_counts() {
+    let mut seat = mixed(120, 36);
+    seat.keys("jj");
+    assert!(seat.line_with("│>").contains("rejected by hand"));
+    seat.keys("<enter>");
+    assert!(seat.shows("60 of 1800"), "{}", seat.lines().join("\n"));
+    assert!(seat.line_with("│>").contains("GET /healthz"));
+}
+
+#[test]
+fn enter_opens_a_lost_trace_and_esc_leads_back() {
+    let mut seat = mixed(120, 36);
+    seat.keys("G");
+    assert!(seat.line_with("│>").contains("GET /healthz"));
+    seat.keys("<enter>");
+    assert!(seat.shows("esc back"));
+    seat.keys("<esc>");
+    assert!(seat.shows("[3 Sampling]"));
+}
+
+#[test]
+fn the_selection_stays_on_what_it_stands_for() {
+    let mut seat = after_a_burst(120, 36);
+    seat.keys("jjj");
+    assert!(seat.line_with("│>").contains("what the tracer keeps"));
+    let rejected = root(id(900), "GET /healthz", 3).metric("_sampling_priority_v1", -1.0);
+    seat.millis += 1_000;
+    let millis = seat.millis;
+    seat.inbound(python(vec![one(900, rejected)], millis));
+    seat.draw();
+    assert!(seat.shows("rejected by the user"));
+    assert!(seat.line_with("│>").contains("what the tracer keeps"));
+}
+
+#[test]
+fn what_comes_is_counted_four_times_a_second_at_most() {
+    let mut seat = after_a_burst(120, 36);
+    let mut receive = |number, later| {
+        seat.millis += later;
+        let millis = seat.millis;
+        seat.inbound(python(burst(number, 1), millis));
+        seat.draw();
+        let row = seat.line_with("traces reached us");
+        row.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert_eq!(receive(100, 100), "50");
+    assert_eq!(receive(101, 100), "50");
+    assert_eq!(receive(102, 100), "53");
+}
+
+#[test]
+fn a_replay_under_the_present_settings_says_what_was_said_when_it_came() {
+    let seat = mixed(120, 36);
+    let store = seat.app.store();
+    let tape = store.tape(RareSpans::LeftOut);
+    let outcome = tape.replay(&WhatIf::default());
+    let counted = outcome.by_fate.iter();
+    let counted: BTreeMap<Box<str>, u64> = counted
+        .map(|(fate, number)| (fate.name().into(), u64::try_from(*number).unwrap()))
+        .collect();
+    assert_eq!(counted, store.counters().traces_by_verdict);
+}
+
+#[test]
+fn many_traces_are_read_over_several_frames_and_one_that_grows_is_read_again() {
+    let mut seat = Seat::new(120, 36);
+    let child = SpanSpec::under(id(0), 1, "llm.generate", 1, 1);
+    let mut chunks = burst(1, 24_999);
+    chunks.insert(0, one(0, child));
+    seat.inbound(python(chunks, 10_000));
+    seat.keys("3");
+    assert!(seat.shows("Reading the traces: 10000 of 25000."));
+    seat.draw();
+    assert!(seat.app.is_dirty());
+    seat.draw();
+    assert!(seat.line_with("traces reached us").contains("25000"));
+    assert!(!seat.app.is_dirty());
+    assert!(seat.line_with("did not decide").contains("    1  client"));
+    seat.millis += 1_000;
+    let millis = seat.millis;
+    seat.inbound(python(burst(0, 1), millis));
+    seat.draw();
+    assert!(seat.line_with("traces reached us").contains("25000"));
+    assert!(!seat.shows("did not decide"));
+}
+
+#[test]
+fn what_comes_while_the_view_is_paused_is_counted_afterwards() {
+    let mut seat = after_a_burst(120, 36);
+    seat.keys("<space>");
+    seat.millis += 1_000;
+    let millis = seat.millis;
+    seat.inbound(python(burst(50, 10), millis));
+    seat.draw();
+    assert!(seat.line_with("traces reached us").contains("50"));
+    seat.keys("<space>");
+    assert!(seat.line_with("traces reached us").contains("60"));
+    seat.keys("1<space>3");
+    assert!(seat.line_with("traces reached us").contains("60"));
+}
+
+#[test]
+fn a_trace_that_only_a_line_names_was_produced_too() {
+    let mut seat = after_a_burst(120, 36);
+    let seen = joined("here", Level::Info, 100, (id(0), id(0)));
+    let unseen = |trace| joined("nowhere", Level::Info, 100, (trace, 1));
+    seat.receive_lines(vec![seen, unseen(5), unseen(5), unseen(6)]);
+    assert!(seat.line_with("traces the app produced").contains("52"));
+    assert!(
+        seat.line_with("never came")
+            .contains("2 named only in logs")
+    );
+    seat.millis += 1_000;
+    let millis = seat.millis;
+    seat.inbound(python(vec![chunk(5, &[root(1, "late", 3)])], millis));
+    seat.draw();
+    assert!(
+        seat.line_with("never came")
+            .contains("1 named only in logs")
+    );
+}
+
+#[test]
+fn the_screen_says_what_tracers_are_told_and_which_agents_are_assumed() {
+    let settings = SamplingSettings {
+        answers: Answers::Agent,
+        client_drop_p0s: true,
+        model: AgentModel::Serverless,
+        agent: sampler::Settings {
+            early_chunks: EarlyChunks::NotCounted,
+            ..sampler::Settings::default()
+        },
+    };
+    let store = Store::new(1 << 20).with_model(settings.model());
+    let options = UiOptions {
+        sampling: settings,
+        ..options()
+    };
+    let mut seat = Seat::over(store, (120, 36), options);
+    seat.keys("3");
+    assert!(seat.shows("serverless, one per container, target 10/s each"));
+    assert!(seat.shows("--sampling agent: the client drops by the rates above"));
+    assert!(seat.shows("client_drop_p0s true"));
+    assert!(seat.shows("--live makes clients send spans as they end"));
+}
+
+#[test]
+fn what_if_says_before_and_after() {
+    let mut seat = mixed(120, 36);
+    seat.keys("M");
+    assert!(seat.shows("Kept 653 of 1800  →  653 of 1800"));
+    seat.keys("lll");
+    assert!(seat.line_with("target, traces/s").contains("10 → 100"));
+    // What a person rejected stays so, whatever an Agent would do.
+    assert!(seat.shows("Kept 653 of 1800  →  1740 of 1800"));
+    seat.keys("0");
+    assert!(seat.shows("Kept 653 of 1800  →  653 of 1800"));
+    // One at a time, and the Agent keeps up.
+    seat.keys("Gl");
+    assert!(seat.shows("Kept 653 of 1800  →  1740 of 1800"));
+    seat.keys("<esc>");
+    assert!(!seat.shows("What if (sim)"));
+}
+
+#[test]
+fn the_rule_for_a_row_is_copied() {
+    let copied = |keys: &str| match &*mixed(120, 36).keys(keys) {
+        [Effect::Copy(line)] => line.clone(),
+        other => panic!("{other:?}"),
+    };
+    let rule = |rules: &str| format!("DD_TRACE_SAMPLING_RULES='[{rules}]'");
+    let of = |service: &str, resource: &str| {
+        format!(r#"{{"service":"{service}","resource":"{resource}","sample_rate":1.0}}"#)
+    };
+    assert_eq!(copied("GK"), rule(&of("gen-api", "GET /healthz")));
+    let all = [
+        of("gen-api", "POST /v1/generate"),
+        of("embedder", "embed"),
+        of("gen-api", "GET /healthz"),
+    ];
+    assert_eq!(copied("K"), rule(&all.join(",")));
+    assert_eq!(
+        copied("1K"),
+        rule(&of("gen-api", "GET /healthz")),
+        "the newest trace"
+    );
+    let mut seat = mixed(120, 36);
+    while !seat.line_with("│>").contains("embedder, dev") {
+        seat.keys("j");
+    }
+    let effects = seat.keys("K");
+    let line = rule(r#"{"service":"embedder","sample_rate":1.0}"#);
+    assert_eq!(effects, [Effect::Copy(line)]);
+}
