@@ -192,7 +192,7 @@ fn what_the_list_says_of_sampling_is_found() {
     let mut seat = seated();
     seat.keys("/by rule 0.3<enter>");
     assert!(seat.shows("/by rule 0.3   1 of 6"));
-    assert!(seat.shows("rejected by rule 0.3│"));
+    assert!(seat.shows("drop rule 0.3 │"));
 }
 
 #[test]
