@@ -23,15 +23,19 @@
 //!
 //! Any text has a reading: what is wrong is left out, and told by [`Query::fault`].
 
+mod digits;
 mod expression;
+mod find;
 mod lex;
 mod matching;
 mod parse;
 mod pattern;
+mod sampling;
 mod search;
 mod term;
 #[cfg(test)]
 mod tests;
+mod word;
 
 use crate::store::{LogEntry, RowMark, Store, TraceEntry};
 use crate::trace::Span;

@@ -34,7 +34,7 @@ pub use digest::{
     Delivery, Digest, RareSpans, Reader, Signed, SingleSpans, sampled_priority, weight,
 };
 pub use draw::{HashedId, Probabilistic, is_within, place};
-pub use model::{AgentModel, Model, Process, Turn};
+pub use model::{AgentModel, Model, Pieces, Process, Turn};
 pub use priority::{DEFAULT_KEY, RateTable};
 pub use rare::{RareSettings, RareSpan};
 pub use services::{ServiceId, Services};

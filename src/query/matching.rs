@@ -7,8 +7,9 @@
 use std::borrow::Cow;
 
 use super::lex::Operator;
-use super::pattern::{Word, ends_with, starts_with};
-use super::term::{Container, EXACT_MAX, Simulated, State, Term, Wanted};
+use super::pattern::{ends_with, starts_with};
+use super::term::{Container, Simulated, State, Term, Wanted};
+use super::word::Word;
 use crate::json::{Kind, Raw};
 use crate::logs::{Level, LogRecord};
 use crate::sampler::Fate;
@@ -163,9 +164,7 @@ impl Word {
 
     /// In its id, or in what is said of its sampling.
     pub(super) fn is_in_trace_itself(&self, trace: &TraceEntry) -> bool {
-        self.is_in_trace_id(trace.trace_id())
-            || self.may_be_in_sampling()
-                && self.is_in(Text::from(trace.sampling().words().as_str()))
+        self.is_in_trace_id(trace.trace_id()) || self.is_in_sampling(trace)
     }
 
     pub(super) fn is_in_spans(&self, trace: &TraceEntry) -> bool {
@@ -198,24 +197,14 @@ impl Word {
         }
     }
 
-    /// Numbers, true and false are written out only for what can stand in them.
     pub(super) fn is_in_scalar(&self, value: Value<'_>) -> bool {
-        self.may_be_number()
-            && match value {
-                Value::Bool(bool) => self.is_in_number(&bool),
-                Value::Int(int) => self.is_in_whole(int.unsigned_abs(), &int),
-                Value::Uint(uint) => self.is_in_whole(uint, &uint),
-                Value::Float(float) if float.fract() == 0.0 && float.abs() < EXACT_MAX => {
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        reason = "whole, and within what floats hold exactly"
-                    )]
-                    let whole = float as i64;
-                    self.is_in_whole(whole.unsigned_abs(), &float)
-                }
-                Value::Float(float) => self.is_in_number(&float),
-                _ => false,
-            }
+        match value {
+            Value::Bool(bool) => self.is_in_bool(bool),
+            Value::Int(int) => self.is_in_int(int),
+            Value::Uint(uint) => self.is_in_uint(uint),
+            Value::Float(float) => self.is_in_float(float),
+            _ => false,
+        }
     }
 
     /// A line is looked through as it came; where it holds escapes, its texts are too. (`json.dumps`

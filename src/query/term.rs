@@ -1,7 +1,8 @@
 //! What one term asks for, read from how it is written.
 
 use super::lex::{Key, Operator, Value, Written};
-use super::pattern::{Pattern, Word};
+use super::pattern::Pattern;
+use super::word::Word;
 use crate::logs::Level;
 use crate::sampler::{Fate, Sampler};
 use crate::trace::Field;

@@ -219,6 +219,8 @@ impl App {
             self.waterfall
                 .draw(&context, areas.waterfall, buffer, focus);
         }
+        self.span
+            .set_self_time(self.waterfall.self_time(&self.store));
         if !areas.span.is_empty() {
             self.span
                 .draw(&context, areas.span, buffer, focus(Pane::Span));

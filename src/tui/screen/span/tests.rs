@@ -9,6 +9,7 @@ use super::*;
 use crate::trace::{Attribute, ChunkBuilder, Now};
 use crate::tui::action::Motion;
 use crate::tui::message::Effect;
+use crate::tui::screen::waterfall::rows::Rows;
 use crate::tui::screen::waterfall::sample::{
     Sample, TRACE_ID, build, frame, insert, span, store_of,
 };
@@ -54,7 +55,15 @@ fn pane_of(samples: &[Sample<'_>], index: u32) -> (Store, SpanPane) {
     let (store, key) = store_of(samples);
     let mut pane = SpanPane::default();
     pane.show(key, SpanIndex(index));
+    pane.set_self_time(Some(self_time(&store, key, SpanIndex(index))));
     (store, pane)
+}
+
+fn self_time(store: &Store, key: TraceKey, span: SpanIndex) -> i64 {
+    let trace = store.trace(key).unwrap();
+    let mut rows = Rows::default();
+    rows.rebuild(trace);
+    rows.self_time(trace, span)
 }
 
 fn draw(pane: &mut SpanPane, store: &Store, (width, height): (u16, u16)) -> Buffer {
@@ -93,7 +102,12 @@ fn outline(store: &Store, pane: &SpanPane) -> String {
     };
     let mut text = String::new();
     write(
-        &details(trace, trace.span(span).unwrap(), room),
+        &details(
+            trace,
+            trace.span(span).unwrap(),
+            Some(self_time(store, key, span)),
+            room,
+        ),
         0,
         &mut text,
     );
@@ -310,9 +324,10 @@ fn what_the_payload_says_of_the_tracer_and_of_the_chunk_is_shown() {
         at: crate::trace::UnixNanos(0),
         via: crate::trace::Via::Http,
         payload: crate::trace::TracerPayload {
-            tracer,
+            tracer: tracer.into(),
             chunks,
             n_chunks: 1,
+            form: crate::trace::PayloadForm::default(),
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
