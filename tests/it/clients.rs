@@ -4,6 +4,7 @@
 
 mod counted;
 pub(crate) mod otlp;
+mod words;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
