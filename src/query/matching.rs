@@ -144,16 +144,17 @@ fn is_decided(state: State, facts: &SamplingFacts<'_>) -> bool {
 
 impl Simulated {
     fn is_of(self, trace: &TraceEntry) -> bool {
-        let fate = match trace.verdict() {
-            // The list shows none either.
-            Some(_) => trace.settled_verdict().map(|verdict| verdict.fate()),
-            None => Some(Fate::Unknown),
-        };
-        fate.is_some_and(|fate| match self {
+        // As the list shows it: what only a missing root can tell is unknown.
+        let verdict = trace.settled_verdict();
+        self.is(verdict.map_or(Fate::Unknown, |verdict| verdict.fate()))
+    }
+
+    pub(super) fn is(self, fate: Fate) -> bool {
+        match self {
             Self::Kept => matches!(fate, Fate::Kept(_)),
             Self::Dropped => matches!(fate, Fate::Dropped | Fate::DroppedByRate),
             Self::As(wanted) => fate == wanted,
-        })
+        }
     }
 }
 

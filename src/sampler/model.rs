@@ -101,9 +101,8 @@ impl Pieces {
     /// Whether a chunk is one: Python says that it flushed early, and marks its local root.
     fn leave_out(self, chunk: &TraceChunk) -> bool {
         const FLUSHED_EARLY: &str = "_dd.py.partial_flush";
-        const OF_LOCAL_ROOT: &str = "process_id";
         let says = |key| chunk.spans().any(|span| span.metric(key).is_some());
-        self == Self::LeftOut && says(FLUSHED_EARLY) && !says(OF_LOCAL_ROOT)
+        self == Self::LeftOut && says(FLUSHED_EARLY) && !says(tag::LOCAL_ROOT)
     }
 }
 

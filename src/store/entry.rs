@@ -13,7 +13,7 @@ use crate::logs::LogRecord;
 use crate::sampler::{Fate, Verdict};
 use crate::trace::{
     ChunkFacts, Now, RelaySource, SamplingFacts, SamplingMechanism, SamplingPriority, Span, SpanId,
-    Text, TraceChunk, TraceId, TracerInfo, UnixNanos, Via,
+    Text, TraceChunk, TraceId, TracerInfo, UnixNanos, Via, tag,
 };
 
 /// When and how a chunk of the trace came.
@@ -304,11 +304,14 @@ impl TraceEntry {
         self.verdict
     }
 
-    /// The same, unless its root is missing and may say otherwise: what was drawn by a rate is drawn
-    /// once, where the trace began. What a rule or a person decided holds for all of a trace.
+    /// The same, unless the root is missing and may say otherwise: what was drawn by a rate is drawn
+    /// once, where the trace began. The local root of a trace that began elsewhere says so too, and what
+    /// a rule or a person decided holds for all of it.
     pub fn settled_verdict(&self) -> Option<Verdict> {
         let verdict = self.verdict?;
-        if self.summary.root().is_some() || verdict.tracer().is_some() {
+        let is_local_root = |head: Span<'_>| head.metric(tag::LOCAL_ROOT).is_some();
+        let has_root = self.summary.root().is_some() || self.head().is_some_and(is_local_root);
+        if has_root || verdict.tracer().is_some() {
             return Some(verdict);
         }
         let facts = self.sampling();

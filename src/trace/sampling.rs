@@ -117,7 +117,8 @@ pub struct SamplingFacts<'a> {
     pub propagated_rate: Option<f64>,
     /// How much of what it had the client could send of late.
     pub client_keeps: Option<f64>,
-    /// Whether the span asked first has a parent: then a service before this one may have decided.
+    /// Whether the span asked first is the client's first and has a parent: then a service before this
+    /// one may have decided.
     pub has_parent: bool,
 }
 
@@ -148,7 +149,9 @@ impl<'a> SamplingFacts<'a> {
     pub fn read(spans: impl Iterator<Item = Span<'a>>) -> Self {
         let mut facts = Self::default();
         let mut spans = spans.peekable();
-        facts.has_parent = spans.peek().is_some_and(|first| !first.is_root());
+        let is_parents =
+            |span: &Span<'_>| !span.is_root() && span.metric(tag::LOCAL_ROOT).is_some();
+        facts.has_parent = spans.peek().is_some_and(is_parents);
         for span in spans {
             for (key, value) in span.metrics() {
                 facts.read_metric(key, value);

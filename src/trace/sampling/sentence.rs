@@ -91,7 +91,7 @@ impl SamplingFacts<'_> {
             Some(other) => format!(" by mechanism {other}, which is not known here"),
             None if self.rule_rate.is_some() => rule("by a sampling rule"),
             None if self.agent_rate.is_some() => by_agent(),
-            None => "; the client does not say by what".to_owned(),
+            None => ", without saying why".to_owned(),
         }
     }
 
@@ -250,9 +250,9 @@ mod tests {
         check(
             &facts(7, ""),
             "priority 7",
-            "kept; the client does not say by what (priority 7)",
+            "kept, without saying why (priority 7)",
         );
-        let silent = "rejected; the client does not say by what";
+        let silent = "rejected, without saying why";
         check(&facts(-1, ""), "client rejects", silent);
         check(&SamplingFacts::default(), "no priority", "no decision seen");
     }

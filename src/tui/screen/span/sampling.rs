@@ -20,17 +20,16 @@ pub(super) fn sampling(trace: &TraceEntry, span: Span<'_>, glyphs: Glyphs) -> Ve
     let mut details = vec![Detail::sentence("sdk", told(&facts, glyphs))];
     let rule = SpanRule::read(span);
     details.extend(rule.map(|rule| Detail::sentence("span rule", rule.words())));
-    if trace.verdict().is_some() {
-        let settled = trace.settled_verdict();
-        let reason = settled.map_or_else(
-            || UNSETTLED.to_owned(),
-            |verdict| {
-                let (word, reason) = (verdict.word(), verdict.reason(&facts, trace.trace_id()));
-                format!("{word}: {reason}")
-            },
-        );
-        details.push(Detail::sentence("(sim)", reason));
-    }
+    let reason = match (trace.settled_verdict(), trace.summary().root()) {
+        (Some(verdict), _) => {
+            let (word, reason) = (verdict.word(), verdict.reason(&facts, trace.trace_id()));
+            Some(format!("{word}: {reason}"))
+        }
+        (None, None) => Some(UNSETTLED.to_owned()),
+        // It was opened from a file that does not say.
+        (None, Some(_)) => None,
+    };
+    details.extend(reason.map(|reason| Detail::sentence("(sim)", reason)));
     details
 }
 

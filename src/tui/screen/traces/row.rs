@@ -100,11 +100,15 @@ fn badges_of(n_errors: u32, is_open: bool) -> String {
 
 /// What a simulated Agent does with a trace, and why.
 fn simulated(entry: &TraceEntry) -> (&'static str, String) {
-    match (entry.settled_verdict(), entry.verdict()) {
-        (Some(verdict), _) => (verdict.word(), verdict.why(&entry.sampling())),
-        (None, Some(_)) => (NO_VERDICT, "root not seen".to_owned()),
-        (None, None) => (NO_VERDICT, "not in the file".to_owned()),
-    }
+    let unknown = match entry.summary().root() {
+        None => "root not seen",
+        Some(_) => "not in the file",
+    };
+    let verdict = entry.settled_verdict();
+    verdict.map_or_else(
+        || (NO_VERDICT, unknown.to_owned()),
+        |verdict| (verdict.word(), verdict.why(&entry.sampling())),
+    )
 }
 
 /// What a trace is called: its root's resource, or its name where that is empty.

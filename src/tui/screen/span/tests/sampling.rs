@@ -75,13 +75,19 @@ fn without_its_root_a_trace_is_not_judged_unless_a_rule_or_a_person_has_decided(
     };
     check(
         child(&[("_sampling_priority_v1", 1.0)]),
-        "sdk: kept by a parent  prio 1\n\
+        "sdk: kept, without saying why  prio 1\n\
          (sim): its root has not been seen, and may decide otherwise",
     );
     check(
-        child(&[("_sampling_priority_v1", 2.0)]),
-        "sdk: kept by a parent  prio 2\n\
+        child(&[("_sampling_priority_v1", 1.0), ("process_id", 7.0)]),
+        "sdk: kept by a parent  prio 1\n\
          (sim): keep: the client has decided: kept by a parent; the Agent follows",
+    );
+    check(
+        child(&[("_sampling_priority_v1", 2.0)]),
+        "sdk: kept, without saying why  prio 2\n\
+         (sim): keep: the client has decided: kept, without saying why; the Agent \
+         follows",
     );
 }
 
