@@ -32,7 +32,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
 pub use container::{KnownBy, TraceContainer};
-pub use counters::Counters;
+pub use counters::{Counters, Simulated};
 pub use entry::{Arrival, TraceEntry};
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
 pub use restore::Restored;

@@ -8,10 +8,11 @@ use std::borrow::Cow;
 
 use super::lex::Operator;
 use super::pattern::{ends_with, starts_with};
-use super::term::{Container, State, Term, Wanted};
+use super::term::{Container, Simulated, State, Term, Wanted};
 use super::word::Word;
 use crate::json::{Kind, Raw};
 use crate::logs::{Level, LogRecord};
+use crate::sampler::Fate;
 use crate::store::{LogEntry, RowMark, TraceEntry};
 use crate::trace::{
     Attribute, Entries, SamplingFacts, SamplingMechanism, SamplingPriority, Span, Text, Value, tag,
@@ -36,10 +37,12 @@ impl Term {
             Self::State(state, _) => match state {
                 State::Error => trace.is_error(),
                 State::Orphan => trace.n_orphans() > 0,
+                State::Kept | State::Dropped => is_decided(*state, &trace.sampling()),
                 _ => !trace.is_complete(),
             },
             Self::Duration(operator, nanos) => operator.holds(trace.duration().cmp(nanos)),
             Self::Priority(..) | Self::Mechanism(_) => self.is_of_sampling(&trace.sampling()),
+            Self::Simulated(wanted) => wanted.is_of(trace),
             Self::Source(begins) => {
                 let mut ways = trace.arrivals().iter().map(|arrival| arrival.via);
                 ways.any(|via| via.to_string().starts_with(begins))
@@ -68,6 +71,9 @@ impl Term {
             Self::State(state, _) => match state {
                 State::Error => span.is_error(),
                 State::Orphan => mark == RowMark::Orphan,
+                State::Kept | State::Dropped => {
+                    is_decided(*state, &SamplingFacts::read(std::iter::once(span)))
+                }
                 _ => span.is_snapshot(),
             },
             Self::Name(field, pattern) => {
@@ -84,7 +90,7 @@ impl Term {
                 .iter()
                 .filter_map(|tag| span.meta_text(tag))
                 .any(|id| container.is(id)),
-            Self::Level(..) | Self::Source(_) | Self::Log(_) => false,
+            Self::Level(..) | Self::Source(_) | Self::Log(_) | Self::Simulated(_) => false,
         }
     }
 
@@ -108,7 +114,9 @@ impl Term {
                 let id = record.container.as_deref();
                 id.is_some_and(|id| container.is(Text::from(id)))
             }
-            Self::Duration(..) | Self::Priority(..) | Self::Mechanism(_) => false,
+            Self::Duration(..) | Self::Priority(..) | Self::Mechanism(_) | Self::Simulated(_) => {
+                false
+            }
         }
     }
 
@@ -122,6 +130,30 @@ impl Term {
             }
             Self::Mechanism(number) => facts.mechanism() == Some(SamplingMechanism(*number)),
             _ => false,
+        }
+    }
+}
+
+/// Whether the client has decided so.
+fn is_decided(state: State, facts: &SamplingFacts<'_>) -> bool {
+    let wanted = state == State::Dropped;
+    facts
+        .priority
+        .is_some_and(|said| said.is_reject() == wanted)
+}
+
+impl Simulated {
+    fn is_of(self, trace: &TraceEntry) -> bool {
+        // As the list shows it: what only a missing root can tell is unknown.
+        let verdict = trace.settled_verdict();
+        self.is(verdict.map_or(Fate::Unknown, |verdict| verdict.fate()))
+    }
+
+    pub(super) fn is(self, fate: Fate) -> bool {
+        match self {
+            Self::Kept => matches!(fate, Fate::Kept(_)),
+            Self::Dropped => matches!(fate, Fate::Dropped | Fate::DroppedByRate),
+            Self::As(wanted) => fate == wanted,
         }
     }
 }

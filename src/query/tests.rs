@@ -5,6 +5,7 @@ mod laws;
 use super::*;
 use crate::ingest::Received;
 use crate::logs::{Level, LogRecord, LogSource};
+use crate::sampler::{Fate, Sampler};
 use crate::store::SpanIndex;
 use crate::trace::{
     Attribute, ChunkBuilder, Field, Now, SpanId, TraceId, TracerInfo, TracerPayload, UnixNanos, Via,
@@ -212,6 +213,7 @@ fn a_span_is_found_by_its_names_tags_and_id() {
         model  absent  svc:vl  svc:gen-api  name:decode  type:web  @svc:vllm  batch_size:>16
         batch_size:1  model:>1  dur>462ms  orphan  open  partial  joined  lvl:error
         log:memory  source:uds  container:ta-QK  web llm  web or open  -err  prio:-1  dm:-3
+        dropped  kept  sim:drop
         "qwen2 7b"  "qwen*7b"  77777
     "#;
     for text in each(missing) {
@@ -248,13 +250,14 @@ fn a_trace_is_found_by_itself_its_spans_and_its_lines() {
         container:ta-01  container:QK  container:ta-  container:*qk  source:uds  source:ud
         source:stderr  lvl:error  lvl>=warn  level:err  log:"out of memory"  "out of memory"
         log:cudaoom  tokens:812  67b1a0c2000000005f3c9e11d04be2f7  6862533731552060151
-        -open  -orphan
+        -open  -orphan  dropped  -kept  sim:drop  sim:dropped  -sim:keep  -sim:rate
     "#;
     for text in each(found) {
         check_trace(text, true);
     }
     let missing = "
         absent  -err  dur<1s  open  partial  orphan  container:ta-7M  source:http  lvl:info
+        kept  sim:keep  sim:kept  sim:error  sim:rate  sim:unknown
         lvl<error  log:absent  prio:1  dm:-4  -svc:vllm  joined  svc:api  tokens:>812
     ";
     for text in each(missing) {
@@ -286,8 +289,63 @@ fn a_line_is_found_by_its_text_its_fields_and_the_ids_it_names() {
     for text in each("unjoined  joined or unjoined  -joined  source:std  -dur<1s  *") {
         check_line(text, [true, true]);
     }
-    for text in each("open  orphan  dur>0  prio:-1  dm:-3  joined  tokens:81  lvl:debug  name:x") {
+    for text in each(
+        "sim:drop  kept  open  orphan  dur>0  prio:-1  dm:-3  joined  tokens:81  lvl:debug  name:x",
+    ) {
         check_line(text, [false, false]);
+    }
+}
+
+#[track_caller]
+fn check_fate(fate: Fate, found: &str) {
+    const ALL: &str = "sim:keep sim:drop sim:rate sim:error sim:rare sim:priority sim:no-priority \
+                       sim:probabilistic sim:single_span sim:unknown";
+    let is_found = |text: &&str| match query(text).expression {
+        Expression::Term(term::Term::Simulated(wanted)) => wanted.is(fate),
+        other => panic!("{other:?}"),
+    };
+    let all = ALL.split_whitespace().filter(is_found);
+    assert_eq!(all.collect::<Vec<_>>().join(" "), found);
+}
+
+#[test]
+fn a_trace_is_found_by_what_became_of_it_and_by_the_sampler_that_kept_it() {
+    for (sampler, name) in [
+        (Sampler::Priority, "priority"),
+        (Sampler::NoPriority, "no-priority"),
+        (Sampler::Error, "error"),
+        (Sampler::Rare, "rare"),
+        (Sampler::Probabilistic, "probabilistic"),
+        (Sampler::SingleSpan, "single_span"),
+    ] {
+        check_fate(Fate::Kept(sampler), &format!("sim:keep sim:{name}"));
+    }
+    check_fate(Fate::Dropped, "sim:drop");
+    check_fate(Fate::DroppedByRate, "sim:drop sim:rate");
+    check_fate(Fate::Unknown, "sim:unknown");
+}
+
+#[test]
+fn without_its_root_a_trace_has_a_verdict_only_if_no_rate_decided_it() {
+    let child = |priority: f64, maker: &str| Sample {
+        parent: 9,
+        meta: pairs([("_dd.p.dm", maker.to_owned())]),
+        metrics: pairs([("_sampling_priority_v1", priority)]),
+        ..request()[1].clone()
+    };
+    for (priority, maker, found) in [
+        (1.0, "-1", "kept sim:unknown"),
+        (1.0, "", "kept sim:unknown"),
+        (2.0, "-3", "kept sim:keep"),
+        (-1.0, "-4", "dropped sim:drop"),
+        (0.0, "-1", "dropped sim:unknown"),
+    ] {
+        let store = store_of(&[child(priority, maker)]);
+        let trace = store.traces().next().unwrap();
+        let is_found = |text: &&str| query(text).matches_trace(&store, trace);
+        let all = ["kept", "dropped", "sim:keep", "sim:drop", "sim:unknown"];
+        let all: Vec<_> = all.iter().copied().filter(|text| is_found(text)).collect();
+        assert_eq!(all.join(" "), found, "{priority} {maker}");
     }
 }
 
@@ -334,6 +392,12 @@ fn a_fault_says_where_and_what() {
         "not a source: stdout stderr file stdin http uds relay",
     );
     check_fault("prio:x", "prio:x", "not a number");
+    check_fault(
+        "sim:maybe",
+        "sim:maybe",
+        "not a verdict: keep drop rate error rare priority single_span",
+    );
+    check_fault("sim:>1", "sim:>1", "text is not greater or less");
     check_fault("a:>nan", "a:>nan", "not a number");
     check_fault("dm:x", "dm:x", "not a number: -0 to -13");
     check_fault("svc:>5", "svc:>5", "text is not greater or less");

@@ -225,10 +225,8 @@ impl EarlyChunks {
     pub(super) fn weigh(self, digest: &mut Digest, chunk: &TraceChunk) {
         /// ddtrace writes it on the first span of such a chunk.
         const EARLY: &str = "_dd.py.partial_flush";
-        /// And this on a local root alone.
-        const LOCAL_ROOT: &str = "process_id";
         let any_has = |key: &str| chunk.spans().any(|span| span.metric(key).is_some());
-        if self == Self::NotCounted && any_has(EARLY) && !any_has(LOCAL_ROOT) {
+        if self == Self::NotCounted && any_has(EARLY) && !any_has(tag::LOCAL_ROOT) {
             digest.weight = 0.0;
         }
     }

@@ -12,8 +12,8 @@ use super::{LogKey, SpanIndex, Summary, TraceKey};
 use crate::logs::LogRecord;
 use crate::sampler::{Fate, Verdict};
 use crate::trace::{
-    ChunkFacts, Now, RelaySource, SamplingFacts, Span, SpanId, Text, TraceChunk, TraceId,
-    TracerInfo, UnixNanos, Via,
+    ChunkFacts, Now, RelaySource, SamplingFacts, SamplingMechanism, SamplingPriority, Span, SpanId,
+    Text, TraceChunk, TraceId, TracerInfo, UnixNanos, Via, tag,
 };
 
 /// When and how a chunk of the trace came.
@@ -301,6 +301,24 @@ impl TraceEntry {
     /// What the simulated Agent makes of it; `None` if it was opened from a file that does not say.
     pub fn verdict(&self) -> Option<Verdict> {
         self.verdict
+    }
+
+    /// The same, unless the root is missing and may say otherwise: what was drawn by a rate is drawn
+    /// once, where the trace began. The local root of a trace that began elsewhere says so too, and what
+    /// a rule or a person decided holds for all of it.
+    pub fn settled_verdict(&self) -> Option<Verdict> {
+        let verdict = self.verdict?;
+        let is_local_root = |head: Span<'_>| head.metric(tag::LOCAL_ROOT).is_some();
+        let has_root = self.summary.root().is_some() || self.head().is_some_and(is_local_root);
+        if has_root || verdict.tracer().is_some() {
+            return Some(verdict);
+        }
+        let facts = self.sampling();
+        let may_be_drawn = match (facts.priority, facts.mechanism()) {
+            (Some(SamplingPriority(said)), _) if !matches!(said, 0 | 1) => false,
+            (_, mechanism) => mechanism.is_none_or(SamplingMechanism::is_rate),
+        };
+        (!may_be_drawn).then_some(verdict)
     }
 
     /// What became of it there.

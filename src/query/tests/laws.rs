@@ -13,7 +13,9 @@ fn any_term() -> impl Strategy<Value = String> {
         "(svc|name|type|resource|a|@b|log|container|source):[ab*s]{1,2}",
         "(a|@b|prio|dur):[<>=]{0,2}[-0-9]{1,2}(ms|s)?",
         "(lvl|level)[:<>=]{1,2}[a-z]{1,2}",
+        "sim:[a-z]{1,3}",
         Just("err".to_owned()),
+        Just("kept".to_owned()),
         Just("open".to_owned()),
         Just("unjoined".to_owned()),
     ]

@@ -47,6 +47,22 @@ fn counters_come_back_and_add_up_without_running_over() {
 }
 
 #[test]
+fn what_is_kept_is_counted_without_what_is_unknown() {
+    let mut counters = Counters::default();
+    for (name, number) in [
+        ("kept_priority", 3),
+        ("kept_error", 2),
+        ("dropped", 1),
+        ("dropped_rate", 56),
+        ("unknown", 7),
+    ] {
+        counters.traces_by_verdict.insert(name.into(), number);
+    }
+    let simulated = counters.simulated();
+    assert_eq!((simulated.n_kept, simulated.n_judged), (5, 62));
+}
+
+#[test]
 fn counters_of_a_file_at_their_limit_stay_there() {
     let mut store = Store::new(PLENTY);
     store.restore_counters(&Counters {

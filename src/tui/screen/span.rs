@@ -2,6 +2,7 @@
 
 mod agent;
 mod details;
+mod sampling;
 #[cfg(test)]
 mod tests;
 mod tracer;

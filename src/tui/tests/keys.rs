@@ -192,7 +192,30 @@ fn what_the_list_says_of_sampling_is_found() {
     let mut seat = seated();
     seat.keys("/by rule 0.3<enter>");
     assert!(seat.shows("/by rule 0.3   1 of 6"));
-    assert!(seat.shows("rejected by rule 0.3│"));
+    assert!(seat.shows("drop rule 0.3 │"));
+}
+
+#[test]
+fn why_stands_in_a_column_of_its_own_or_beside_the_verdict() {
+    let mut seat = seated();
+    for (width, heading, row) in [
+        (110, "AGENT(sim) WHY", "drop       rule 0.3"),
+        (109, "AGENT(sim)    │", "drop rule 0.3 │"),
+        (80, "AGENT(sim)    │", "drop rule 0.3 │"),
+        (60, "AGENT(sim)│", "drop rule │"),
+    ] {
+        seat.resize(width, 24);
+        seat.draw();
+        assert!(seat.shows(heading) && seat.shows(row), "{width}");
+    }
+}
+
+#[test]
+fn what_is_kept_is_counted_in_the_line_of_views_or_where_there_is_none() {
+    let mut seat = seated();
+    assert!(seat.shows("kept (sim) 5 of 6"));
+    seat.keys("<enter>");
+    assert!(seat.shows("kept(sim) 5/6"));
 }
 
 #[test]

@@ -6,8 +6,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::agent::agent;
+use super::sampling::sampling;
 use crate::store::TraceEntry;
-use crate::trace::{Attribute, Entries, SamplingFacts, Span, SpanId, Text, UnixNanos, Value, tag};
+use crate::trace::{Attribute, Entries, Span, SpanId, Text, UnixNanos, Value, tag};
 use crate::tui::screen::detail::{Detail, Room, Tone, json};
 use crate::tui::text;
 use crate::tui::theme::Glyphs;
@@ -32,13 +33,7 @@ pub(crate) fn details(
     details.extend(error(span, room));
     details.extend(identity(trace, span, self_time, room));
     details.extend(agent.ok().flatten());
-    let facts = trace.sampling();
-    let facts = match facts.priority {
-        Some(_) => facts,
-        None => SamplingFacts::read(std::iter::once(span)),
-    };
-    let words = sampling_words(&facts, room.glyphs);
-    details.push(Detail::new("sampling", words));
+    details.extend(sampling(trace, span, room.glyphs));
     details.extend(tags(span, room));
     details.extend(Detail::heading("links", links(span, room)));
     details.extend(Detail::heading("events", events(trace, span, room)));
@@ -130,41 +125,6 @@ fn moment(trace: &TraceEntry, at: UnixNanos, glyphs: Glyphs) -> String {
     let sign = if from_start < 0 { "" } else { "+" };
     let from_start = text::duration(from_start, glyphs);
     format!("{} UTC  {sign}{from_start}", text::time_of_day(at))
-}
-
-/// What the client decided, in words: `client: priority -1, rejected by rule 0.3`.
-pub(crate) fn sampling_words(facts: &SamplingFacts<'_>, glyphs: Glyphs) -> String {
-    let Some(priority) = facts.priority else {
-        return "client: no decision seen".to_owned();
-    };
-    let verb = if priority.is_reject() {
-        "rejected"
-    } else {
-        "kept"
-    };
-    let rate = |rate: Option<f64>| rate.map_or(String::new(), |rate| format!(" {rate}"));
-    let by = match (facts.mechanism().map(|mechanism| mechanism.0), facts) {
-        (Some(3 | 11 | 12), facts) => format!(" by rule{}", rate(facts.rule_rate)),
-        (Some(1), facts) => format!(" by agent rate{}", rate(facts.agent_rate)),
-        (Some(0), facts) => format!(" by default{}", rate(facts.agent_rate)),
-        (Some(4), _) => " by hand".to_owned(),
-        (Some(_), facts) => match facts.mechanism() {
-            Some(mechanism) => format!(" by {mechanism}"),
-            None => String::new(),
-        },
-        (None, facts) if facts.rule_rate.is_some() => format!(" by rule{}", rate(facts.rule_rate)),
-        (None, facts) if facts.agent_rate.is_some() => {
-            format!(" by agent rate{}", rate(facts.agent_rate))
-        }
-        (None, _) => String::new(),
-    };
-    let limit = facts
-        .limit_rate
-        .map_or(String::new(), |limit| format!(", limiter {limit}"));
-    let maker = facts.decision_maker.map_or(String::new(), |maker| {
-        format!("  dm {}", text::show(maker.0, glyphs))
-    });
-    format!("client: priority {priority}, {verb}{by}{limit}{maker}")
 }
 
 fn tags(span: Span<'_>, room: Room) -> Vec<Detail> {
