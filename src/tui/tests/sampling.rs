@@ -292,6 +292,25 @@ fn what_if_says_before_and_after() {
 }
 
 #[test]
+fn what_if_says_when_the_agents_had_seen_more_than_is_held() {
+    let mut seat = Seat::with_memory(120, 36, 150_000);
+    for second in 0..20 {
+        seat.inbound(python(burst(100 * second, 100), 10_000));
+        seat.millis += 1_000;
+    }
+    seat.keys("3M");
+    assert!(seat.app.store().counters().traces_evicted > 0);
+    assert!(!seat.shows("When they came"), "all came within one bucket");
+    for second in 20..30_u64 {
+        let millis = seat.millis;
+        seat.inbound(python(burst(100 * second, 100), millis));
+        seat.millis += 1_000;
+    }
+    seat.keys("<esc>M");
+    assert!(seat.shows("When they came"));
+}
+
+#[test]
 fn the_rule_for_a_row_is_copied() {
     let copied = |keys: &str| match &*mixed(120, 36).keys(keys) {
         [Effect::Copy(line)] => line.clone(),

@@ -9,7 +9,7 @@ use ratatui::style::Style;
 
 use super::rows::number;
 use crate::sampler::replay::{Outcome, Tape, WhatIf};
-use crate::sampler::{AgentModel, Probabilistic, RareSettings, RareSpans};
+use crate::sampler::{AgentModel, Fate, Probabilistic, RareSettings, RareSpans};
 use crate::store::Store;
 use crate::tui::action::{Action, Motion};
 use crate::tui::screen::{Focus, Outcome as Done, ViewContext, help};
@@ -66,6 +66,8 @@ pub(crate) struct WhatIfPanel {
     asked: WhatIf,
     before: Outcome,
     after: Outcome,
+    /// How many of the same traces were kept when they came.
+    n_kept_then: usize,
     /// How many are kept when so many run at a time, as far as it has been replayed.
     kept_at: Vec<(usize, usize)>,
     selected: usize,
@@ -83,12 +85,17 @@ impl WhatIfPanel {
         };
         let tape = store.tape(rare_of(&present));
         let before = tape.replay(&present);
+        let kept = store
+            .traces()
+            .filter(|entry| matches!(entry.fate(), Fate::Kept(_)));
+        let n_kept_then = kept.count();
         let mut panel = Self {
             tape,
             asked: present.clone(),
             present,
             after: before.clone(),
             before,
+            n_kept_then,
             kept_at: Vec::new(),
             selected: 0,
         };
@@ -288,16 +295,24 @@ impl WhatIfPanel {
             Some((_, n_kept)) => format!("{n_slots}: {n_kept}"),
             None => format!("{n_slots}: .."),
         });
-        vec![
+        let mut words = vec![
             format!(
                 "Kept if so many run at a time: {}   (of {}; each begins as soon as one has ended)",
                 kept.join("   "),
                 self.after.n_traces
             ),
-            "Replayed with Agents that have seen nothing before, and without what clients dropped \
-             themselves. What a rule keeps passes the client's limiter, 100/s."
+            "Replayed with Agents that have seen nothing before: what comes within their first 5 s they \
+             keep whole. What clients dropped themselves is not in it; what a rule keeps passes their \
+             limiter, 100/s."
                 .to_owned(),
-        ]
+        ];
+        if self.n_kept_then != self.before.n_kept {
+            words.push(format!(
+                "When they came {} were kept: the Agents had seen what is no longer held, or never was.",
+                self.n_kept_then
+            ));
+        }
+        words
     }
 }
 
