@@ -205,6 +205,11 @@ fn many_traces_are_read_over_several_frames_and_one_that_grows_is_read_again() {
     assert!(seat.line_with("traces reached us").contains("25000"));
     assert!(!seat.app.is_dirty());
     assert!(seat.line_with("did not decide").contains("    1  client"));
+    seat.keys("M");
+    assert!(seat.shows("Reading the traces: 20000."), "in two frames");
+    seat.draw();
+    assert!(seat.shows("of 25000  →  "));
+    seat.keys("<esc>");
     seat.millis += 1_000;
     let millis = seat.millis;
     seat.inbound(python(burst(0, 1), millis));
