@@ -147,8 +147,9 @@ fn request(shape: Shape, ids: impl IntoIterator<Item = u64>) -> Request {
     }
     let chunks = builder.finish();
     let payload = TracerPayload {
-        tracer: TracerInfo::default(),
+        tracer: TracerInfo::default().into(),
         n_chunks: chunks.len(),
+        form: modtrace_tui::trace::PayloadForm::default(),
         chunks,
     };
     let at = UnixNanos(START);

@@ -13,6 +13,10 @@ pub use lines::{LineReader, Lines};
 #[doc(hidden)]
 pub use relayed::bring_message;
 
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
 use crate::logs::LogRecord;
 use crate::stats::{ClientStats, ClientTelemetry};
 use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via, printable};
@@ -109,7 +113,7 @@ impl Brought {
 
     /// How much it is: `2 chunks, 9 spans`, `12 lines`, `6 buckets, 50 hits, 1 error`.
     pub fn summary(&self) -> String {
-        let length = |number: usize, noun| counted(u64::try_from(number).unwrap_or(u64::MAX), noun);
+        let length = |number: usize, noun| Counted(u64::try_from(number).unwrap_or(u64::MAX), noun);
         match self {
             Self::Nothing | Self::Hello(_) => String::new(),
             Self::Spans(received) => format!(
@@ -117,14 +121,14 @@ impl Brought {
                 length(received.payload.n_chunks, "chunk"),
                 length(received.payload.n_spans(), "span")
             ),
-            Self::Logs(records) => length(records.len(), "line"),
+            Self::Logs(records) => length(records.len(), "line").to_string(),
             Self::Stats(stats) => {
                 let (hits, errors) = stats.hits_and_errors();
                 format!(
                     "{}, {}, {}",
                     length(stats.buckets.len(), "bucket"),
-                    counted(hits, "hit"),
-                    counted(errors, "error")
+                    Counted(hits, "hit"),
+                    Counted(errors, "error")
                 )
             }
             Self::Telemetry(telemetry) => telemetry_summary(telemetry),
@@ -133,10 +137,13 @@ impl Brought {
 }
 
 /// `1 chunk`, `2 chunks`.
-fn counted(number: u64, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        number => format!("{number} {noun}s"),
+struct Counted(u64, &'static str);
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(number, noun) = self;
+        let plural = if *number == 1 { "" } else { "s" };
+        write!(f, "{number} {noun}{plural}")
     }
 }
 
@@ -145,26 +152,27 @@ fn telemetry_summary(telemetry: &ClientTelemetry) -> String {
     let sums = &telemetry.sums;
     let mut parts = Vec::new();
     if sums.spans_created > 0 {
-        parts.push(format!("{} created", counted(sums.spans_created, "span")));
+        parts.push(format!("{} created", Counted(sums.spans_created, "span")));
     }
     if sums.spans_finished > 0 {
         parts.push(format!("{} finished", sums.spans_finished));
     }
     if sums.trace_chunks_sent > 0 {
-        parts.push(format!("{} sent", counted(sums.trace_chunks_sent, "chunk")));
+        parts.push(format!("{} sent", Counted(sums.trace_chunks_sent, "chunk")));
     }
     if sums.trace_chunks_dropped > 0 {
-        let dropped = counted(sums.trace_chunks_dropped, "chunk");
+        let dropped = Counted(sums.trace_chunks_dropped, "chunk");
         parts.push(format!("{dropped} dropped"));
     }
     if telemetry.n_unreadable > 0 {
-        let unread = counted(telemetry.n_unreadable, "part");
+        let unread = Counted(telemetry.n_unreadable, "part");
         parts.push(format!("{unread} not readable, ignored"));
     }
     parts.join(", ")
 }
 
-/// A line of the request log.
+/// A line of the request log. What most lines say alike is shared: a line is made in one thread and
+/// freed in another, which costs more than all else about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestRecord {
     /// When its answer was decided.
@@ -172,11 +180,11 @@ pub struct RequestRecord {
     /// The way it came.
     pub via: Via,
     /// `GET`, `POST`, `PUT`.
-    pub method: Box<str>,
+    pub method: Cow<'static, str>,
     /// The path as asked, without the token.
-    pub path: Box<str>,
+    pub path: Cow<'static, str>,
     /// The endpoint that answered, as `/info` lists it; empty for a path nobody serves.
-    pub endpoint: Box<str>,
+    pub endpoint: Cow<'static, str>,
     /// What the endpoint takes.
     pub class: RequestClass,
     /// The status of the answer.
@@ -184,7 +192,7 @@ pub struct RequestRecord {
     /// Bytes of the body.
     pub bytes: u64,
     /// Who asked: `ddtrace-py 4.1.2`, else the user agent, possibly empty.
-    pub client: Box<str>,
+    pub client: Arc<str>,
     /// What came of it: `1 chunk, 9 spans`, or why it was refused and what to do.
     pub note: Box<str>,
     /// Chunks announced in `X-Datadog-Trace-Count`, 0 without the header.
@@ -317,7 +325,12 @@ fn is_agentless(bytes: &[u8]) -> bool {
 }
 
 fn receive(mut payload: TracerPayload, body: &RequestBody<'_>) -> Received {
-    payload.tracer = payload.tracer.or(&body.headers.tracer);
+    let of_headers = &body.headers.tracer;
+    payload.tracer = if payload.tracer.is_empty() {
+        Arc::clone(of_headers)
+    } else {
+        Arc::unwrap_or_clone(payload.tracer).or(of_headers).into()
+    };
     let via = match body.kind {
         PayloadKind::Traces(format) => format.via(body.via),
         _ => body.via,

@@ -17,7 +17,8 @@
 //!                       run: the one loop ◀────┘
 //!         keys ─EventStream─▶ │   Message::{Input, Inbound, Notice, Frame} + Now
 //!                             ▼
-//!                       tui::App::update ─▶ store::Store::insert
+//!                       tui::App::update ─▶ store::Store::insert ─▶ sampler::Model::decide (each chunk)
+//!                             │                                        └─rates─▶ run::publisher ─watch─▶ io::agent
 //!                             ├─▶ Effects: Export · Copy · SignalChild · Quit ─▶ run ─▶ io::*
 //!                             ▼  on Frame, if dirty and the last frame has been written
 //!                       tui::App::view ─▶ Buffer ─▶ bytes ─▶ io::terminal's writer thread ─▶ tty
@@ -33,7 +34,7 @@
 //!
 //! # The rooms
 //!
-//! - [`trace`]: the model, depends on nothing. A `TraceChunk` is packed into two allocations, beside a
+//! - [`trace`]: the model, depends on nothing. A `TraceChunk` is packed into one allocation, beside a
 //!   `Dictionary` of strings that many of them share; a `Span` is a view of it and says exactly what
 //!   the client said, absent and nil told apart.
 //! - [`wire`]: bytes to model. One bounded reader (`msgpack`), one file a format (`v04`, `v05`, `v07`,
@@ -42,6 +43,10 @@
 //!   (offset and field path), and `endpoint`: the one table of routes, from which `/info` is printed
 //!   too.
 //! - [`normalize`]: what the Agent makes of a span before it samples and sends it, and what it corrects.
+//! - [`sampler`]: the simulated Agent: what it would keep of what comes, what clients would have sent with
+//!   its rates, and the table of rates it would answer. A chunk is read once into a `Digest`, from which
+//!   it can be decided again under other settings.
+//! - [`simulate`]: vectors of the Agent's own samplers, replayed line by line.
 //! - [`ingest`]: one request to spans, lines or a rejection with its reason; a stream of bytes to
 //!   records, spans and relayed requests.
 //! - [`stats`]: what a client says it counted itself: hits, errors, durations, the sums of its telemetry.
@@ -59,7 +64,8 @@
 //! - [`io`]: `agent`, `child`, `tail`, `inbox`, `outbox`, `terminal`, `clipboard`, `ndjson`, `files`,
 //!   `log_file`, `demo`, `clock`, `signals`: with [`run`] and [`cli`] the only modules that touch the world.
 //!
-//! Dependencies point one way: trace ◀ wire ◀ ingest ◀ store ◀ query, export ◀ tui ◀ run ◀ main.
+//! Dependencies point one way: trace ◀ wire ◀ ingest ◀ store ◀ query, export ◀ tui ◀ run ◀ main, and
+//! trace ◀ normalize ◀ sampler ◀ store.
 //!
 //! # Invariants, held by `tests/it/tidy.rs`
 //!
@@ -75,7 +81,7 @@
 //! 8. Nothing is dropped without a counter: `spans_received = spans_shown + spans_evicted +
 //!    spans_duplicate`, `logs_received = logs_joined + logs_unjoined`.
 //! 9. What the client said and what a real Agent would do are never shown in one column without
-//!    `(sim)`. (There is no simulated Agent yet.)
+//!    `(sim)`: facts are `trace::SamplingFacts`, the model's words `sampler::Verdict`.
 //!
 //! # The queues
 //!

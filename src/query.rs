@@ -12,7 +12,8 @@
 //! container:ta-QK              where it ran; how the id begins, or its short form
 //! joined unjoined              whether a line belongs to a trace
 //! log:"out of memory"          a line, a trace with such a line
-//! prio:-1 dm:-3                what the client decided about sampling
+//! kept dropped prio:-1 dm:-3   what the client decided about sampling
+//! sim:keep sim:drop sim:error  what a simulated Agent does, and which of its samplers
 //! a b   a or b   a | b   -a   !a   (a or b) c
 //! ```
 //!
@@ -22,15 +23,19 @@
 //!
 //! Any text has a reading: what is wrong is left out, and told by [`Query::fault`].
 
+mod digits;
 mod expression;
+mod find;
 mod lex;
 mod matching;
 mod parse;
 mod pattern;
+mod sampling;
 mod search;
 mod term;
 #[cfg(test)]
 mod tests;
+mod word;
 
 use crate::store::{LogEntry, RowMark, Store, TraceEntry};
 use crate::trace::Span;

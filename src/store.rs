@@ -32,9 +32,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
 pub use container::{KnownBy, TraceContainer};
-pub use counters::Counters;
+pub use counters::{Counters, Simulated};
 pub use entry::{Arrival, TraceEntry};
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
+pub use restore::Restored;
 pub use summary::Summary;
 pub use told::{Compared, Operation, OperationKey, Tally, Told, ToldClient, ToldSums};
 pub use tree::{RowMark, SpanTree, TreeRow};
@@ -42,7 +43,7 @@ pub use tree::{RowMark, SpanTree, TreeRow};
 use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
 use crate::logs::LogRecord;
 use crate::sampler::{self, Model, Process};
-use crate::trace::{Dictionary, Hello, Now, PayloadForm, Span, TraceChunk, TraceId, TracerInfo};
+use crate::trace::{Dictionary, Hello, Now, Span, TraceChunk, TraceId, TracerInfo};
 use container::{Shelf, Shelved};
 use counters::raise;
 use entries::Entries;
@@ -262,12 +263,12 @@ impl Store {
         let is_counted = received.client_computed_stats;
         self.delivered(is_counted, !payload.chunks.is_empty());
         let process = Process::of(&payload, received.relay);
-        let tracer = self.shared_tracer(payload.tracer);
+        let tracer = self.shared_tracer(&payload.tracer);
         let judged = sampler::Delivery {
             at,
             language: &tracer.language,
             env: &tracer.env,
-            form: PayloadForm::default(),
+            form: payload.form,
         };
         let n_dropped = received.client_dropped_p0_traces;
         let mut turn = self
@@ -576,15 +577,15 @@ impl Store {
     }
 
     /// One copy of each tracer's description, among the last few that sent.
-    fn shared_tracer(&mut self, tracer: TracerInfo) -> Arc<TracerInfo> {
+    fn shared_tracer(&mut self, tracer: &TracerInfo) -> Arc<TracerInfo> {
         const TRACERS_MAX: usize = 32;
-        if let Some(known) = self.tracers.iter().find(|known| ***known == tracer) {
+        if let Some(known) = self.tracers.iter().find(|known| ***known == *tracer) {
             return Arc::clone(known);
         }
         if self.tracers.len() >= TRACERS_MAX {
             self.tracers.pop_front();
         }
-        let tracer = Arc::new(tracer);
+        let tracer = Arc::new(tracer.clone());
         self.tracers.push_back(Arc::clone(&tracer));
         tracer
     }

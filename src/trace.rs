@@ -27,7 +27,7 @@ pub(crate) use dictionary::Role;
 pub use id::{SpanId, TraceId};
 pub use payload::{PayloadForm, Tags, TracerInfo, TracerPayload, Via};
 pub use record::Presence;
-pub use sampling::{DecisionMaker, SamplingFacts, SamplingMechanism, SamplingPriority};
+pub use sampling::{DecisionMaker, SamplingFacts, SamplingMechanism, SamplingPriority, SpanRule};
 pub use span::{Attribute, Field, Span, SpanEvent, SpanLink};
 #[cfg(test)]
 pub(crate) use text::nasty;

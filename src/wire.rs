@@ -29,7 +29,7 @@ pub use error::{DecodeError, Problem};
 const DECODED_BYTES_FLOOR: usize = 64 * 1024 * 1024;
 
 /// What each byte of a body may add to that. Recorded payloads stay below 1.5 as v0.4 and, since
-/// every chunk has its own strings, below 4 as v0.5; a map of one byte that becomes a span of 64
+/// every chunk has its own strings, below 4 as v0.5; a map of one byte that becomes a span of 44
 /// does not.
 const DECODED_BYTES_PER_BODY_BYTE: usize = 4;
 

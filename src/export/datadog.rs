@@ -10,7 +10,10 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use super::text::{Base64, write_json};
 use super::{End, Layout};
 use crate::store::{LogEntry, SpanIndex, Store, TraceEntry};
-use crate::trace::{Attribute, Entries, Field, Presence, Span, Text, UnixNanos, Value, tag};
+use crate::trace::{
+    Attribute, ChunkFacts, Entries, Field, Presence, SamplingPriority, Span, SpanEvent, Text,
+    UnixNanos, Value, tag,
+};
 
 /// Writes the format `datadog`.
 #[derive(Debug)]
@@ -37,9 +40,11 @@ impl Layout for Datadog {
         let high = trace.trace_id().high();
         let is_unsaid = high != 0 && span.meta_text(tag::TRACE_ID_HIGH).is_none();
         let trace_id_high = (index.0 == 0 && is_unsaid).then(|| format!("{high:016x}"));
+        let is_head = trace.summary().head() == Some(index);
         let span = DatadogSpan {
             span,
             trace_id_high,
+            priority: is_head.then(|| chunk_priority(trace)).flatten(),
         };
         write_json(out, &span)
     }
@@ -71,10 +76,27 @@ impl Layout for Datadog {
     }
 }
 
+/// What was said of a whole chunk, if no span of the trace says a priority: v0.4 has no other place
+/// for it than a span.
+fn chunk_priority(trace: &TraceEntry) -> Option<i32> {
+    let mut spans = trace.spans().map(|(_, span)| span);
+    if spans.any(|span| span.metric(tag::SAMPLING_PRIORITY).is_some()) {
+        return None;
+    }
+    let facts = trace
+        .arrivals()
+        .iter()
+        .filter_map(|arrival| arrival.facts.as_deref());
+    let mut said = facts.filter_map(ChunkFacts::said_priority);
+    said.next().map(|SamplingPriority(number)| number)
+}
+
 struct DatadogSpan<'a> {
     span: Span<'a>,
     /// For the first span of a chunk, if it does not carry the tag itself.
     trace_id_high: Option<String>,
+    /// For the span that names the trace, if no span says it.
+    priority: Option<i32>,
 }
 
 impl Serialize for DatadogSpan<'_> {
@@ -95,17 +117,21 @@ impl Serialize for DatadogSpan<'_> {
             }
         }
         let high = self.trace_id_high.as_deref();
-        if high.is_some() || !span.meta().is_empty() {
-            let meta = Tags(span.meta(), meta_tag as ReadTag, high);
-            map.serialize_entry("meta", &meta)?;
-        }
-        let tags: [(_, ReadTag); 2] = [
-            (Attribute::Metrics, metric),
-            (Attribute::MetaStruct, struct_tag),
+        let high = high.map(|high| (tag::TRACE_ID_HIGH, TagJson::Text(high.into())));
+        let priority = self.priority.map(|priority| {
+            let number = Plain(Value::Int(priority.into()));
+            (tag::SAMPLING_PRIORITY, TagJson::Plain(number))
+        });
+        let tags: [(_, ReadTag, _); 3] = [
+            (Attribute::Meta, meta_tag, high),
+            (Attribute::Metrics, metric, priority),
+            (Attribute::MetaStruct, struct_tag, None),
         ];
-        for (attribute, read) in tags {
-            if let Some(Value::Map(entries)) = span.attribute(attribute) {
-                map.serialize_entry(attribute.name(), &Tags(entries, read, None))?;
+        for (attribute, read, added) in tags {
+            let entries = span.attribute(attribute).map(Value::entries);
+            let entries = entries.unwrap_or_default();
+            if added.is_some() || !entries.is_empty() {
+                map.serialize_entry(attribute.name(), &Tags(entries, read, added))?;
             }
         }
         for (attribute, members) in [
@@ -169,19 +195,20 @@ fn any_value(value: Value<'_>) -> Option<TagJson<'_>> {
     (is_map(value) && are_maps).then_some(TagJson::Plain(Plain(value)))
 }
 
-struct Tags<'a>(Entries<'a>, ReadTag, Option<&'a str>);
+/// Tags, and one that is added to them.
+struct Tags<'a>(Entries<'a>, ReadTag, Option<(&'static str, TagJson<'a>)>);
 
 impl Serialize for Tags<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self(entries, read, high) = self;
+        let Self(entries, read, added) = self;
         let mut map = serializer.serialize_map(None)?;
         for (key, value) in *entries {
             if let Some(tag) = read(value) {
                 map.serialize_entry(&key.to_lossy(), &tag)?;
             }
         }
-        if let Some(high) = high {
-            map.serialize_entry(tag::TRACE_ID_HIGH, high)?;
+        if let Some((key, value)) = added {
+            map.serialize_entry(key, value)?;
         }
         map.end()
     }
@@ -191,6 +218,7 @@ impl Serialize for Tags<'_> {
 #[derive(Clone, Copy)]
 enum MemberType {
     Id,
+    Time,
     Flags,
     Text,
     Texts,
@@ -208,7 +236,7 @@ const LINK_MEMBERS: &[(&str, MemberType)] = &[
     ("flags", MemberType::Flags),
 ];
 const EVENT_MEMBERS: &[(&str, MemberType)] = &[
-    ("time_unix_nano", MemberType::Id),
+    ("time_unix_nano", MemberType::Time),
     ("name", MemberType::Text),
     ("attributes", MemberType::AnyValues),
 ];
@@ -238,6 +266,11 @@ impl Serialize for Members<'_> {
             match (member_type, value) {
                 (MemberType::Id, Value::Int(_) | Value::Uint(_)) => {
                     map.serialize_entry(name, &value.as_id())?;
+                }
+                (MemberType::Time, value) => {
+                    if let Some(nanos) = SpanEvent::nanos(value) {
+                        map.serialize_entry(name, &nanos)?;
+                    }
                 }
                 (MemberType::Flags, Value::Int(flags)) if u32::try_from(flags).is_ok() => {
                     map.serialize_entry(name, &flags)?;

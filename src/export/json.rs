@@ -215,9 +215,9 @@ impl<'a> RequestJson<'a> {
         RequestRecord {
             at: UnixNanos(self.at),
             via: self.via.parse().unwrap_or(crate::trace::Via::File),
-            method: self.method.into(),
-            path: self.path.into(),
-            endpoint: Box::default(),
+            method: self.method.into_owned().into(),
+            path: self.path.into_owned().into(),
+            endpoint: std::borrow::Cow::default(),
             class: crate::ingest::RequestClass::Other,
             status: self.status,
             bytes: self.bytes,

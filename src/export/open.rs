@@ -19,8 +19,8 @@ use super::json::VERSION;
 use super::told::ToldJson;
 use crate::ingest::{Received, RequestRecord};
 use crate::logs::{JoinedBy, LogRecord};
-use crate::sampler::Verdict;
-use crate::store::{Arrival, Counters, Joined, KnownBy, LogKey, Store, TraceEntry};
+use crate::sampler::{Fate, Verdict};
+use crate::store::{Arrival, Counters, Joined, KnownBy, LogKey, Restored, Store};
 use crate::trace::{ChunkBuilder, ContainerFacts, Now, TraceId, TracerInfo, TracerPayload, Via};
 
 /// What a file brought.
@@ -146,7 +146,7 @@ struct Reading<'s> {
     shape: Shape,
     trace: TraceSoFar,
     first_line: LogKey,
-    /// Its traces that are held, by what became of them.
+    /// Its traces, by what became of them.
     n_of_fate: BTreeMap<&'static str, u64>,
     /// Lines that came with a trace.
     n_joined: u64,
@@ -245,16 +245,19 @@ impl<'s> Reading<'s> {
     fn restore_trace(&mut self, id: TraceId, trace: TraceSoFar) -> u64 {
         let chunk = self.builder.finish_as(id.low()).unwrap_or_default();
         let n_spans = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-        let key = self.store.restore(id, chunk, &trace.arrivals, trace.tracer);
+        let verdict = trace.verdict;
+        if n_spans > 0 {
+            let fate = verdict.as_ref().map_or(Fate::Unknown, Verdict::fate);
+            *self.n_of_fate.entry(fate.name()).or_default() += 1;
+        }
+        let said = Restored {
+            arrivals: &trace.arrivals,
+            tracer: trace.tracer,
+            verdict,
+        };
+        let key = self.store.restore(id, chunk, &said);
         if let Some((key, (facts, by))) = key.zip(trace.container) {
             self.store.restore_container(key, facts, by);
-        }
-        if let Some(key) = key {
-            self.store.restore_verdict(key, trace.verdict);
-            let fate = self.store.trace(key).map(TraceEntry::fate);
-            if let Some(fate) = fate {
-                *self.n_of_fate.entry(fate.name()).or_default() += 1;
-            }
         }
         for (record, by) in trace.lines {
             let by = by.unwrap_or(JoinedBy::TraceId);
@@ -276,9 +279,10 @@ impl<'s> Reading<'s> {
 
     fn insert_chunks(&mut self) -> u64 {
         let payload = TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             chunks: self.builder.finish(),
             n_chunks: 1,
+            form: crate::trace::PayloadForm::default(),
         };
         let n_spans = u64::try_from(payload.n_spans()).unwrap_or(u64::MAX);
         let received = Received {

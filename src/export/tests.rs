@@ -46,9 +46,11 @@ pub(crate) fn deliver(store: &mut Store, chunks: Vec<TraceChunk>) {
                 language_version: "3.11.7".into(),
                 tracer_version: "4.1.2".into(),
                 ..TracerInfo::default()
-            },
+            }
+            .into(),
             chunks,
             n_chunks,
+            form: crate::trace::PayloadForm::default(),
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
@@ -63,8 +65,8 @@ fn request(path: &str, status: u16) -> RequestRecord {
         at: UnixNanos(1_795_205_182_950_551_406),
         via: Via::Uds,
         method: "PUT".into(),
-        path: path.into(),
-        endpoint: path.into(),
+        path: path.to_owned().into(),
+        endpoint: path.to_owned().into(),
         class: RequestClass::Traces,
         status,
         bytes: 123,

@@ -364,7 +364,7 @@ impl Parser {
             at,
             via: self.via(),
             method: "LINE".into(),
-            path: source.as_str().into(),
+            path: source.clone().into(),
             endpoint: source.into(),
             class: RequestClass::Traces,
             status: 400,

@@ -1,6 +1,9 @@
 //! A request that a relay passed on as text: treated as the same request over HTTP, but nobody waits
 //! for an answer.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::{Brought, PayloadKind, Request, RequestBody, RequestClass, RequestRecord, bring};
 use crate::json::{Kind, Raw};
 use crate::trace::{ChunkBuilder, ContainerFacts, Hello, RelaySource, UnixNanos, Via, printable};
@@ -57,13 +60,13 @@ fn unreadable(reason: &str, message: &Message, at: UnixNanos) -> Request {
         record: RequestRecord {
             at,
             via: Via::Relay,
-            method: Box::default(),
-            path: Box::default(),
-            endpoint: Box::default(),
+            method: Cow::default(),
+            path: Cow::default(),
+            endpoint: Cow::default(),
             class: RequestClass::Traces,
             status: 400,
             bytes: u64::try_from(message.bytes.len()).unwrap_or(u64::MAX),
-            client: Box::default(),
+            client: Arc::default(),
             note: printable(&note, NOTE_BYTES_MAX),
             announced_chunks: 0,
         },
@@ -170,7 +173,7 @@ impl Relayed<'_> {
 
     fn request(
         &self,
-        (endpoint, class): (&str, RequestClass),
+        (endpoint, class): (&'static str, RequestClass),
         (status, note): (u16, String),
         brought: Brought,
     ) -> Request {
@@ -179,13 +182,13 @@ impl Relayed<'_> {
             record: RequestRecord {
                 at: self.at,
                 via: Via::Relay,
-                method: printable(self.method, 16),
-                path: printable(self.path, PATH_BYTES_MAX),
+                method: printable(self.method, 16).into_string().into(),
+                path: printable(self.path, PATH_BYTES_MAX).into_string().into(),
                 endpoint: endpoint.into(),
                 class,
                 status,
                 bytes: u64::try_from(self.body.len()).unwrap_or(u64::MAX),
-                client: printable(&headers.client, 128),
+                client: headers.client,
                 note: printable(&note, NOTE_BYTES_MAX),
                 announced_chunks: headers.announced_chunks,
             },

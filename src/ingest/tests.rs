@@ -65,7 +65,8 @@ fn a_payload_says_more_of_its_tracer_than_the_headers() {
             language: "python".into(),
             language_version: "3.11".into(),
             ..TracerInfo::default()
-        };
+        }
+        .into();
         let Ok(Brought::Spans(received)) = bring(&request, &mut ChunkBuilder::default()) else {
             panic!("no spans came");
         };
@@ -150,7 +151,7 @@ fn what_the_body_says_of_the_tracer_comes_before_the_headers() {
             br#"{"traces":[{"languageName":"nodejs","spans":[{}]}]}"#,
         )
     };
-    request.headers.tracer.language = "python".into();
+    Arc::make_mut(&mut request.headers.tracer).language = "python".into();
     let Ok(Brought::Spans(received)) = bring(&request, &mut ChunkBuilder::default()) else {
         panic!("no spans came");
     };
@@ -236,7 +237,8 @@ fn what_the_headers_say_comes_along() {
     request.headers.tracer = TracerInfo {
         language: "python".into(),
         ..TracerInfo::default()
-    };
+    }
+    .into();
     request.headers.client_dropped_p0_traces = 3;
     request.headers.client_dropped_p0_spans = 9;
     let Ok(Brought::Spans(received)) = bring(&request, &mut ChunkBuilder::default()) else {

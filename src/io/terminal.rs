@@ -136,6 +136,12 @@ impl Terminal {
         self.tty.writer.ready().await;
     }
 
+    /// Whether nobody is at its other end any more. [`Input::next`] does not say so: crossterm's reader
+    /// goes on reading the end of such a terminal as fast as it can.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.tty.owner() == Owner::Us && device::is_gone()
+    }
+
     /// Draws a frame in the size the terminal has now and hands it to the writer. Does nothing
     /// unless [`Terminal::is_ready`].
     pub(crate) fn draw(&mut self, view: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {

@@ -119,6 +119,15 @@ impl<'a> Reader<'a> {
         Ok(is_true)
     }
 
+    /// Whether nothing but white space follows what was read.
+    pub(crate) fn end(&self) -> Result<(), Fault> {
+        let at = self.scanner.after_space(self.at);
+        match self.scanner.byte(at) {
+            Some(_) => Err(self.scanner.fault(at, at)),
+            None => Ok(()),
+        }
+    }
+
     /// Steps over the value that comes next, whatever it is.
     pub(crate) fn skip(&mut self) -> Result<(), Fault> {
         self.at = self.scanner.value(self.at)?;

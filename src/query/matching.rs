@@ -7,10 +7,12 @@
 use std::borrow::Cow;
 
 use super::lex::Operator;
-use super::pattern::{Word, ends_with, starts_with};
-use super::term::{Container, EXACT_MAX, State, Term, Wanted};
+use super::pattern::{ends_with, starts_with};
+use super::term::{Container, Simulated, State, Term, Wanted};
+use super::word::Word;
 use crate::json::{Kind, Raw};
 use crate::logs::{Level, LogRecord};
+use crate::sampler::Fate;
 use crate::store::{LogEntry, RowMark, TraceEntry};
 use crate::trace::{
     Attribute, Entries, SamplingFacts, SamplingMechanism, SamplingPriority, Span, Text, Value, tag,
@@ -35,10 +37,12 @@ impl Term {
             Self::State(state, _) => match state {
                 State::Error => trace.is_error(),
                 State::Orphan => trace.n_orphans() > 0,
+                State::Kept | State::Dropped => is_decided(*state, &trace.sampling()),
                 _ => !trace.is_complete(),
             },
             Self::Duration(operator, nanos) => operator.holds(trace.duration().cmp(nanos)),
             Self::Priority(..) | Self::Mechanism(_) => self.is_of_sampling(&trace.sampling()),
+            Self::Simulated(wanted) => wanted.is_of(trace),
             Self::Source(begins) => {
                 let mut ways = trace.arrivals().iter().map(|arrival| arrival.via);
                 ways.any(|via| via.to_string().starts_with(begins))
@@ -67,6 +71,9 @@ impl Term {
             Self::State(state, _) => match state {
                 State::Error => span.is_error(),
                 State::Orphan => mark == RowMark::Orphan,
+                State::Kept | State::Dropped => {
+                    is_decided(*state, &SamplingFacts::read(std::iter::once(span)))
+                }
                 _ => span.is_snapshot(),
             },
             Self::Name(field, pattern) => {
@@ -83,7 +90,7 @@ impl Term {
                 .iter()
                 .filter_map(|tag| span.meta_text(tag))
                 .any(|id| container.is(id)),
-            Self::Level(..) | Self::Source(_) | Self::Log(_) => false,
+            Self::Level(..) | Self::Source(_) | Self::Log(_) | Self::Simulated(_) => false,
         }
     }
 
@@ -107,7 +114,9 @@ impl Term {
                 let id = record.container.as_deref();
                 id.is_some_and(|id| container.is(Text::from(id)))
             }
-            Self::Duration(..) | Self::Priority(..) | Self::Mechanism(_) => false,
+            Self::Duration(..) | Self::Priority(..) | Self::Mechanism(_) | Self::Simulated(_) => {
+                false
+            }
         }
     }
 
@@ -125,6 +134,29 @@ impl Term {
     }
 }
 
+/// Whether the client has decided so.
+fn is_decided(state: State, facts: &SamplingFacts<'_>) -> bool {
+    let wanted = state == State::Dropped;
+    facts
+        .priority
+        .is_some_and(|said| said.is_reject() == wanted)
+}
+
+impl Simulated {
+    fn is_of(self, trace: &TraceEntry) -> bool {
+        let fate = match trace.verdict() {
+            // The list shows none either.
+            Some(_) => trace.settled_verdict().map(|verdict| verdict.fate()),
+            None => Some(Fate::Unknown),
+        };
+        fate.is_some_and(|fate| match self {
+            Self::Kept => matches!(fate, Fate::Kept(_)),
+            Self::Dropped => matches!(fate, Fate::Dropped | Fate::DroppedByRate),
+            Self::As(wanted) => fate == wanted,
+        })
+    }
+}
+
 impl Word {
     fn is_in_trace(&self, trace: &TraceEntry) -> bool {
         self.is_in_trace_itself(trace) || self.is_in_spans(trace)
@@ -132,9 +164,7 @@ impl Word {
 
     /// In its id, or in what is said of its sampling.
     pub(super) fn is_in_trace_itself(&self, trace: &TraceEntry) -> bool {
-        self.is_in_trace_id(trace.trace_id())
-            || self.may_be_in_sampling()
-                && self.is_in(Text::from(trace.sampling().words().as_str()))
+        self.is_in_trace_id(trace.trace_id()) || self.is_in_sampling(trace)
     }
 
     pub(super) fn is_in_spans(&self, trace: &TraceEntry) -> bool {
@@ -167,24 +197,14 @@ impl Word {
         }
     }
 
-    /// Numbers, true and false are written out only for what can stand in them.
     pub(super) fn is_in_scalar(&self, value: Value<'_>) -> bool {
-        self.may_be_number()
-            && match value {
-                Value::Bool(bool) => self.is_in_number(&bool),
-                Value::Int(int) => self.is_in_whole(int.unsigned_abs(), &int),
-                Value::Uint(uint) => self.is_in_whole(uint, &uint),
-                Value::Float(float) if float.fract() == 0.0 && float.abs() < EXACT_MAX => {
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        reason = "whole, and within what floats hold exactly"
-                    )]
-                    let whole = float as i64;
-                    self.is_in_whole(whole.unsigned_abs(), &float)
-                }
-                Value::Float(float) => self.is_in_number(&float),
-                _ => false,
-            }
+        match value {
+            Value::Bool(bool) => self.is_in_bool(bool),
+            Value::Int(int) => self.is_in_int(int),
+            Value::Uint(uint) => self.is_in_uint(uint),
+            Value::Float(float) => self.is_in_float(float),
+            _ => false,
+        }
     }
 
     /// A line is looked through as it came; where it holds escapes, its texts are too. (`json.dumps`

@@ -11,8 +11,8 @@ use std::sync::{Arc, Weak};
 use super::Query;
 use super::expression::Expression;
 use super::matching::DEPTH_MAX;
-use super::pattern::Word;
 use super::term::{State, Term};
+use super::word::Word;
 use crate::store::{LogEntry, Store, TraceEntry};
 use crate::trace::{Dictionary, Leaf, Sketch, Text, TraceChunk};
 
@@ -168,10 +168,11 @@ impl WordSearch {
 
     /// Looks at the spans without reading what they share.
     fn look_at_spans(&self, trace: &TraceEntry) -> Look {
-        let mut unsure = self.word.may_be_id()
-            && trace
-                .spans()
-                .any(|(_, span)| self.word.is_in_span_id(span.span_id()));
+        let mut ids = trace.spans().map(|(_, span)| span.span_id());
+        if self.word.may_be_id() && ids.any(|id| self.word.is_in_span_id(id)) {
+            return Look::There;
+        }
+        let mut unsure = false;
         for chunk in trace.chunks() {
             match self.look_at(chunk) {
                 Look::There if trace.may_have_replaced() => unsure = true,
@@ -192,20 +193,20 @@ impl WordSearch {
             Some(Some(place)) => self.found.get(place),
             Some(None) => return Look::Unsure,
         };
-        let may_be_shared = found.is_some_and(|found| found.sketch.meets(chunk.sketch()));
-        let is = &mut |leaf: Leaf<'_>| match leaf {
-            Leaf::Shared(place) => found.is_some_and(|found| found.holds(place)),
-            // Looked through below, all of them at once.
-            Leaf::Own => false,
-            Leaf::Other(value) => self.word.is_in_scalar(value),
+        // All of the chunk's own strings at once: which of them are values the walk tells.
+        let in_own = self.word.is_in(Text(chunk.own_text()));
+        let shared = found.filter(|found| found.sketch.meets(chunk.sketch()));
+        let is_there = if in_own || shared.is_some() {
+            chunk.any_leaf(DEPTH_MAX, &mut |leaf| match leaf {
+                Leaf::Shared(place) => shared.is_some_and(|found| found.holds(place)),
+                Leaf::Own(text) => in_own && self.word.is_in(text),
+                Leaf::Other(value) => self.word.is_in_scalar(value),
+            })
+        } else {
+            self.word.may_be_number()
+                && chunk.any_number(DEPTH_MAX, &mut |value| self.word.is_in_scalar(value))
         };
-        if (may_be_shared || self.word.may_be_number()) && chunk.any_leaf(DEPTH_MAX, is) {
-            return Look::There;
-        }
-        if self.word.is_in(Text(chunk.own_text())) {
-            return Look::Unsure;
-        }
-        Look::Nowhere
+        if is_there { Look::There } else { Look::Nowhere }
     }
 }
 

@@ -1,8 +1,10 @@
 //! What one term asks for, read from how it is written.
 
 use super::lex::{Key, Operator, Value, Written};
-use super::pattern::{Pattern, Word};
+use super::pattern::Pattern;
+use super::word::Word;
 use crate::logs::Level;
+use crate::sampler::{Fate, Sampler};
 use crate::trace::Field;
 
 /// One thing to be true.
@@ -28,9 +30,44 @@ pub(super) enum Term {
     Priority(Operator, f64),
     /// The client decided by this mechanism.
     Mechanism(u8),
+    /// A simulated Agent does this.
+    Simulated(Simulated),
     /// A log line holds it.
     Log(Word),
 }
+
+/// What a simulated Agent does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Simulated {
+    Kept,
+    Dropped,
+    /// By this sampler, or by a rate of the tracer's.
+    As(Fate),
+}
+
+/// What can be asked for; the beginning of a name is enough.
+const SIMULATED: [(&str, Simulated); 11] = [
+    ("keep", Simulated::Kept),
+    ("kept", Simulated::Kept),
+    ("dropped", Simulated::Dropped),
+    ("rate", Simulated::As(Fate::DroppedByRate)),
+    ("error", Simulated::As(Fate::Kept(Sampler::Error))),
+    ("rare", Simulated::As(Fate::Kept(Sampler::Rare))),
+    ("priority", Simulated::As(Fate::Kept(Sampler::Priority))),
+    (
+        "no_priority",
+        Simulated::As(Fate::Kept(Sampler::NoPriority)),
+    ),
+    (
+        "probabilistic",
+        Simulated::As(Fate::Kept(Sampler::Probabilistic)),
+    ),
+    (
+        "single_span",
+        Simulated::As(Fate::Kept(Sampler::SingleSpan)),
+    ),
+    ("unknown", Simulated::As(Fate::Unknown)),
+];
 
 /// What a thing can be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +77,10 @@ pub(super) enum State {
     Orphan,
     Joined,
     Unjoined,
+    /// The client wants it kept.
+    Kept,
+    /// The client wants it dropped.
+    Dropped,
 }
 
 /// What a value has to be.
@@ -107,6 +148,8 @@ impl Term {
             "orphan" => State::Orphan,
             "joined" => State::Joined,
             "unjoined" => State::Unjoined,
+            "kept" => State::Kept,
+            "dropped" => State::Dropped,
             _ => return Self::Word(word),
         };
         Self::State(state, word)
@@ -150,6 +193,10 @@ impl Term {
                 let number = text.trim_start_matches('-').parse();
                 Self::Mechanism(number.map_err(|_no_number| "not a number: -0 to -13")?)
             }
+            Known::Simulated => Self::Simulated(
+                read_simulated(text)
+                    .ok_or("not a verdict: keep drop rate error rare priority single_span")?,
+            ),
             Known::Log => Self::Log(match value {
                 Value::Bare(word) => Word::new(word),
                 Value::Quoted(phrase) | Value::Unclosed(phrase) => Word::literal(phrase),
@@ -168,6 +215,7 @@ enum Known {
     Container,
     Priority,
     Mechanism,
+    Simulated,
     Log,
 }
 
@@ -187,6 +235,7 @@ impl Known {
             "container" => Self::Container,
             "prio" | "priority" => Self::Priority,
             "dm" => Self::Mechanism,
+            "sim" => Self::Simulated,
             "log" => Self::Log,
             _ => return None,
         })
@@ -241,6 +290,14 @@ fn read_duration(text: &str) -> Option<i64> {
     )]
     let nanos = (number * nanos).round() as i64;
     Some(nanos)
+}
+
+/// A verdict by the beginning of its name, with either kind of dash.
+fn read_simulated(text: &str) -> Option<Simulated> {
+    let text = text.to_ascii_lowercase().replace('-', "_");
+    let mut named = SIMULATED.iter();
+    let found = named.find(|(name, _)| !text.is_empty() && name.starts_with(&text));
+    found.map(|(_, wanted)| *wanted)
 }
 
 /// A level by the beginning of its name, or by the name others give it.

@@ -87,8 +87,9 @@ fn store_of(samples: &[Sample]) -> Store {
         at: UnixNanos(1),
         via: Via::Uds,
         payload: TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             n_chunks: chunks.len(),
+            form: crate::trace::PayloadForm::default(),
             chunks,
         },
         client_dropped_p0_traces: 0,

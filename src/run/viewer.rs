@@ -177,7 +177,7 @@ impl Viewer<'_> {
                 () = self.terminal.ready(), if is_dirty && !is_ready => {}
                 () = sleep_until(next_tick) => {
                     next_tick = Instant::now() + TICK_INTERVAL;
-                    self.step(Message::Frame);
+                    self.tick();
                 }
                 Some(copied) = self.copies.join_next() => self.copied(copied),
                 () = sleep_until(idle_end.unwrap_or(next_tick)), if idle_end.is_some() => {
@@ -206,6 +206,13 @@ impl Viewer<'_> {
             self.go_on_exporting();
         }
         Ok(())
+    }
+
+    fn tick(&mut self) {
+        self.step(Message::Frame);
+        if !self.is_alone && self.terminal.is_gone() {
+            self.go_alone();
+        }
     }
 
     /// Leaves, once a program that was started has ended.

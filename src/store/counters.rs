@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ingest::{RequestClass, RequestRecord};
-use crate::sampler::Fate;
+use crate::sampler::{Fate, Sampler};
 
 /// What is counted for paths nobody serves, and for what has no path.
 const OTHER: &str = "other";
@@ -117,6 +117,15 @@ counters! {
     forward_dropped,
 }
 
+/// How many traces the simulated Agent keeps, of how many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Simulated {
+    /// Those it keeps.
+    pub n_kept: u64,
+    /// Those and the ones it drops.
+    pub n_judged: u64,
+}
+
 impl Counters {
     /// Leaves of an export's counts of lines those that it does not hold, of so many that belong to
     /// traces and so many that do not: no more than it says were evicted.
@@ -152,6 +161,24 @@ impl Counters {
             None => {
                 counts.insert(after.name().into(), 1);
             }
+        }
+    }
+
+    /// Of how many traces that came it is known what became of them, and how many of them are kept; those
+    /// that were evicted count as well.
+    pub fn simulated(&self) -> Simulated {
+        let count = |fate: Fate| {
+            let counted = self.traces_by_verdict.get(fate.name());
+            counted.copied().unwrap_or(0)
+        };
+        let kept = Sampler::NAMES
+            .iter()
+            .map(|(sampler, _)| count(Fate::Kept(*sampler)));
+        let n_kept = kept.fold(0, u64::saturating_add);
+        let n_dropped = count(Fate::Dropped).saturating_add(count(Fate::DroppedByRate));
+        Simulated {
+            n_kept,
+            n_judged: n_kept.saturating_add(n_dropped),
         }
     }
 

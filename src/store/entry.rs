@@ -12,8 +12,8 @@ use super::{LogKey, SpanIndex, Summary, TraceKey};
 use crate::logs::LogRecord;
 use crate::sampler::{Fate, Verdict};
 use crate::trace::{
-    ChunkFacts, Now, RelaySource, SamplingFacts, Span, SpanId, Text, TraceChunk, TraceId,
-    TracerInfo, UnixNanos, Via,
+    ChunkFacts, Now, RelaySource, SamplingFacts, SamplingMechanism, SamplingPriority, Span, SpanId,
+    Text, TraceChunk, TraceId, TracerInfo, UnixNanos, Via,
 };
 
 /// When and how a chunk of the trace came.
@@ -298,9 +298,25 @@ impl TraceEntry {
         of_chunks.fold(facts, SamplingFacts::or_of_chunk)
     }
 
-    /// What the simulated Agent makes of it; `None` if it was opened from a file that does not say.
+    /// What the simulated Agent makes of it; `None` while no chunk that counts has come, and if it was
+    /// opened from a file that does not say.
     pub fn verdict(&self) -> Option<Verdict> {
         self.verdict
+    }
+
+    /// The same, unless its root is missing and may say otherwise: what was drawn by a rate is drawn
+    /// once, where the trace began. What a rule or a person decided holds for all of a trace.
+    pub fn settled_verdict(&self) -> Option<Verdict> {
+        let verdict = self.verdict?;
+        if self.summary.root().is_some() || verdict.tracer().is_some() {
+            return Some(verdict);
+        }
+        let facts = self.sampling();
+        let may_be_drawn = match (facts.priority, facts.mechanism()) {
+            (Some(SamplingPriority(said)), _) if !matches!(said, 0 | 1) => false,
+            (_, mechanism) => mechanism.is_none_or(SamplingMechanism::is_rate),
+        };
+        (!may_be_drawn).then_some(verdict)
     }
 
     /// What became of it there.
@@ -452,6 +468,6 @@ fn tracer_bytes(tracer: &Arc<TracerInfo>) -> usize {
 }
 
 const _: () = assert!(
-    size_of::<TraceEntry>() <= 280,
+    size_of::<TraceEntry>() <= 264,
     "what a trace costs beside its spans"
 );

@@ -1,7 +1,7 @@
 //! What the simulated Agent makes of each chunk that comes, kept with its trace and counted.
 
 use super::{Store, TraceKey};
-use crate::sampler::{Model, Turn, Verdict};
+use crate::sampler::{Fate, Model, Turn, Verdict};
 use crate::trace::{Span, TraceChunk, Via};
 
 impl Store {
@@ -24,7 +24,12 @@ impl Store {
 
     /// What becomes of a chunk. Spans in a file came to nobody when they are read: an Agent would have
     /// got them when the last of them had ended.
-    pub(super) fn judge(&mut self, turn: &mut Turn<'_>, chunk: &TraceChunk, via: Via) -> Verdict {
+    pub(super) fn judge(
+        &mut self,
+        turn: &mut Turn<'_>,
+        chunk: &TraceChunk,
+        via: Via,
+    ) -> Option<Verdict> {
         if via == Via::File
             && let Some(end) = chunk.spans().map(Span::end).max()
         {
@@ -36,26 +41,32 @@ impl Store {
     }
 
     /// Adds what became of a chunk to its trace.
-    pub(super) fn give_verdict(&mut self, key: TraceKey, verdict: Verdict) {
+    pub(super) fn give_verdict(&mut self, key: TraceKey, verdict: Option<Verdict>) {
         let Some(entry) = self.entry_mut(key) else {
             return;
         };
-        let before = entry.verdict();
-        let after = before.map_or(verdict, |before| before.joined(verdict));
-        entry.set_verdict(after);
-        let before = before.as_ref().map(Verdict::fate);
-        self.counters.count_fate(before, after.fate());
+        let is_first = entry.arrivals().len() == 1;
+        let before = (!is_first).then(|| entry.fate());
+        if let Some(verdict) = verdict {
+            let joined = entry.verdict().map_or(verdict, |held| held.joined(verdict));
+            entry.set_verdict(joined);
+        }
+        let after = entry.fate();
+        self.counters.count_fate(before, after);
     }
 
     /// Puts back what an export says became of a trace, and counts it. Of a trace in pieces the last
     /// word counts.
-    pub fn restore_verdict(&mut self, key: TraceKey, verdict: Option<Verdict>) {
+    pub(super) fn restore_verdict(
+        &mut self,
+        key: TraceKey,
+        before: Option<Fate>,
+        said: Option<Verdict>,
+    ) {
         let Some(entry) = self.entry_mut(key) else {
             return;
         };
-        let is_new = entry.verdict().is_none();
-        let before = (!is_new).then(|| entry.fate());
-        if let Some(verdict) = verdict {
+        if let Some(verdict) = said {
             entry.set_verdict(verdict);
         }
         let after = entry.fate();

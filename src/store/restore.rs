@@ -3,10 +3,22 @@
 use super::counters::raise;
 use super::entry::Delivery;
 use super::logs::{Joined, LogKey};
-use super::{Arrival, Counters, KnownBy, REQUESTS_MAX, Store, TraceKey};
+use super::{Arrival, Counters, KnownBy, REQUESTS_MAX, Store, TraceEntry, TraceKey};
 use crate::ingest::RequestRecord;
 use crate::logs::{LogRecord, Remark};
+use crate::sampler::Verdict;
 use crate::trace::{ContainerFacts, Now, TraceChunk, TraceId, TracerInfo};
+
+/// What an export says of a trace beside its spans.
+#[derive(Debug, Default)]
+pub struct Restored<'a> {
+    /// When and how it came.
+    pub arrivals: &'a [Arrival],
+    /// Who sent it.
+    pub tracer: TracerInfo,
+    /// What the simulated Agent made of it.
+    pub verdict: Option<Verdict>,
+}
 
 impl Store {
     /// Puts back a trace of an export, under the id it had there: a chunk alone may not know the
@@ -15,21 +27,24 @@ impl Store {
         &mut self,
         id: TraceId,
         chunk: TraceChunk,
-        arrivals: &[Arrival],
-        tracer: TracerInfo,
+        said: &Restored<'_>,
     ) -> Option<TraceKey> {
+        let arrivals = said.arrivals;
         if chunk.is_empty() {
             return None;
         }
         self.evicted.clear();
-        let tracer = self.shared_tracer(tracer);
+        let tracer = self.shared_tracer(&said.tracer);
         let delivery = Delivery {
             arrivals,
             tracer: &tracer,
             now: Now::default(),
             relay: None,
         };
+        let known = self.twin_for(id).and_then(|key| self.trace(key));
+        let before = known.map(TraceEntry::fate);
         let key = self.insert_chunk(id, chunk, delivery);
+        self.restore_verdict(key, before, said.verdict);
         self.evict();
         self.changed.clear();
         self.revision += 1;

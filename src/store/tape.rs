@@ -8,7 +8,7 @@ use crate::trace::{PayloadForm, SamplingMechanism, Span, TraceChunk, UnixNanos, 
 impl Store {
     /// Reads everything that the samplers ask of the traces that are held.
     pub fn tape(&self, rare: RareSpans) -> Tape {
-        let mut tape = Tape::new(self.model().settings(), rare);
+        let mut tape = Tape::new(self.model(), rare);
         let mut from = Some(TraceKey(0));
         while let Some(next) = from {
             from = self.tape_from(&mut tape, next, usize::MAX);

@@ -5,6 +5,7 @@ mod budget;
 mod counters;
 mod hearing;
 mod joining;
+mod judging;
 mod lines;
 
 use std::collections::BTreeMap;
@@ -106,9 +107,10 @@ fn received(chunks: Vec<TraceChunk>) -> Received {
         at: UnixNanos(1),
         via: Via::Http,
         payload: TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             chunks,
             n_chunks,
+            form: crate::trace::PayloadForm::default(),
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
@@ -154,6 +156,9 @@ fn assert_laws(store: &Store) {
         counters.traces_open + counters.traces_complete,
         super::count(store.n_traces())
     );
+    let n_judged: u64 = counters.traces_by_verdict.values().sum();
+    let n_received = super::count(store.n_traces()) + counters.traces_evicted;
+    assert_eq!(n_judged, n_received);
     assert!(store.bytes() <= store.memory_bytes_max());
     let n_held = store.n_traces() + store.n_logs();
     assert_eq!(store.bytes() == 0, n_held == 0);

@@ -4,9 +4,10 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::chunk::{Sketch, own_string};
+use super::chunk::own_string;
 use super::dictionary::{Interner, Role};
-use super::record::{Record, Stored};
+use super::record::{RECORD_BYTES, Record, Stored};
+use super::value::Seen;
 use super::{Attribute, Field, Presence, Span, StrId, TraceChunk, Value, ValueWriter, tag};
 
 /// The chunk outgrew what the builder was allowed, or what 32 bits can number.
@@ -32,7 +33,7 @@ pub struct ChunkBuilder {
     text: Vec<u8>,
     /// Where those begin that are looked for.
     known: HashTable<u32>,
-    sketch: Sketch,
+    seen: Seen,
     may_name_container: bool,
     hasher: DefaultHashBuilder,
     /// Bytes of the chunks finished since [`ChunkBuilder::reset`].
@@ -49,7 +50,7 @@ impl Default for ChunkBuilder {
             attributes: Vec::new(),
             text: Vec::new(),
             known: HashTable::new(),
-            sketch: Sketch::default(),
+            seen: Seen::default(),
             may_name_container: false,
             hasher: DefaultHashBuilder::default(),
             finished_bytes: 0,
@@ -180,7 +181,7 @@ impl ChunkBuilder {
 
     /// Sets a string field of the current span.
     pub fn set_text(&mut self, field: Field, text: StrId) {
-        self.sketch.add(text);
+        self.seen.sketch.add(text);
         let Some(record) = self.spans.last_mut() else {
             return;
         };
@@ -198,7 +199,7 @@ impl ChunkBuilder {
             return;
         };
         if record.set_number(field, bits) == Stored::Hidden {
-            self.writer().hide_error(bits.cast_signed());
+            self.writer().hide_number(field, bits.cast_signed());
         }
     }
 
@@ -212,7 +213,7 @@ impl ChunkBuilder {
     /// Writes the value of an attribute of the current span: exactly one value.
     pub fn attribute(&mut self, attribute: Attribute) -> ValueWriter<'_> {
         self.attributes.push(attribute.code());
-        ValueWriter::new(&mut self.attributes, &mut self.sketch)
+        ValueWriter::new(&mut self.attributes, &mut self.seen)
     }
 
     /// Ends the chunk: one, or several if its spans name different traces, none if it has no span.
@@ -236,15 +237,20 @@ impl ChunkBuilder {
     }
 
     fn pack(&self) -> TraceChunk {
-        let mut blob = Vec::with_capacity(self.attributes.len() + self.text.len());
+        let records_bytes = self.spans.len() * RECORD_BYTES;
+        let attributes_start = u32_len(records_bytes);
+        let text_place = records_bytes + self.attributes.len();
+        let mut blob = Vec::with_capacity(text_place + self.text.len());
+        for record in &self.spans {
+            blob.extend_from_slice(&record.packed(attributes_start));
+        }
         blob.extend_from_slice(&self.attributes);
         blob.extend_from_slice(&self.text);
         TraceChunk {
-            spans: self.spans.as_slice().into(),
             blob: blob.into_boxed_slice(),
             dictionary: self.interner.dictionary(),
-            sketch: self.sketch,
-            text_start: u32_len(self.attributes.len()),
+            sketch: self.seen.sketch,
+            text_start: u32_len(text_place),
             may_name_container: self.may_name_container,
             ..TraceChunk::default()
         }
@@ -370,7 +376,7 @@ impl ChunkBuilder {
     /// Goes on with a value that was begun by [`ChunkBuilder::attribute`]; between two calls strings
     /// may be added.
     pub fn writer(&mut self) -> ValueWriter<'_> {
-        ValueWriter::new(&mut self.attributes, &mut self.sketch)
+        ValueWriter::new(&mut self.attributes, &mut self.seen)
     }
 
     /// Whether all that was built since [`ChunkBuilder::reset`] is within the limit. Adding says so by
@@ -378,7 +384,7 @@ impl ChunkBuilder {
     /// the limit, it is asked.
     pub fn check(&self) -> Result<(), TooLarge> {
         let bytes = self.finished_bytes
-            + self.spans.len() * size_of::<Record>()
+            + self.spans.len() * RECORD_BYTES
             + self.attributes.len()
             + self.text.len();
         if bytes > self.limit_bytes {
@@ -399,7 +405,7 @@ impl ChunkBuilder {
         self.trace_ids.clear();
         self.attributes.clear();
         self.text.clear();
-        self.sketch = Sketch::default();
+        self.seen = Seen::default();
         self.may_name_container = false;
         if self.known.capacity() > 8 * 1024 {
             // Clearing costs its capacity: one huge chunk must not slow every small one after it.
@@ -421,6 +427,27 @@ fn u32_len(length: usize) -> u32 {
 mod tests {
     use super::super::TraceId;
     use super::*;
+
+    #[test]
+    fn any_duration_and_error_come_back_as_they_were() {
+        let mut builder = ChunkBuilder::default();
+        let numbers = [0, 1, 2, -1, (1 << 40) - 1, 1 << 40, i64::MAX, i64::MIN];
+        for duration in numbers {
+            builder.begin_span().unwrap();
+            // The last one counts, whichever of them had room.
+            builder.set_number(Field::Duration, (1 << 40) | 7);
+            builder.set_number(Field::Duration, duration.cast_unsigned());
+            let error = i64::from(i32::try_from(duration).unwrap_or(i32::MIN));
+            builder.set_number(Field::Error, error.cast_unsigned());
+        }
+        let chunks = builder.finish();
+        let spans = || chunks[0].spans();
+        let durations: Vec<_> = spans().map(Span::duration).collect();
+        assert_eq!(durations, numbers);
+        let errors: Vec<_> = spans().map(Span::error).collect();
+        let far = i32::MIN;
+        assert_eq!(errors, [0, 1, 2, -1, far, far, far, far]);
+    }
 
     #[test]
     fn spans_of_different_traces_become_a_chunk_each() {

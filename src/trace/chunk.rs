@@ -1,10 +1,10 @@
 //! A trace chunk, packed: the spans of one trace out of one delivery.
 //!
 //! ```text
-//! TraceChunk { spans: [48-byte record], blob: [packed values | its own strings], dictionary }
+//! TraceChunk { blob: [44-byte records | packed values | its own strings], dictionary }
 //! ```
 //!
-//! Two allocations however many tags there are. A string that many chunks share stands in the
+//! One allocation however many tags there are. A string that many chunks share stands in the
 //! dictionary, one that repeats within the chunk is held once. Freed as a whole, so nothing is left
 //! behind when its trace is evicted.
 
@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use super::dictionary::Dictionary;
 use super::payload::tags_bytes;
-use super::record::Record;
-use super::value::{Leaf, Reader};
-use super::{SamplingPriority, Span, SpanId, Tags, Text, TraceId, tag};
+use super::record::{Packed, RECORD_BYTES, Record, attributes_start};
+use super::value::{Leaf, Leaves, Reader};
+use super::{SamplingPriority, Span, SpanId, Tags, Text, TraceId, Value, tag};
 
 /// A string of one chunk, by number: its place in the dictionary, or where it begins among the
 /// chunk's own.
@@ -91,8 +91,7 @@ impl Sketch {
 pub struct TraceChunk {
     pub(super) low: u64,
     pub(super) high: u64,
-    pub(super) spans: Box<[Record]>,
-    /// Packed values, then the chunk's own strings, each after its length.
+    /// The records of its spans, packed values, then the chunk's own strings, each after its length.
     pub(super) blob: Box<[u8]>,
     pub(super) dictionary: Option<Arc<Dictionary>>,
     pub(super) facts: Option<Box<ChunkFacts>>,
@@ -160,29 +159,42 @@ impl TraceChunk {
 
     /// How many spans it holds.
     pub fn len(&self) -> usize {
-        self.spans.len()
+        self.records().len()
     }
 
     /// Whether it holds no span.
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.records().is_empty()
     }
 
     /// The span at a place, in the order of the wire.
     pub fn span(&self, index: usize) -> Option<Span<'_>> {
-        let record = self.spans.get(index)?;
-        let next = self.spans.get(index + 1);
-        let end = next.map_or(self.text_start, |next| next.attributes);
-        Some(Span::new(self, record, end))
+        let record = self.records().get(index)?;
+        Some(self.view(index, record))
     }
 
     /// All spans in the order of the wire.
     pub fn spans(&self) -> impl DoubleEndedIterator<Item = Span<'_>> + ExactSizeIterator {
-        self.spans.iter().enumerate().map(|(index, record)| {
-            let next = self.spans.get(index + 1);
-            let end = next.map_or(self.text_start, |next| next.attributes);
-            Span::new(self, record, end)
-        })
+        let records = self.records().iter().enumerate();
+        records.map(|(index, record)| self.view(index, record))
+    }
+
+    fn view(&self, index: usize, record: &Packed) -> Span<'_> {
+        let next = self.records().get(index + 1);
+        let end = next.map_or(self.text_start, attributes_start);
+        Span::new(self, Record::unpacked(record), end)
+    }
+
+    /// They end where the attributes of the first span begin.
+    fn records(&self) -> &[Packed] {
+        let records = self.blob.get(..self.attributes_place());
+        records.unwrap_or_default().as_chunks().0
+    }
+
+    fn attributes_place(&self) -> usize {
+        let first = self.blob.first_chunk::<RECORD_BYTES>();
+        let start = first.map_or(0, attributes_start);
+        usize::try_from(start).unwrap_or(usize::MAX)
     }
 
     /// Whether a tag may name the container it ran in.
@@ -202,9 +214,30 @@ impl TraceChunk {
 
     /// Whether any name of its spans is so, or any value in their attributes down to a depth.
     pub(crate) fn any_leaf(&self, depth_max: usize, is: &mut impl FnMut(Leaf<'_>) -> bool) -> bool {
-        let mut names = self.spans.iter().flat_map(Record::shared_texts);
+        let texts = |record| Record::unpacked(record).shared_texts();
+        let mut names = self.records().iter().flat_map(texts);
         names.any(|place| is(Leaf::Shared(place)))
-            || self.reader(0, self.text_start).any_leaf(depth_max, is)
+            || self.values().any_leaf(Leaves::All, depth_max, is)
+    }
+
+    /// Whether any value in their attributes that is no string is so. Maps of nothing but strings,
+    /// which tags mostly are, are stepped over.
+    pub(crate) fn any_number(
+        &self,
+        depth_max: usize,
+        is: &mut impl FnMut(Value<'_>) -> bool,
+    ) -> bool {
+        let mut is = |leaf: Leaf<'_>| match leaf {
+            Leaf::Shared(_) | Leaf::Own(_) => false,
+            Leaf::Other(value) => is(value),
+        };
+        let values = self.values();
+        values.any_leaf(Leaves::NoStrings, depth_max, &mut is)
+    }
+
+    fn values(&self) -> Reader<'_> {
+        let start = self.records().first().map_or(0, attributes_start);
+        self.reader(start, self.text_start)
     }
 
     /// Its own strings beside each other, with their lengths between them.
@@ -221,10 +254,7 @@ impl TraceChunk {
     /// What it occupies in memory, allocator overhead included (16 bytes each). Its dictionary is
     /// not its own.
     pub fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.spans)
-            + self.blob.len()
-            + 2 * 16
-            + self.facts.as_ref().map_or(0, |facts| facts.heap_bytes())
+        self.blob.len() + 16 + self.facts.as_ref().map_or(0, |facts| facts.heap_bytes())
     }
 
     pub(super) fn text(&self, id: StrId) -> Text<'_> {

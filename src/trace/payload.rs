@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::TraceChunk;
 
@@ -81,11 +82,13 @@ pub(super) fn tags_bytes(tags: &Tags) -> usize {
 #[derive(Debug, Default)]
 pub struct TracerPayload {
     /// Who sent them.
-    pub tracer: TracerInfo,
+    pub tracer: Arc<TracerInfo>,
     /// The chunks in the order of the wire, the empty ones left out.
     pub chunks: Vec<TraceChunk>,
     /// How many chunks were sent, the empty ones counted.
     pub n_chunks: usize,
+    /// The format, as far as an Agent tells formats apart once they are read.
+    pub form: PayloadForm,
 }
 
 /// The formats that an Agent has different code for.

@@ -1,5 +1,6 @@
 //! What the client decided about sampling: facts read from the payload, never our model.
 
+mod sentence;
 mod words;
 
 use std::fmt;
@@ -73,6 +74,23 @@ impl SamplingMechanism {
     }
 }
 
+impl SamplingMechanism {
+    /// The app's own code.
+    pub const MANUAL: Self = Self(4);
+    /// The receiver for OTLP, which is a part of the Agent: no client decides so.
+    pub const OTLP_RECEIVER: Self = Self(9);
+
+    /// Whether an Agent's rate was drawn with, or none because none was known.
+    pub fn is_rate(self) -> bool {
+        matches!(self.0, 0 | 1)
+    }
+
+    /// Whether it is a rule, wherever that was set.
+    pub fn is_rule(self) -> bool {
+        matches!(self.0, 3 | 11 | 12)
+    }
+}
+
 impl fmt::Display for SamplingMechanism {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
@@ -95,6 +113,32 @@ pub struct SamplingFacts<'a> {
     pub agent_rate: Option<f64>,
     /// What the tracer's own limiter let through.
     pub limit_rate: Option<f64>,
+    /// The rate as it goes on to other services.
+    pub propagated_rate: Option<f64>,
+    /// How much of what it had the client could send of late.
+    pub client_keeps: Option<f64>,
+    /// Whether the span asked first has a parent: then a service before this one may have decided.
+    pub has_parent: bool,
+}
+
+/// What a rule of the client for single spans says of one that it kept.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub struct SpanRule {
+    /// The rule's rate.
+    pub rate: Option<f64>,
+    /// How many spans a second it keeps at most.
+    pub max_per_second: Option<f64>,
+}
+
+impl SpanRule {
+    /// Reads it from a span; `None` if no such rule kept it.
+    pub fn read(span: Span<'_>) -> Option<Self> {
+        span.metric(tag::SPAN_SAMPLING_MECHANISM)?;
+        Some(Self {
+            rate: span.metric(tag::SPAN_SAMPLING_RATE),
+            max_per_second: span.metric(tag::SPAN_SAMPLING_LIMIT),
+        })
+    }
 }
 
 impl<'a> SamplingFacts<'a> {
@@ -103,12 +147,16 @@ impl<'a> SamplingFacts<'a> {
     /// that is found counts.
     pub fn read(spans: impl Iterator<Item = Span<'a>>) -> Self {
         let mut facts = Self::default();
+        let mut spans = spans.peekable();
+        facts.has_parent = spans.peek().is_some_and(|first| !first.is_root());
         for span in spans {
             for (key, value) in span.metrics() {
                 facts.read_metric(key, value);
             }
             let decision_maker = || span.meta_text(tag::DECISION_MAKER).map(DecisionMaker);
             facts.decision_maker = facts.decision_maker.or_else(decision_maker);
+            let propagated = || span.meta_text(tag::PROPAGATED_RATE)?.to_str()?.parse().ok();
+            facts.propagated_rate = facts.propagated_rate.or_else(propagated);
             if facts.priority.is_some() {
                 break;
             }
@@ -136,6 +184,7 @@ impl<'a> SamplingFacts<'a> {
             _ if key == tag::RULE_RATE => &mut self.rule_rate,
             _ if key == tag::AGENT_RATE => &mut self.agent_rate,
             _ if key == tag::LIMIT_RATE => &mut self.limit_rate,
+            _ if key == tag::CLIENT_KEEPS => &mut self.client_keeps,
             _ => return,
         };
         *rate = rate.or_else(|| value.as_f64());
@@ -147,7 +196,18 @@ impl<'a> SamplingFacts<'a> {
         self.priority = self.priority.or_else(|| facts.said_priority());
         let decision_maker = || facts.tag(tag::DECISION_MAKER).map(DecisionMaker);
         self.decision_maker = self.decision_maker.or_else(decision_maker);
+        let propagated = || facts.tag(tag::PROPAGATED_RATE)?.to_str()?.parse().ok();
+        self.propagated_rate = self.propagated_rate.or_else(propagated);
         self
+    }
+
+    /// Whether the client's limiter rejected it after a rule had kept it: only then does the client say
+    /// how much the limiter lets through (`DatadogSampler.sample` in `DataDog/dd-trace-py`).
+    pub fn is_limited(&self) -> bool {
+        let by_rule = self.mechanism().is_none_or(SamplingMechanism::is_rule);
+        by_rule
+            && self.priority == Some(SamplingPriority::USER_REJECT)
+            && self.limit_rate.is_some_and(|limit| limit < 1.0)
     }
 
     /// The mechanism the decision maker names.

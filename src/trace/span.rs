@@ -144,13 +144,13 @@ impl Attribute {
 #[derive(Clone, Copy, Debug)]
 pub struct Span<'a> {
     chunk: &'a TraceChunk,
-    record: &'a Record,
+    record: Record,
     /// Where its attributes end.
     end: u32,
 }
 
 impl<'a> Span<'a> {
-    pub(super) fn new(chunk: &'a TraceChunk, record: &'a Record, end: u32) -> Self {
+    pub(super) fn new(chunk: &'a TraceChunk, record: Record, end: u32) -> Self {
         Self { chunk, record, end }
     }
 
@@ -181,12 +181,18 @@ impl<'a> Span<'a> {
 
     /// How long it took, in nanoseconds; as sent, so it can be negative.
     pub fn duration(self) -> i64 {
-        self.record.duration
+        match self.record.duration() {
+            Stored::Here(duration) => duration,
+            Stored::Hidden => {
+                let hidden = self.packed().hidden_number(Field::Duration);
+                hidden.unwrap_or_default()
+            }
+        }
     }
 
     /// When it ended; never before it began.
     pub fn end(self) -> UnixNanos {
-        self.start().plus(self.record.duration.max(0))
+        self.start().plus(self.duration().max(0))
     }
 
     /// The service.
@@ -229,7 +235,12 @@ impl<'a> Span<'a> {
     pub fn error(self) -> i32 {
         match self.record.error() {
             Stored::Here(error) => error,
-            Stored::Hidden => self.packed().hidden_error().unwrap_or_default(),
+            Stored::Hidden => {
+                let hidden = self.packed().hidden_number(Field::Error);
+                hidden
+                    .and_then(|error| i32::try_from(error).ok())
+                    .unwrap_or_default()
+            }
         }
     }
 
@@ -261,7 +272,7 @@ impl<'a> Span<'a> {
             Field::SpanId => self.record.span_id,
             Field::ParentId => self.record.parent_id,
             Field::Start => self.record.start.cast_unsigned(),
-            Field::Duration => self.record.duration.cast_unsigned(),
+            Field::Duration => self.duration().cast_unsigned(),
             Field::Error => i64::from(self.error()).cast_unsigned(),
             _ => 0,
         }
@@ -423,10 +434,21 @@ pub struct SpanEvent<'a> {
 }
 
 impl<'a> SpanEvent<'a> {
+    /// When it happened, from how it was sent: tracers whose language has only floats send one.
+    pub(crate) fn nanos(sent: Value<'_>) -> Option<u64> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturates; what is no number is 0"
+        )]
+        let from_float = || sent.as_f64().map(|nanos| nanos as u64);
+        sent.as_id().or_else(from_float)
+    }
+
     fn read(event: Entries<'a>) -> Self {
         let nanos = event
             .find("time_unix_nano")
-            .and_then(Value::as_id)
+            .and_then(Self::nanos)
             .unwrap_or(0);
         Self {
             time: UnixNanos(i64::try_from(nanos).unwrap_or(i64::MAX)),

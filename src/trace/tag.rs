@@ -14,8 +14,16 @@ pub const AGENT_RATE: &str = "_dd.agent_psr";
 pub const RULE_RATE: &str = "_dd.rule_psr";
 /// The effective rate of the tracer's own limiter.
 pub const LIMIT_RATE: &str = "_dd.limit_psr";
+/// The rate by which a trace was decided, as text, told to the services it goes on to.
+pub const PROPAGATED_RATE: &str = "_dd.p.ksr";
+/// How much of what it had a client could send, since its buffer has a limit.
+pub const CLIENT_KEEPS: &str = "_dd.tracer_kr";
 /// How a single span was kept out of a dropped trace.
 pub const SPAN_SAMPLING_MECHANISM: &str = "_dd.span_sampling.mechanism";
+/// The rate of the span rule that matched.
+pub const SPAN_SAMPLING_RATE: &str = "_dd.span_sampling.rule_rate";
+/// How many spans a second that rule keeps at most.
+pub const SPAN_SAMPLING_LIMIT: &str = "_dd.span_sampling.max_per_second";
 /// Set on snapshots of spans that still run; the newest wins.
 pub const PARTIAL_VERSION: &str = "_dd.partial_version";
 /// The id of the client process.

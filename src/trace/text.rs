@@ -48,6 +48,9 @@ pub(crate) fn is_invisible(char: char) -> bool {
 /// Text of a stranger as it may be shown: bounded, and nothing in it that moves a cursor or turns
 /// the direction of writing.
 pub(crate) fn printable(text: &str, bytes_max: usize) -> Box<str> {
+    if text.len() <= bytes_max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.into();
+    }
     let mut shown = String::with_capacity(text.len().min(bytes_max));
     for character in text.chars() {
         let hidden = is_obeyed(character) || is_invisible(character);

@@ -14,7 +14,12 @@
 //! The packing never leaves the process: whoever reads it wrote it. Even so a reader of torn bytes
 //! ends early instead of panicking.
 
-use super::{Field, Sketch, StrId, Text, TraceChunk};
+mod writer;
+
+use super::{Field, StrId, Text, TraceChunk};
+
+pub(super) use writer::Seen;
+pub use writer::ValueWriter;
 
 /// An attribute's value as a tracer sent it, with its type.
 #[derive(Clone, Copy, Debug)]
@@ -122,22 +127,28 @@ const FLOAT: u64 = 5;
 const BYTES: u64 = 6;
 const ARRAY: u64 = 7;
 const MAP: u64 = 8;
+/// A map whose values are all strings, which is told when it is closed: whoever looks for numbers steps
+/// over it.
+const TEXT_MAP: u64 = 9;
 
-/// A value that holds no others, told apart without a look at its text.
+/// A value that holds no others; a string that chunks share is told without a look at its text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Leaf<'a> {
     /// A string of the dictionary.
     Shared(u32),
     /// A string of the chunk's own.
-    Own,
+    Own(Text<'a>),
     /// Anything but a string.
     Other(Value<'a>),
 }
 
-impl Leaf<'_> {
-    pub(super) fn of(id: StrId) -> Self {
-        id.split().map_or(Self::Own, Self::Shared)
-    }
+/// Which leaves are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    /// All.
+    All,
+    /// Those that are no strings, and strings only as they come on the way.
+    NoStrings,
 }
 
 /// The values of an array.
@@ -248,9 +259,9 @@ impl<'a> Reader<'a> {
         self.hidden(field).and_then(str_id)
     }
 
-    /// The error flag that has no room in the record.
-    pub(super) fn hidden_error(self) -> Option<i32> {
-        i32::try_from(zigzag_back(self.hidden(Field::Error)?)).ok()
+    /// The number of a field that has no room in the record.
+    pub(super) fn hidden_number(self, field: Field) -> Option<i64> {
+        self.hidden(field).map(zigzag_back)
     }
 
     fn hidden(mut self, field: Field) -> Option<u64> {
@@ -292,7 +303,7 @@ impl<'a> Reader<'a> {
             }
             BYTES => Value::Bytes(self.text()?.as_bytes()),
             ARRAY => Value::Array(Items(self.block()?)),
-            MAP => Value::Map(Entries(self.block()?)),
+            MAP | TEXT_MAP => Value::Map(Entries(self.block()?)),
             _ => Value::Null,
         })
     }
@@ -302,6 +313,14 @@ impl<'a> Reader<'a> {
         self.string(number)
     }
 
+    fn leaf(&self, number: u64) -> Option<Leaf<'a>> {
+        let id = str_id(number)?;
+        Some(match id.split() {
+            Ok(place) => Leaf::Shared(place),
+            Err(_own) => Leaf::Own(self.chunk?.text(id)),
+        })
+    }
+
     fn string(&self, number: u64) -> Option<Text<'a>> {
         Some(self.chunk?.text(str_id(number)?))
     }
@@ -309,44 +328,52 @@ impl<'a> Reader<'a> {
     /// Whether any leaf of the attributes from here on is so.
     pub(super) fn any_leaf(
         mut self,
+        leaves: Leaves,
         depth_max: usize,
         is: &mut impl FnMut(Leaf<'a>) -> bool,
     ) -> bool {
         while let Some(code) = self.byte() {
             if code >= HIDDEN {
                 let number = self.varint().unwrap_or_default();
-                if code != hidden_code(Field::Error)
-                    && str_id(number).is_some_and(|id| is(Leaf::of(id)))
+                if !HIDDEN_NUMBERS.map(hidden_code).contains(&code)
+                    && self.leaf(number).is_some_and(&mut *is)
                 {
                     return true;
                 }
                 continue;
             }
-            if self.any_in_value(is, depth_max) {
+            if self.any_in_value(is, (leaves, depth_max)) {
                 return true;
             }
         }
         false
     }
 
-    fn any_in_value(&mut self, is: &mut impl FnMut(Leaf<'a>) -> bool, depth_left: usize) -> bool {
+    fn any_in_value(
+        &mut self,
+        is: &mut impl FnMut(Leaf<'a>) -> bool,
+        (leaves, depth_left): (Leaves, usize),
+    ) -> bool {
         let Some(head) = self.varint() else {
             return false;
         };
         let rest = head >> 2;
         match (head & 3, rest) {
-            (TEXT, number) => str_id(number).is_some_and(|id| is(Leaf::of(id))),
+            (TEXT, number) => self.leaf(number).is_some_and(&mut *is),
             (WHOLE_FLOAT, number) => is(Leaf::Other(Value::Float(zigzag_back(number) as f64))),
             (SMALL_INT, number) => is(Leaf::Other(Value::Int(zigzag_back(number)))),
-            (_, ARRAY | MAP) => {
+            (_, ARRAY | MAP | TEXT_MAP) => {
                 let Some(mut block) = self.block() else {
                     return false;
                 };
+                if rest == TEXT_MAP && leaves == Leaves::NoStrings {
+                    return false;
+                }
                 while depth_left > 0 && !block.bytes.is_empty() {
-                    if rest == MAP {
+                    if rest != ARRAY {
                         block.varint();
                     }
-                    if block.any_in_value(is, depth_left - 1) {
+                    if block.any_in_value(is, (leaves, depth_left - 1)) {
                         return true;
                     }
                 }
@@ -383,157 +410,8 @@ fn zigzag_back(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
 }
 
-/// Packs one value after another; made by [`super::ChunkBuilder::attribute`].
-///
-/// Arrays and maps are opened and closed; inside a map each value follows its key.
-#[derive(Debug)]
-pub struct ValueWriter<'b> {
-    bytes: &'b mut Vec<u8>,
-    sketch: &'b mut Sketch,
-}
-
-/// The place of a length that is known once its array or map is closed.
-#[derive(Debug)]
-#[must_use = "an opened array or map is closed with `close`"]
-pub struct Opened(usize);
-
-impl<'b> ValueWriter<'b> {
-    pub(super) fn new(bytes: &'b mut Vec<u8>, sketch: &'b mut Sketch) -> Self {
-        Self { bytes, sketch }
-    }
-
-    /// Writes a nil.
-    pub fn null(&mut self) {
-        self.head(OTHER, NULL);
-    }
-
-    /// Writes true or false.
-    pub fn bool(&mut self, bool: bool) {
-        self.head(OTHER, if bool { TRUE } else { FALSE });
-    }
-
-    /// Writes a whole number.
-    pub fn int(&mut self, int: i64) {
-        let number = zigzag(int);
-        if number < 1 << 62 {
-            self.head(SMALL_INT, number);
-        } else {
-            self.head(OTHER, INT);
-            self.varint(number);
-        }
-    }
-
-    /// Writes a whole number that may be above `i64::MAX`.
-    pub fn uint(&mut self, uint: u64) {
-        if let Ok(int) = i64::try_from(uint) {
-            return self.int(int);
-        }
-        self.head(OTHER, UINT);
-        self.varint(uint);
-    }
-
-    /// Writes a float; NaN, the infinities and -0.0 come back as they are.
-    pub fn float(&mut self, float: f64) {
-        if let Some(whole) = whole(float) {
-            self.head(WHOLE_FLOAT, zigzag(whole));
-        } else {
-            self.head(OTHER, FLOAT);
-            self.bytes.extend_from_slice(&float.to_le_bytes());
-        }
-    }
-
-    /// Writes a string of the chunk.
-    pub fn text(&mut self, text: StrId) {
-        self.sketch.add(text);
-        self.head(TEXT, number(text));
-    }
-
-    /// Writes bytes of the chunk.
-    pub fn bytes(&mut self, bytes: StrId) {
-        self.head(OTHER, BYTES);
-        self.varint(number(bytes));
-    }
-
-    /// Opens an array.
-    pub fn open_array(&mut self) -> Opened {
-        self.open(ARRAY)
-    }
-
-    /// Opens a map.
-    pub fn open_map(&mut self) -> Opened {
-        self.open(MAP)
-    }
-
-    /// Writes the key of the next value.
-    pub fn key(&mut self, key: StrId) {
-        self.varint(number(key));
-    }
-
-    /// Closes what was opened.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "taken, so that nothing is closed twice"
-    )]
-    pub fn close(&mut self, opened: Opened) {
-        let place = opened.0;
-        let n_bytes = self.bytes.len().saturating_sub(place + 1);
-        let (length, n_more) = varint_bytes(n_bytes);
-        if n_more > 0 {
-            let end = self.bytes.len();
-            self.bytes.resize(end + n_more, 0);
-            self.bytes.copy_within(place + 1..end, place + 1 + n_more);
-        }
-        if let Some(head) = self.bytes.get_mut(place..=place + n_more) {
-            head.copy_from_slice(length.get(..=n_more).unwrap_or_default());
-        }
-    }
-
-    fn open(&mut self, kind: u64) -> Opened {
-        self.head(OTHER, kind);
-        let place = self.bytes.len();
-        self.bytes.push(0);
-        Opened(place)
-    }
-
-    /// Hides the string of a field among the attributes.
-    pub(super) fn hide_text(&mut self, field: Field, text: StrId) {
-        self.bytes.push(hidden_code(field));
-        self.varint(number(text));
-    }
-
-    /// Hides the error flag among the attributes.
-    pub(super) fn hide_error(&mut self, error: i64) {
-        self.bytes.push(hidden_code(Field::Error));
-        self.varint(zigzag(error));
-    }
-
-    fn head(&mut self, kind: u64, rest: u64) {
-        self.varint(rest << 2 | kind);
-    }
-
-    fn varint(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.bytes.push(number.to_le_bytes()[0] | 0x80);
-            number >>= 7;
-        }
-        self.bytes.push(number.to_le_bytes()[0]);
-    }
-}
-
-/// A length as a varint, and how many bytes it takes beside the first one.
-fn varint_bytes(mut length: usize) -> ([u8; 10], usize) {
-    let (mut bytes, mut n_more) = ([0; 10], 0);
-    for byte in &mut bytes {
-        *byte = length.to_le_bytes()[0] & 0x7f;
-        length >>= 7;
-        if length == 0 {
-            break;
-        }
-        *byte |= 0x80;
-        n_more += 1;
-    }
-    (bytes, n_more)
-}
+/// The numbers that may have no room in the record.
+const HIDDEN_NUMBERS: [Field; 2] = [Field::Error, Field::Duration];
 
 fn hidden_code(field: Field) -> u8 {
     HIDDEN | u8::try_from(field.place()).unwrap_or_default()
@@ -543,28 +421,6 @@ fn hidden_code(field: Field) -> u8 {
 fn str_id(number: u64) -> Option<StrId> {
     let id = u32::try_from(number).ok()?;
     Some(StrId(id.rotate_right(1)))
-}
-
-/// A string as a number that is small for strings of the dictionary and for the chunk's first ones.
-fn number(text: StrId) -> u64 {
-    text.0.rotate_left(1).into()
-}
-
-fn zigzag(int: i64) -> u64 {
-    (int << 1 ^ int >> 63).cast_unsigned()
-}
-
-/// The whole number that stands for this float exactly, if there is one: not for -0.0, whose sign
-/// would be lost, and not beyond what floats hold exactly.
-fn whole(float: f64) -> Option<i64> {
-    const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "what does not come back is no whole number"
-    )]
-    let int = float as i64;
-    let comes_back = (int as f64).to_bits() == float.to_bits();
-    (comes_back && int.unsigned_abs() < EXACT).then_some(int)
 }
 
 #[cfg(test)]

@@ -122,6 +122,13 @@ impl Methods {
     }
 }
 
+/// The name of a method that some endpoint takes, as it stands here.
+pub(crate) fn known_method(method: &str) -> Option<&'static str> {
+    let names = [Methods::Read, Methods::Write].map(Methods::names);
+    let mut names = names.into_iter().flat_map(|names| names.split(", "));
+    names.find(|name| *name == method)
+}
+
 /// What is done with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {

@@ -15,6 +15,8 @@ mod span;
 mod unknown;
 mod value;
 
+use std::sync::Arc;
+
 use super::decoded_bytes_max;
 use super::error::{DecodeError, Problem};
 use super::header::shortened;
@@ -152,7 +154,7 @@ impl Decoder<'_, '_> {
                 continue;
             }
             let said = self.reader.kind()?;
-            match member(&mut payload.tracer, &key) {
+            match member(Arc::make_mut(&mut payload.tracer), &key) {
                 Some(member) if said == Kind::Text => *member = shortened(&self.reader.string()?),
                 _ => self.skip().map_err(|error| error.in_key(&key))?,
             }

@@ -2,6 +2,8 @@
 //! dd-trace-js with `DD_TRACE_EXPERIMENTAL_EXPORTER=log`: how they are told from other lines. What is
 //! in them is read by [`super::json`], errors included.
 
+use std::sync::Arc;
+
 use super::error::DecodeError;
 use super::header::shortened;
 use super::json::{self, SPANS, TRACES};
@@ -52,7 +54,7 @@ pub(crate) fn decode(
     if payload.tracer.language.is_empty() {
         let mut spans = payload.chunks.iter().flat_map(TraceChunk::spans);
         let language = spans.find_map(|span| span.meta_text("language"));
-        payload.tracer.language = language
+        Arc::make_mut(&mut payload.tracer).language = language
             .map(|text| shortened(text.as_bytes()))
             .unwrap_or_default();
     }

@@ -140,7 +140,7 @@ fn map(
         let mut mapping = Mapping::new(resource_spans);
         if payload.tracer.is_empty() {
             // One request has one sender; a collector's may speak for several, and the first counts.
-            payload.tracer = mapping.resource.tracer();
+            payload.tracer = mapping.resource.tracer().into();
         }
         for trace in traces(resource_spans) {
             payload.n_chunks += 1;

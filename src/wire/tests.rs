@@ -154,7 +154,7 @@ fn check_all(payload: &TracerPayload, sent: &[Vec<SentSpan>]) {
 /// A hundred thousand bytes that want to become much more.
 #[track_caller]
 fn check_hostile(decode: Decode, head: &[u8], repeated: &[u8]) {
-    const LIMIT_BYTES: usize = 400_000;
+    const LIMIT_BYTES: usize = 350_000;
     let n = 100_000 / repeated.len();
     let count = u32::try_from(n).unwrap().to_be_bytes();
     let body = [head, &[0xdd], &count, &repeated.repeat(n)].concat();

@@ -5,6 +5,8 @@
 //! chunk or of the payload stays there: no span gains a tag. Keys without a meaning are skipped, as
 //! there; nil and `bin` are taken where the Agent is stricter.
 
+use std::sync::Arc;
+
 use super::decoded_bytes_max;
 use super::error::DecodeError;
 use super::msgpack::Reader;
@@ -59,7 +61,7 @@ impl Payload<'_, '_> {
 
     fn about_tracer(&mut self, name: &[u8]) -> Result<(), DecodeError> {
         let (reader, room) = (&mut self.decoder.reader, &mut self.tracer_room);
-        let tracer = &mut self.decoded.tracer;
+        let tracer = Arc::make_mut(&mut self.decoded.tracer);
         if name == b"tags" {
             tracer.tags = tags(reader, room).map_err(|error| error.in_field("tags"))?;
             return Ok(());

@@ -20,12 +20,14 @@ mod linked;
 mod span;
 mod strings;
 
+use std::sync::Arc;
+
 use super::decoded_bytes_max;
 use super::error::{DecodeError, Problem};
 use super::msgpack::{Item, Reader, wrong_type};
 use super::said::{Room, about};
 use super::value::Decoder;
-use crate::trace::{ChunkBuilder, Role, StrId, TracerPayload};
+use crate::trace::{ChunkBuilder, PayloadForm, Role, StrId, TracerPayload};
 use attributes::Tag;
 use strings::{StringIndex, Strings};
 
@@ -45,7 +47,10 @@ pub(super) fn decode_within(
         tags: Vec::new(),
         limit_bytes,
         room: Room::within(limit_bytes),
-        decoded: TracerPayload::default(),
+        decoded: TracerPayload {
+            form: PayloadForm::V10,
+            ..TracerPayload::default()
+        },
     };
     payload.fields()?;
     Ok(payload.decoded)
@@ -93,7 +98,7 @@ impl<'a> Payload<'a, '_> {
                 1 => self.table().map_err(|error| error.in_field("strings"))?,
                 10 => {
                     let tags = self.flat_tags(&mut room);
-                    self.decoded.tracer.tags =
+                    Arc::make_mut(&mut self.decoded.tracer).tags =
                         tags.map_err(|error| error.in_field("attributes"))?;
                 }
                 11 => self.chunks().map_err(|error| error.in_field("chunks"))?,
@@ -112,7 +117,8 @@ impl<'a> Payload<'a, '_> {
         };
         let index = self.string().map_err(|error| error.in_field(name))?;
         let text = room.text(self.strings.text(index), self.decoder.reader.offset());
-        if let Some((name, place)) = about(&mut self.decoded.tracer, name.as_bytes()) {
+        let tracer = Arc::make_mut(&mut self.decoded.tracer);
+        if let Some((name, place)) = about(tracer, name.as_bytes()) {
             *place = text.map_err(|error| error.in_field(name))?;
         }
         Ok(())

@@ -5,6 +5,7 @@
 mod counted;
 pub(crate) mod otlp;
 mod ruled;
+mod words;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use crate::fuzz::mutate::{Random, mutate};
 use crate::fuzz::target::{Entry, TARGETS};
-use crate::support::{Finished, Headless, PATIENCE};
+use crate::support::{Client, Finished, Headless};
 
 /// Connections on which changed bodies come.
 const CONNECTIONS: usize = 4;
@@ -30,46 +29,28 @@ struct Plan {
 }
 
 /// A connection that is kept as long as the agent keeps it.
-struct Client {
-    address: String,
-    stream: Option<BufReader<TcpStream>>,
+struct Kept {
+    url: String,
+    client: Option<Client<TcpStream>>,
 }
 
-impl Client {
+impl Kept {
     fn new(url: &str) -> Self {
         Self {
-            address: url.strip_prefix("http://").unwrap().to_owned(),
-            stream: None,
+            url: url.to_owned(),
+            client: None,
         }
     }
 
     /// Sends a body, and gives the status of the answer.
     fn post(&mut self, path: &str, headers: &str, body: &[u8]) -> u16 {
-        let mut stream = self.stream.take().unwrap_or_else(|| {
-            let stream = TcpStream::connect(&self.address).unwrap();
-            stream.set_read_timeout(Some(PATIENCE)).unwrap();
-            stream.set_nodelay(true).unwrap();
-            BufReader::new(stream)
-        });
-        let length = body.len();
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: test\r\n{headers}Content-Length: {length}\r\n\r\n"
-        );
-        let request = [head.as_bytes(), body].concat();
-        stream.get_mut().write_all(&request).unwrap();
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            let n_bytes = stream.read_line(&mut head).unwrap();
-            assert_ne!(n_bytes, 0, "no answer on {path} but {head:?}");
+        let client = self.client.take();
+        let mut client = client.unwrap_or_else(|| Client::of(&self.url));
+        let answer = client.ask_with("POST", path, headers, body);
+        if !answer.head.contains("connection: close") {
+            self.client = Some(client);
         }
-        let head = head.to_lowercase();
-        let length = head.split("content-length: ").nth(1).unwrap();
-        let length: usize = length.split("\r\n").next().unwrap().parse().unwrap();
-        stream.read_exact(&mut vec![0; length]).unwrap();
-        if !head.contains("connection: close") {
-            self.stream = Some(stream);
-        }
-        head.split(' ').nth(1).unwrap().parse().unwrap()
+        answer.status
     }
 }
 
@@ -86,7 +67,7 @@ fn send_changed(
         _ => None,
     });
     let bodies: Vec<_> = bodies.collect();
-    let mut client = Client::new(url);
+    let mut client = Kept::new(url);
     let mut answers = BTreeMap::new();
     let per_turn = plan.n_changed / plan.n_good;
     let numbers = (0..plan.n_changed).skip(connection);
@@ -109,7 +90,7 @@ fn send_changed(
 /// Sends a trace at each turn. Returns the memory of the program after the first fifth and at the
 /// end, in bytes.
 fn send_good(url: &str, plan: Plan, pid: u32, turns: Receiver<()>) -> (u64, u64) {
-    let mut client = Client::new(url);
+    let mut client = Kept::new(url);
     let mut early = 0;
     for (number, ()) in (0..plan.n_good).zip(turns) {
         let status = client.post("/v0.4/traces", "", &good(number));

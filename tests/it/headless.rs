@@ -2,14 +2,12 @@
 //! export opened again.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Finished, Headless, Scratch, clear_environment};
+use crate::support::{self, Finished, Headless, Scratch, clear_environment};
 
 /// A payload that ends in the middle of its first span.
 const CUT: &[u8] = &[0x91, 0x91, 0x83, 0xa4, b'n', b'a'];
@@ -29,20 +27,7 @@ fn recorded() -> Vec<PathBuf> {
 
 /// Sends a body and returns the status of the answer.
 fn post(url: &str, path: &str, body: &[u8]) -> u16 {
-    let address = url.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    let length = body.len();
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nHost: test\r\nX-Datadog-Trace-Count: 1\r\n\
-         Connection: close\r\nContent-Length: {length}\r\n\r\n"
-    )
-    .unwrap();
-    stream.write_all(body).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let status = answer.split(' ').nth(1).unwrap();
-    status.parse().unwrap()
+    support::post(url, path, "X-Datadog-Trace-Count: 1\r\n", body).status
 }
 
 /// Sends a recorded payload to the path it was recorded at.

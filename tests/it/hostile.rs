@@ -2,13 +2,11 @@
 //! stderr, its log and its files is never obeyed by a terminal, and names no file.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{Headless, Scratch, clear_environment};
+use crate::support::{Client, Headless, Scratch, clear_environment, request};
 
 /// Each would do something to a terminal, a reader or a path.
 const NASTY: [&str; 8] = [
@@ -36,22 +34,19 @@ fn assert_harmless(written: &str, allowed: &[char]) {
 }
 
 fn send(url: &str, bytes: &[u8]) {
-    let address = url.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(bytes).unwrap();
-    let mut answer = Vec::new();
-    // Some are answered by the end of the connection.
-    let _reset = stream.read_to_end(&mut answer);
-    let answer = String::from_utf8(answer).unwrap();
-    assert_harmless(&answer, &['\r', '\n']);
+    let mut client = Client::of(url);
+    client.write(bytes);
+    assert_harmless(&client.rest(), &['\r', '\n']);
 }
 
-fn request(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let length = body.len();
-    let head = format!(
-        "PUT {path} HTTP/1.1\r\nHost: a\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n"
-    );
-    [head.as_bytes(), body].concat()
+/// The only one of its connection.
+fn put(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    request(
+        "PUT",
+        path,
+        &format!("{headers}Connection: close\r\n"),
+        body,
+    )
 }
 
 #[test]
@@ -64,10 +59,10 @@ fn what_strangers_send_is_told_harmlessly_and_comes_back_whole() {
             "meta": {text: text, "modal.task_id": text, "error.message": text},
         }]]);
         let body = rmp_serde::to_vec_named(&spans).unwrap();
-        send(program.url(), &request("/v0.4/traces", "", &body));
+        send(program.url(), &put("/v0.4/traces", "", &body));
         let lines = json!([{"message": text, "ddsource": text, "hostname": text}]);
         let lines = serde_json::to_vec(&lines).unwrap();
-        send(program.url(), &request("/api/v2/logs", "", &lines));
+        send(program.url(), &put("/api/v2/logs", "", &lines));
         // A decoder that names the key it was at, a path and a header.
         let broken = [
             b"\x91\x91\x81\xd9".as_slice(),
@@ -75,16 +70,13 @@ fn what_strangers_send_is_told_harmlessly_and_comes_back_whole() {
             text.as_bytes(),
             b"\xc1",
         ];
-        send(
-            program.url(),
-            &request("/v0.4/traces", "", &broken.concat()),
-        );
+        send(program.url(), &put("/v0.4/traces", "", &broken.concat()));
         let encoded = text.bytes().fold(String::new(), |encoded, byte| {
             encoded + &format!("%{byte:02x}")
         });
         send(
             program.url(),
-            &request(&format!("/{encoded}"), "User-Agent: \u{202e}x\r\n", b""),
+            &put(&format!("/{encoded}"), "User-Agent: \u{202e}x\r\n", b""),
         );
         send(program.url(), text.as_bytes());
     }

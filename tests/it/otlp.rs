@@ -2,40 +2,16 @@
 //! export has. And the port for it, and its answers.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::clients::otlp::{check_ddtrace, check_sdk};
-use crate::support::{Finished, Headless};
+use crate::support::{Finished, Headless, post};
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
-}
-
-/// Sends a request and returns the answer: status, head in lower case, body.
-fn post(url: &str, path: &str, headers: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
-    let address = url.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    let length = body.len();
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nHost: test\r\n{headers}Connection: close\r\n\
-         Content-Length: {length}\r\n\r\n"
-    )
-    .unwrap();
-    stream.write_all(body).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let end = answer
-        .windows(4)
-        .position(|four| four == b"\r\n\r\n")
-        .unwrap();
-    let head = String::from_utf8_lossy(&answer[..end]).to_lowercase();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, head, answer[end + 4..].to_vec())
 }
 
 #[track_caller]
@@ -51,8 +27,8 @@ fn check_recorded(name: &str, check: fn(&Value, &[Value])) {
     let headers: String = content_type.collect();
     let body = fs::read(payloads.join(name)).unwrap();
     let path = meta["path"].as_str().unwrap();
-    let (status, ..) = post(program.otlp_url(), path, &headers, &body);
-    assert_eq!(status, 200);
+    let answer = post(program.otlp_url(), path, &headers, &body);
+    assert_eq!(answer.status, 200);
     let finished = program.finish();
     let sent = fixtures().join(format!("expected/{name}.sent.json"));
     let sent: Vec<Value> = serde_json::from_slice(&fs::read(sent).unwrap()).unwrap();
@@ -81,8 +57,8 @@ fn answers_are_in_the_words_of_otlp() {
             content_type => format!("Content-Type: {content_type}\r\n"),
         };
         for url in [program.otlp_url(), program.url()] {
-            let (status, head, body) = post(url, path, &header, body);
-            let body = String::from_utf8(body).unwrap();
+            let answer = post(url, path, &header, body);
+            let (status, head, body) = (answer.status, answer.head, answer.body);
             let (expected, expected_type, begins) = expect;
             assert_eq!(status, expected, "{path} {content_type}: {body}");
             assert!(
@@ -145,8 +121,8 @@ fn the_port_for_otlp_is_told_and_keeps_the_rules_of_the_other() {
     let url = program.otlp_url().to_owned();
     assert_ne!(url, program.url());
     let json = "Content-Type: application/json\r\n";
-    assert_eq!(post(&url, "/v1/traces", json, b"{}").0, 404);
-    assert_eq!(post(&url, "/s3cret/v1/traces", json, b"{}").0, 200);
+    assert_eq!(post(&url, "/v1/traces", json, b"{}").status, 404);
+    assert_eq!(post(&url, "/s3cret/v1/traces", json, b"{}").status, 200);
     let finished: Finished = program.finish();
     assert_eq!(finished.export["counters"]["payloads_refused"], 1);
     let off = Headless::start(&[]).finish();
@@ -162,7 +138,7 @@ fn a_packed_body_is_unpacked() {
     let headers = "Content-Type: application/x-protobuf\r\nContent-Encoding: gzip\r\n";
     let packed = encoder.finish().unwrap();
     assert_eq!(
-        post(program.otlp_url(), "/v1/traces", headers, &packed).0,
+        post(program.otlp_url(), "/v1/traces", headers, &packed).status,
         200
     );
     let finished = program.finish();

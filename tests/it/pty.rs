@@ -68,6 +68,11 @@ fn it_leaves_although_the_terminal_does_not_read_and_restores_it_once_it_does() 
 }
 
 #[test]
+fn it_leaves_when_the_terminal_is_gone_although_no_signal_says_so() {
+    assert_eq!(screen::exit_code_without_terminal(&["demo"]), 0);
+}
+
+#[test]
 fn any_size_can_come_while_it_draws() {
     let mut screen = demo(&[]);
     for (rows, columns) in [(1, 1), (2, 200), (60, 2), (0, 0), (36, 120)] {

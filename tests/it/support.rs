@@ -1,9 +1,11 @@
-//! The built program run without a screen, on a free port, in a folder of its own.
+//! The built program run without a screen, on a free port, in a folder of its own; and a client that
+//! sends what it is told to.
 //!
-//! Nothing in here knows what is sent to it.
+//! Nothing in here knows what that is.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -274,4 +276,122 @@ impl Drop for Scratch {
         // What cannot be removed stays in the temporary folder; no test depends on it.
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// A client that says exactly what it is told to.
+pub(crate) struct Client<S>(pub(crate) BufReader<S>);
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl<S: Read + Write> Client<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self(BufReader::new(stream))
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// Sends a request and reads its answer.
+    pub(crate) fn ask(&mut self, method: &str, path: &str, body: &[u8]) -> Answer {
+        self.ask_with(method, path, "", body)
+    }
+
+    /// The same with further headers, which end with a line break each.
+    pub(crate) fn ask_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &[u8],
+    ) -> Answer {
+        self.write(&request(method, path, headers, body));
+        let answer = self.answer();
+        if method == "HEAD" {
+            Answer {
+                body: String::new(),
+                ..answer
+            }
+        } else {
+            self.with_body(answer)
+        }
+    }
+
+    /// Reads the head of an answer.
+    pub(crate) fn answer(&mut self) -> Answer {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            let n_bytes = self.0.read_line(&mut head).unwrap();
+            assert_ne!(n_bytes, 0, "the connection ended after {head:?}");
+        }
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer {
+            status,
+            head: head.to_lowercase(),
+            body: String::new(),
+        }
+    }
+
+    fn with_body(&mut self, mut answer: Answer) -> Answer {
+        let length = answer.head.split("content-length: ").nth(1).unwrap();
+        let length = length.split("\r\n").next().unwrap().parse().unwrap();
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        answer.body = String::from_utf8(body).unwrap();
+        answer
+    }
+
+    /// Reads an answer.
+    pub(crate) fn full_answer(&mut self) -> Answer {
+        let answer = self.answer();
+        self.with_body(answer)
+    }
+
+    /// Whatever comes until the connection ends.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = Vec::new();
+        // Some are answered by a reset.
+        let _reset = self.0.read_to_end(&mut rest);
+        String::from_utf8(rest).unwrap()
+    }
+
+    /// Whether the agent has ended the connection; waits until it does.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        match self.0.read(&mut [0]) {
+            Ok(n_bytes) => n_bytes == 0,
+            Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    }
+}
+
+impl Client<TcpStream> {
+    /// Connects to an address such as `http://127.0.0.1:8126`.
+    pub(crate) fn of(url: &str) -> Self {
+        let address = url.strip_prefix("http://").unwrap();
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self::new(stream)
+    }
+}
+
+/// Sends one request on a connection of its own, and reads its answer.
+pub(crate) fn post(url: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+    Client::of(url).ask_with("POST", path, headers, body)
+}
+
+/// A request as bytes. `headers` end with a line break each.
+pub(crate) fn request(method: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: agent\r\n{headers}Content-Length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat()
 }

@@ -1,9 +1,9 @@
 //! What is made to be sent to an agent.
 
-use super::generate::{Node, chunk};
+use super::generate::{Node, SpanPlan, chunk};
 use super::round_trip::{plain_span, with_trace_id_high};
 use super::*;
-use crate::trace::{Attribute, TraceId};
+use crate::trace::{Attribute, ChunkFacts, Span, TraceId};
 
 #[test]
 fn spans_have_integer_ids_and_what_an_agent_would_refuse_is_left_out() {
@@ -38,13 +38,20 @@ fn spans_have_integer_ids_and_what_an_agent_would_refuse_is_left_out() {
                 Node::Null,
             ]),
         ),
+        (
+            Attribute::SpanEvents,
+            Node::Array(vec![Node::Map(vec![(
+                b"time_unix_nano".to_vec(),
+                Node::Float(1.5e18),
+            )])]),
+        ),
         (Attribute::Unknown, Node::Map(vec![])),
     ];
     let mut store = Store::new(PLENTY);
     deliver(&mut store, chunk(u64::MAX, &[span]));
     let expected = r#"[
 [
-{"service":"document-processor","name":"document.process","resource":"document.process","trace_id":18446744073709551615,"span_id":18446744073709551615,"parent_id":7,"start":1795205181950551406,"duration":124675,"error":0,"meta":{"text":"a�","number":"1"},"metrics":{"one":1.0},"meta_struct":{"s":"gaE="},"span_links":[{"trace_id":18446744073709551615}]}
+{"service":"document-processor","name":"document.process","resource":"document.process","trace_id":18446744073709551615,"span_id":18446744073709551615,"parent_id":7,"start":1795205181950551406,"duration":124675,"error":0,"meta":{"text":"a�","number":"1"},"metrics":{"one":1.0},"meta_struct":{"s":"gaE="},"span_links":[{"trace_id":18446744073709551615}],"span_events":[{"time_unix_nano":1500000000000000000}]}
 ]
 ]
 "#;
@@ -65,6 +72,50 @@ fn the_first_span_says_the_high_half_of_the_id_exactly_once() {
     assert_eq!(tags, [0, 0, 1, 1, 0, 0]);
     let id = TraceId(0x6b00_a83d_0000_0000_0000_0000_0000_0005);
     assert_eq!(opened(&file).find(id).unwrap().n_spans(), 2);
+}
+
+#[test]
+fn the_priority_of_a_chunk_is_said_on_the_root_unless_a_span_says_one() {
+    let with_priority = |mut span: SpanPlan, priority| {
+        let tag = (b"_sampling_priority_v1".to_vec(), Node::Int(priority));
+        span.attributes
+            .push((Attribute::Metrics, Node::Map(vec![tag])));
+        span
+    };
+    let (root, child) = (plain_span(1, 0), plain_span(2, 1));
+    let cases = [
+        (vec![child.clone(), root.clone()], 2, Some(2), [false, true]),
+        (
+            vec![child.clone(), root.clone()],
+            -128,
+            None,
+            [false, false],
+        ),
+        (
+            vec![with_priority(child, -1), root],
+            2,
+            Some(-1),
+            [true, false],
+        ),
+    ];
+    for (spans, of_chunk, expected, said) in cases {
+        let mut store = Store::new(PLENTY);
+        let mut chunks = chunk(5, &spans);
+        for chunk in &mut chunks {
+            chunk.set_facts(ChunkFacts {
+                priority: Some(of_chunk),
+                ..ChunkFacts::default()
+            });
+        }
+        deliver(&mut store, chunks);
+        let file = export(&store, "datadog");
+        let again = opened(&file);
+        let trace = again.find(TraceId(5)).unwrap();
+        let priority = trace.sampling().priority.map(|priority| priority.0);
+        assert_eq!(priority, expected, "{file}");
+        let says = |(_, span): (_, Span<'_>)| span.metric("_sampling_priority_v1").is_some();
+        assert!(trace.spans().map(says).eq(said), "{file}");
+    }
 }
 
 #[test]

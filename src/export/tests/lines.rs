@@ -135,9 +135,10 @@ fn a_container_is_written_as_it_is_known_and_comes_back() {
         at: AT,
         via: Via::Relay,
         payload: TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             chunks: chunk(3, &[plain_span(1, 0)]),
             n_chunks: 1,
+            form: crate::trace::PayloadForm::default(),
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,

@@ -122,7 +122,7 @@ fn check_comes_back_whole(payload: TracerPayload, arrival: &Json, tracer: &Json)
         at: UnixNanos(7),
         via: Via::Relay,
         payload: TracerPayload {
-            tracer: payload.tracer.clone().or(&headers),
+            tracer: TracerInfo::clone(&payload.tracer).or(&headers).into(),
             ..payload
         },
         client_dropped_p0_traces: 0,

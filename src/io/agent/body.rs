@@ -126,7 +126,7 @@ pub(super) async fn keep(
     body: &mut Incoming,
     limits: &Limits,
     budget: &Budget,
-    pending: &mut Pending,
+    pending: &mut Pending<'_>,
 ) -> Result<Held, Problem> {
     let reading = async {
         let mut held = Held::default();
@@ -160,7 +160,7 @@ pub(super) async fn keep(
 pub(super) async fn discard(
     body: &mut Incoming,
     limits: &Limits,
-    pending: &mut Pending,
+    pending: &mut Pending<'_>,
 ) -> Result<(), Problem> {
     let reading = async {
         let mut n_bytes = 0;
@@ -192,7 +192,7 @@ async fn next(
     body: &mut Incoming,
     n_bytes: &mut usize,
     limits: &Limits,
-    pending: &mut Pending,
+    pending: &mut Pending<'_>,
 ) -> Result<Option<Bytes>, Problem> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if n_bytes.saturating_add(announced) > limits.body_bytes_max {

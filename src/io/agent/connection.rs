@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::Limits;
+use crate::wire::header::{Sender, TraceHeaders};
 
 /// What a connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,7 @@ pub(super) struct Connection {
     asked_to_give_way: Notify,
     first_bytes: RefCell<Vec<u8>>,
     has_served: Cell<bool>,
+    sender: RefCell<Sender>,
     changed: Rc<Notify>,
 }
 
@@ -76,6 +78,14 @@ impl Connection {
                 return;
             }
         }
+    }
+
+    /// The headers of a request on it.
+    pub(super) fn headers<'h>(
+        &self,
+        header: impl Fn(&'static str) -> Option<&'h [u8]>,
+    ) -> TraceHeaders {
+        TraceHeaders::read_after(&mut self.sender.borrow_mut(), header)
     }
 
     /// What came first on it, the beginning.
@@ -184,6 +194,7 @@ impl Connections {
             asked_to_give_way: Notify::new(),
             first_bytes: RefCell::default(),
             has_served: Cell::new(false),
+            sender: RefCell::default(),
             changed: Rc::clone(&self.changed),
         });
         self.open.borrow_mut().insert(id, Rc::clone(&connection));

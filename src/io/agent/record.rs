@@ -1,10 +1,13 @@
 //! The line of the request log: made before the body is read, so that a request whose client goes
 //! away still leaves one.
 
+use std::sync::Arc;
+
 use crate::ingest::{Brought, Inbound, Overflow, Request, RequestRecord};
 use crate::io::clock;
 use crate::io::inbox::Inbox;
 use crate::trace::{UnixNanos, Via, printable};
+use crate::wire::endpoint::known_method;
 use crate::wire::header::TraceHeaders;
 
 use super::route::Route;
@@ -12,13 +15,13 @@ use super::route::Route;
 /// A request that has begun. Unless it is [finished](Pending::finish), it is recorded as one whose
 /// client went away.
 #[derive(Debug)]
-pub(super) struct Pending {
+pub(super) struct Pending<'a> {
     record: Option<RequestRecord>,
-    inbox: Inbox,
+    inbox: &'a Inbox,
 }
 
-impl Pending {
-    pub(super) fn new(record: RequestRecord, inbox: Inbox) -> Self {
+impl<'a> Pending<'a> {
+    pub(super) fn new(record: RequestRecord, inbox: &'a Inbox) -> Self {
         Self {
             record: Some(record),
             inbox,
@@ -34,31 +37,35 @@ impl Pending {
         }
     }
 
-    /// The record with the answer in it.
-    pub(super) fn finish(mut self, status: u16, note: &str) -> Option<RequestRecord> {
+    /// The record with the answer in it, and a note that may be shown.
+    pub(super) fn finish(mut self, status: u16, note: Box<str>) -> Option<RequestRecord> {
         self.take(status, note)
     }
 
     /// Ends it where there is no room for the record: only the numbers are kept.
     pub(super) fn overflow(mut self, status: u16) {
-        if let Some(record) = self.take(status, "") {
+        if let Some(record) = self.take(status, Box::default()) {
             self.inbox.refuse(overflow(&record));
         }
     }
 
-    fn take(&mut self, status: u16, note: &str) -> Option<RequestRecord> {
+    fn take(&mut self, status: u16, note: Box<str>) -> Option<RequestRecord> {
         let mut record = self.record.take()?;
         record.at = clock::wall();
         record.status = status;
-        record.note = printable(note, NOTE_BYTES_MAX);
+        record.note = note;
         Some(record)
     }
 }
 
-impl Drop for Pending {
+impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        if let Some(record) = self.take(400, "the client closed the connection before the answer, or this program stopped; nothing was taken") {
-            send_now(&self.inbox, record);
+        if self.record.is_none() {
+            return;
+        }
+        let note = "the client closed the connection before the answer, or this program stopped; nothing was taken";
+        if let Some(record) = self.take(400, note.into()) {
+            send_now(self.inbox, record);
         }
     }
 }
@@ -100,13 +107,16 @@ pub(super) fn begun(
     RequestRecord {
         at: UnixNanos::default(),
         via,
-        method: printable(method, METHOD_BYTES_MAX),
+        method: match known_method(method) {
+            Some(name) => name.into(),
+            None => printable(method, METHOD_BYTES_MAX).into_string().into(),
+        },
         path: route.path.clone(),
         endpoint: route.endpoint.into(),
         class: route.class,
         status: 0,
         bytes: 0,
-        client: printable(&headers.client, CLIENT_BYTES_MAX),
+        client: Arc::clone(&headers.client),
         note: Box::default(),
         announced_chunks: headers.announced_chunks,
     }
@@ -114,4 +124,3 @@ pub(super) fn begun(
 
 pub(super) const NOTE_BYTES_MAX: usize = 1024;
 const METHOD_BYTES_MAX: usize = 16;
-const CLIENT_BYTES_MAX: usize = 128;

@@ -19,6 +19,7 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
+    /// As it may be shown.
     pub(super) note: Box<str>,
     body: Bytes,
     content_type: HeaderValue,
@@ -78,7 +79,10 @@ impl Reply {
     /// A refusal of OTLP.
     pub(super) fn otlp_refusal(encoding: otlp::Encoding, rejection: Rejection) -> Self {
         match encoding.refusal(&rejection.reason) {
-            Some(body) => Self::json(rejection.status, body.into(), rejection.reason),
+            Some(body) => {
+                let note = printable(&rejection.reason, NOTE_BYTES_MAX);
+                Self::json(rejection.status, body.into(), note)
+            }
             None => rejection.into(),
         }
     }

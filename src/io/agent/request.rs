@@ -41,10 +41,10 @@ pub(super) async fn answer(
             .is_some_and(|site| site == "cross-site"),
     };
     let route = Route::of(&asked, shared.token.as_ref());
-    let headers = TraceHeaders::read(|name| parts.headers.get(name).map(HeaderValue::as_bytes));
+    let headers = connection.headers(|name| parts.headers.get(name).map(HeaderValue::as_bytes));
     let via = route.via(via);
     let begun = record::begun(&route, asked.method, &headers, via);
-    let mut pending = Pending::new(begun, shared.inbox.clone());
+    let mut pending = Pending::new(begun, &shared.inbox);
     let waits_for_us = parts.headers.contains_key(EXPECT);
 
     let taking = async {
@@ -92,7 +92,7 @@ async fn take(
     (shared, connection): (&Shared, &Connection),
     payload: Payload,
     body: &mut Incoming,
-    pending: &mut Pending,
+    pending: &mut Pending<'_>,
 ) -> Outcome {
     let held = body::keep(body, &shared.limits, &shared.budget, pending).await?;
     connection.end_body();
@@ -131,7 +131,12 @@ fn process_of(brought: &Brought) -> Process {
 }
 
 /// Hands the record and what came with it over; what there is no room for is refused.
-async fn deliver(shared: &Shared, pending: Pending, reply: Reply, brought: Brought) -> Reply {
+async fn deliver(
+    shared: &Shared,
+    pending: Pending<'_>,
+    mut reply: Reply,
+    brought: Brought,
+) -> Reply {
     let decoded_bytes = brought.heap_bytes();
     let Ok(slot) = shared.inbox.reserve(decoded_bytes).await else {
         // What brings nothing is answered as decided: it only misses its line in the log.
@@ -142,7 +147,8 @@ async fn deliver(shared: &Shared, pending: Pending, reply: Reply, brought: Broug
         pending.overflow(reply.status);
         return reply;
     };
-    if let Some(record) = pending.finish(reply.status, &reply.note) {
+    let note = std::mem::take(&mut reply.note);
+    if let Some(record) = pending.finish(reply.status, note) {
         slot.send(Inbound::Request(Box::new(ingest::Request {
             record,
             brought,

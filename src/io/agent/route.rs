@@ -1,5 +1,7 @@
 //! From method and path to what is to be done. Pure; the token ends here.
 
+use std::borrow::Cow;
+
 use crate::ingest::{PayloadKind, RequestClass};
 use crate::wire::endpoint::{self, Action, Endpoint};
 use crate::wire::otlp;
@@ -24,7 +26,7 @@ pub(super) struct Asked<'a> {
 #[derive(Debug)]
 pub(super) struct Route {
     /// The path as it may be shown: without the token, printable, bounded.
-    pub(super) path: Box<str>,
+    pub(super) path: Cow<'static, str>,
     /// The endpoint's path, empty for a path nobody serves.
     pub(super) endpoint: &'static str,
     pub(super) class: RequestClass,
@@ -68,7 +70,7 @@ impl Route {
         let shown = printable(redacted.as_deref().unwrap_or(path), PATH_BYTES_MAX);
         if stray.is_some() {
             return Self {
-                path: shown,
+                path: shown.into_string().into(),
                 endpoint: "",
                 class: class_of_stray(path),
                 target: nothing_here(),
@@ -77,7 +79,7 @@ impl Route {
         let Some(endpoint) = endpoint::find(path) else {
             let target = Target::Reply(Reply::refusal(404, unknown_path(&shown)));
             return Self {
-                path: shown,
+                path: shown.into_string().into(),
                 endpoint: "",
                 class: RequestClass::Other,
                 target,
@@ -87,8 +89,13 @@ impl Route {
             Some((class, reply)) => (class, Target::Reply(reply)),
             None => (endpoint.class, target(endpoint, asked)),
         };
+        let is_whole = *shown == *endpoint.path;
         Self {
-            path: shown,
+            path: if is_whole {
+                endpoint.path.into()
+            } else {
+                shown.into_string().into()
+            },
             endpoint: endpoint.path,
             class,
             target,

@@ -199,6 +199,8 @@ where
     // Hyper's own time-out for heads also ends idle connections, which tracers keep open for long.
     let http = http1::Builder::new()
         .half_close(true)
+        // Answers are small: one piece costs less to send than a list of two.
+        .writev(false)
         .max_buf_size(shared.limits.head_bytes_max.max(8 * 1024))
         .serve_connection(stream, service);
     let mut http = std::pin::pin!(http);

@@ -2,8 +2,10 @@
 //! line in the request log that says what to do; more of the same kind are counted and told in one
 //! line at the end of a while, so that a scanner cannot fill the log or the inbox.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ingest::{Overflow, RequestClass, RequestRecord};
@@ -226,13 +228,13 @@ fn record(via: Via, status: u16, reason: &str) -> RequestRecord {
     RequestRecord {
         at: clock::wall(),
         via,
-        method: Box::default(),
-        path: Box::default(),
-        endpoint: Box::default(),
+        method: Cow::default(),
+        path: Cow::default(),
+        endpoint: Cow::default(),
         class: RequestClass::Other,
         status,
         bytes: 0,
-        client: Box::default(),
+        client: Arc::default(),
         note: printable(reason, NOTE_BYTES_MAX),
         announced_chunks: 0,
     }

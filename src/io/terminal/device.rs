@@ -43,6 +43,24 @@ pub(super) fn open() -> io::Result<io::Stdout> {
     Ok(io::stdout())
 }
 
+/// Whether it has gone: the other end is closed, and it will never read or say anything again. Who is
+/// not in its session is not told so by a signal.
+#[cfg(unix)]
+pub(super) fn is_gone() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = io::stdout();
+    let mut device = [PollFd::new(&stdout, PollFlags::empty())];
+    let polled = poll(&mut device, Some(&Timespec::default()));
+    let [device] = device;
+    polled.is_ok() && device.revents().contains(PollFlags::HUP)
+}
+
+/// Consoles do not go away by themselves.
+#[cfg(not(unix))]
+pub(super) fn is_gone() -> bool {
+    false
+}
+
 /// Has what was typed and not read yet announced again. crossterm forgets keys that are announced
 /// together with a change of size: its reader would sleep on them until the next key.
 #[cfg(unix)]

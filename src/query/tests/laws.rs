@@ -60,6 +60,29 @@ proptest! {
     }
 
     #[test]
+    fn a_word_is_in_the_sampling_of_a_trace_if_the_sentence_holds_it(
+        priority in prop::sample::select(vec![-1.0, 0.0, 1.0, 2.0, 7.0, 1.5, f64::NAN]),
+        rate in prop::sample::select(vec![None, Some(0.25), Some(1.0)]),
+        maker in prop::sample::select(vec!["", "-3", "-4", "-9"]),
+        word in "kept|rejec|by|hand|sim|0.2|25|7|-|e|zzz|kept.by|[a-z ]{1,3}|[0-9.]{1,2}",
+    ) {
+        let mut metrics = vec![("_sampling_priority_v1".to_owned(), priority)];
+        metrics.extend(rate.map(|rate| ("_dd.rule_psr".to_owned(), rate)));
+        let store = store_of(&[Sample {
+            id: 1,
+            parent: 0,
+            names: names("", "", "", ""),
+            duration_ms: 1,
+            is_error: false,
+            meta: vec![("_dd.p.dm".to_owned(), maker.to_owned())],
+            metrics,
+        }]);
+        let trace = store.traces().next().unwrap();
+        let expected = trace.sampling().words().to_lowercase().contains(&word);
+        prop_assert_eq!(word::Word::literal(&word).is_in_sampling(trace), expected);
+    }
+
+    #[test]
     fn what_narrows_matches_nothing_else(
         old in any_query(),
         more in any_query(),

@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::sample::Index;
 
 use super::*;
+use crate::store::Restored;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
@@ -44,7 +45,7 @@ proptest! {
         for ((high, low), spans) in &deliveries {
             let trace_id = id(*high, *low);
             let chunk = chunk(id(0, *low), spans);
-            store.restore(trace_id, chunk, &[], TracerInfo::default());
+            store.restore(trace_id, chunk, &Restored::default());
             assert_laws(&store);
         }
         prop_assert!(store.counters().spans_evicted >= counted.1);

@@ -1,5 +1,7 @@
 //! What clients told, beside spans as they come.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::ingest::{Brought, Request, RequestClass, RequestRecord};
 use crate::stats::{
@@ -57,7 +59,7 @@ fn tell(store: &mut Store, brought: Brought) {
         class: RequestClass::Stats,
         status: 200,
         bytes: 1,
-        client: Box::default(),
+        client: Arc::default(),
         note: Box::default(),
         announced_chunks: 0,
     };

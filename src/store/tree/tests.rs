@@ -27,8 +27,9 @@ fn store_of(chunks: &[&[Sent]]) -> Store {
             at: UnixNanos(0),
             via: Via::Http,
             payload: TracerPayload {
-                tracer: TracerInfo::default(),
+                tracer: TracerInfo::default().into(),
                 n_chunks: chunks.len(),
+                form: crate::trace::PayloadForm::default(),
                 chunks,
             },
             client_dropped_p0_traces: 0,

@@ -3,11 +3,6 @@
 
 use super::{SamplingFacts, SamplingMechanism, SamplingPriority};
 
-const RULES: [u8; 3] = [3, 11, 12];
-const MANUAL: u8 = 4;
-/// The receiver for OTLP, which is a part of the Agent: no client decides so.
-const OTLP_RECEIVER: u8 = 9;
-
 const KEPT: &str = "kept";
 const REJECTED: &str = "rejected";
 const BY_HAND: &str = "by hand";
@@ -44,26 +39,21 @@ impl SamplingFacts<'_> {
             None => decision.to_owned(),
         }
     }
-
-    /// What the decision came from, where it is worth a word: `by rule 0.3`.
-    pub fn reason(&self) -> Option<String> {
-        reason(self.priority?, self)
-    }
 }
 
-/// What the decision came from, where it is worth a word.
+/// What the decision came from, where it is worth a word: `by rule 0.3`.
 fn reason(priority: SamplingPriority, facts: &SamplingFacts<'_>) -> Option<String> {
-    let mechanism = facts.mechanism().map(|SamplingMechanism(number)| number);
-    let is_rule = mechanism.is_none_or(|number| RULES.contains(&number));
+    let mechanism = facts.mechanism();
+    let is_rule = mechanism.is_none_or(SamplingMechanism::is_rule);
     match (priority, facts.rule_rate, facts.agent_rate) {
-        _ if mechanism == Some(MANUAL) => Some(BY_HAND.to_owned()),
-        _ if mechanism == Some(OTLP_RECEIVER) => Some(BY_OTLP.to_owned()),
+        _ if mechanism == Some(SamplingMechanism::MANUAL) => Some(BY_HAND.to_owned()),
+        _ if mechanism == Some(SamplingMechanism::OTLP_RECEIVER) => Some(BY_OTLP.to_owned()),
+        _ if facts.is_limited() => {
+            let limit = facts.limit_rate.unwrap_or_default();
+            Some(format!("{BY_LIMIT} {}", number(limit)))
+        }
         (SamplingPriority::USER_REJECT, Some(rate), _) if is_rule => {
-            let limited = facts.limit_rate.filter(|limit| *limit < 1.0 && rate >= 1.0);
-            Some(match limited {
-                Some(limit) => format!("{BY_LIMIT} {}", number(limit)),
-                None => format!("{BY_RULE} {}", number(rate)),
-            })
+            Some(format!("{BY_RULE} {}", number(rate)))
         }
         (SamplingPriority::AUTO_REJECT, None, Some(rate)) => {
             Some(format!("{BY_RATE} {}", number(rate)))
@@ -74,7 +64,7 @@ fn reason(priority: SamplingPriority, facts: &SamplingFacts<'_>) -> Option<Strin
 }
 
 /// A rate with up to four decimals; whatever else a client sends stays short too.
-fn number(rate: f64) -> String {
+pub(super) fn number(rate: f64) -> String {
     if !(0.0..=1_000.0).contains(&rate) {
         return format!("{rate:.1e}");
     }
@@ -98,7 +88,7 @@ mod tests {
             decision_maker: Some(DecisionMaker(Text::from(decision_maker))),
             rule_rate,
             agent_rate,
-            limit_rate: None,
+            ..SamplingFacts::default()
         };
         assert_eq!(facts.words(), expected);
         assert!(SamplingFacts::may_say(&expected.to_lowercase()));

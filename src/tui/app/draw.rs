@@ -235,6 +235,8 @@ impl App {
             self.waterfall
                 .draw(&context, areas.waterfall, buffer, focus);
         }
+        self.span
+            .set_self_time(self.waterfall.self_time(&self.store));
         if !areas.span.is_empty() {
             self.span
                 .draw(&context, areas.span, buffer, focus(Pane::Span));
@@ -309,6 +311,12 @@ impl App {
             is_file: n_files > 0,
             child: self.child.brief(),
             rates: self.rate.seconds(),
+            kept: if self.layout.tabs.is_empty() {
+                let [_, briefly] = header::kept(&self.store);
+                briefly
+            } else {
+                String::new()
+            },
             n_waiting: self.paused.map_or(0, |(_, n_waiting)| n_waiting),
         }
     }

@@ -1,6 +1,8 @@
 //! What has come by which way, counted as it passes on to the store: the facts of the Connect screen
 //! that the store has no use for. Keeps numbers and a few names, no lines and no spans.
 
+use std::sync::Arc;
+
 use crate::ingest::{Brought, Inbound, Request};
 use crate::logs::{LogRecord, Remark};
 use crate::trace::{Hello, Now, RelaySource, Via};
@@ -17,7 +19,7 @@ pub(crate) struct Seen {
     /// Relays that have introduced themselves, by where they run.
     pub(crate) relays: Vec<(RelaySource, Option<Box<str>>)>,
     /// Who has called: `ddtrace-py 4.1.2`.
-    pub(crate) clients: Vec<Box<str>>,
+    pub(crate) clients: Vec<Arc<str>>,
     /// The newest complaint of a tracer that cannot reach its agent.
     pub(crate) unsent: Option<UnsentSeen>,
 }
@@ -85,7 +87,7 @@ impl Seen {
     fn take_request(&mut self, request: &Request, now: Now) {
         let client = &request.record.client;
         if !client.is_empty() && !self.clients.contains(client) && self.clients.len() < NAMES_MAX {
-            self.clients.push(client.clone());
+            self.clients.push(Arc::clone(client));
         }
         match &request.brought {
             Brought::Nothing | Brought::Stats(_) | Brought::Telemetry(_) => {}

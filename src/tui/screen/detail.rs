@@ -35,6 +35,8 @@ pub(crate) struct Detail {
     pub(crate) whole: Option<String>,
     pub(crate) tone: Tone,
     pub(crate) is_open: bool,
+    /// Whether a value that is too long goes on below itself.
+    pub(crate) wraps: bool,
     pub(crate) below: Vec<Detail>,
 }
 
@@ -54,6 +56,15 @@ impl Detail {
             label: label.into(),
             value: value.into(),
             ..Self::default()
+        }
+    }
+
+    /// A sentence, read to its end.
+    pub(crate) fn sentence(label: &str, words: String) -> Self {
+        Self {
+            is_open: true,
+            wraps: true,
+            ..Self::new(label, words)
         }
     }
 

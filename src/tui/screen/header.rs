@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Flow, ViewContext};
-use crate::store::{ModalApp, ModalState, Store, TraceEntry};
+use crate::store::{ModalApp, ModalState, Simulated, Store, TraceEntry};
 use crate::tui::text;
 use crate::tui::theme::Glyphs;
 use crate::tui::widget::{put, put_right, sparkline};
@@ -21,6 +21,8 @@ pub(crate) struct HeaderFacts {
     pub(crate) child: String,
     /// Spans in each of the last seconds, the current one last.
     pub(crate) rates: Vec<u64>,
+    /// What the simulated Agent keeps, where no line of views says so.
+    pub(crate) kept: String,
     /// Traces that came since the view was paused.
     pub(crate) n_waiting: u64,
 }
@@ -70,6 +72,7 @@ fn parts(facts: &HeaderFacts, context: &ViewContext<'_>) -> Vec<String> {
         text::visible(facts.source.as_str().into(), context.theme.glyphs).into_owned(),
         facts.child.clone(),
         format!("{traces} {spans}"),
+        facts.kept.clone(),
         modal(store.modal()),
         memory(store),
     ];
@@ -84,6 +87,24 @@ fn parts(facts: &HeaderFacts, context: &ViewContext<'_>) -> Vec<String> {
     }
     parts.retain(|part| !part.is_empty());
     parts
+}
+
+/// `kept (sim) 5 of 62`, and as briefly as can be: `kept(sim) 5/62`. Counts traces that came, so it says
+/// so once some of them are gone; nothing before the first.
+pub(crate) fn kept(store: &Store) -> [String; 2] {
+    let counters = store.counters();
+    let Simulated { n_kept, n_judged } = counters.simulated();
+    if n_judged == 0 {
+        return [String::new(), String::new()];
+    }
+    let received = match counters.traces_evicted {
+        0 => "",
+        _ => " received",
+    };
+    [
+        format!("kept (sim) {n_kept} of {n_judged}{received}"),
+        format!("kept(sim) {n_kept}/{n_judged}"),
+    ]
 }
 
 /// `1.2/512 MiB`, or `1.2/64 KiB` of a budget that small.
@@ -230,6 +251,13 @@ pub(crate) fn trace_line(entry: &TraceEntry, context: &ViewContext<'_>, width: u
     let title = text::cut(&title, usize::from(width) * 2 / 5, glyphs);
     let duration = text::duration(entry.duration(), glyphs);
     let badges = super::traces::badges(entry);
-    let line = format!("{id}{title}  {duration}  {spans}  {badges}");
+    let verdict = entry.settled_verdict().map(|verdict| {
+        let why = verdict.why(&entry.sampling());
+        format!("{}(sim): {why}", verdict.word())
+    });
+    let facts = [Some(duration), Some(spans), Some(badges), verdict];
+    let facts = facts.into_iter().flatten().filter(|fact| !fact.is_empty());
+    let line = std::iter::once(format!("{id}{title}")).chain(facts);
+    let line = line.collect::<Vec<_>>().join("  ");
     text::cut(line.trim_end(), usize::from(width), glyphs).into_owned()
 }

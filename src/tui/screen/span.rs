@@ -2,6 +2,7 @@
 
 mod agent;
 mod details;
+mod sampling;
 #[cfg(test)]
 mod tests;
 mod tracer;
@@ -23,6 +24,7 @@ const STACK_LINES_MIN: u16 = 16;
 #[derive(Debug, Default)]
 pub(crate) struct SpanPane {
     shown: Option<(TraceKey, SpanIndex)>,
+    self_time: Option<i64>,
     built: Option<Built>,
     tree: DetailTree,
 }
@@ -33,6 +35,7 @@ struct Built {
     key: TraceKey,
     span: SpanIndex,
     revision: u64,
+    self_time: Option<i64>,
     room: Room,
 }
 
@@ -44,6 +47,11 @@ impl SpanPane {
             self.built = None;
             self.tree.reset();
         }
+    }
+
+    /// Says how long none of the shown span's children ran, which its place in the tree tells.
+    pub(crate) fn set_self_time(&mut self, self_time: Option<i64>) {
+        self.self_time = self_time;
     }
 
     /// The selected value as it is copied: whole, with all its lines.
@@ -86,11 +94,17 @@ impl SpanPane {
             key,
             span: index,
             revision: trace.revision(),
+            self_time: self.self_time,
             room,
         };
         let is_frozen = |built: Built| {
-            let revision = built.revision;
-            context.flow == Flow::Paused && Built { revision, ..wanted } == built
+            let (revision, self_time) = (built.revision, built.self_time);
+            let frozen = Built {
+                revision,
+                self_time,
+                ..wanted
+            };
+            context.flow == Flow::Paused && frozen == built
         };
         if self
             .built
@@ -103,7 +117,7 @@ impl SpanPane {
         let n_spans = trace.n_spans();
         let number = u64::from(index.0) + 1;
         self.tree.title = format!("Span {number}/{n_spans}  {name}{mark}");
-        let details = details(trace, span, room);
+        let details = details(trace, span, self.self_time, room);
         let is_first = self.built.is_none();
         self.built = Some(wanted);
         self.tree.set(&details, room, context.theme);

@@ -12,10 +12,11 @@ use crate::tui::widget::{put, put_right};
 /// The views in the order of their keys.
 const TABS: [(&str, &str); 3] = [("1", "Traces"), ("2", "Logs"), ("3", "Sampling")];
 
-/// Paints the tabs, and the facts at the right end where there is room for them.
+/// Paints the tabs, and at the right end the first of the facts, told at length and more and more
+/// briefly, that there is room for.
 pub(crate) fn draw(
     view: View,
-    facts: &str,
+    facts: &[String],
     context: &ViewContext<'_>,
     line: Rect,
     buffer: &mut Buffer,
@@ -36,24 +37,34 @@ pub(crate) fn draw(
         };
         column = put(buffer, line, column, &words, style) + 1;
     }
-    let facts = format!("{facts} ");
-    if usize::from(column) + text::width(&facts) < usize::from(line.width) {
+    let room = usize::from(line.width.saturating_sub(column));
+    let facts = facts.iter().map(|facts| format!("{facts} "));
+    let fitting = facts.into_iter().find(|facts| text::width(facts) < room);
+    if let Some(facts) = fitting {
         put_right(buffer, line, &facts, theme.dim);
     }
 }
 
-/// What there is to say about a view: `41 lines  38 of traces  3 of none`.
-pub(crate) fn facts(view: View, store: &Store) -> String {
+/// What there is to say about a view, at length and more and more briefly: `41 lines   38 joined  3
+/// unjoined`, `9 lines   kept (sim) 5 of 62`.
+pub(crate) fn facts(view: View, store: &Store) -> Vec<String> {
     let counters = store.counters();
     let n_lines = u64::try_from(store.n_logs()).unwrap_or(u64::MAX);
     match view {
         View::Logs => {
             let lines = text::count(n_lines, "line");
             let (joined, unjoined) = (counters.logs_joined, counters.logs_unjoined);
-            format!("{lines}   {joined} joined  {unjoined} unjoined")
+            vec![format!("{lines}   {joined} joined  {unjoined} unjoined")]
         }
-        View::Sampling => sampling::assumed(store),
-        View::Connect | View::Traces | View::Trace if n_lines > 0 => text::count(n_lines, "line"),
-        View::Connect | View::Traces | View::Trace => String::new(),
+        View::Connect | View::Traces | View::Trace => {
+            let kept = super::header::kept(store);
+            let lines = (n_lines > 0).then(|| format!("{}   ", text::count(n_lines, "line")));
+            let [at_length, _] = &kept;
+            let first = format!("{}{at_length}", lines.unwrap_or_default());
+            std::iter::once(first.trim_end().to_owned())
+                .chain(kept.clone())
+                .collect()
+        }
+        View::Sampling => vec![sampling::assumed(store)],
     }
 }

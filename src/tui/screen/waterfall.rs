@@ -16,10 +16,10 @@ mod row;
 pub(super) mod rows;
 #[cfg(test)]
 pub(crate) mod sample;
+mod services;
 #[cfg(test)]
 mod tests;
 
-use hashbrown::HashSet;
 use ratatui::layout::{Position, Rect};
 
 use super::detail::copyable_name;
@@ -33,17 +33,22 @@ use crate::tui::message::Effect;
 use letters::Letters;
 pub(super) use row::percent;
 use rows::Rows;
+use services::Services;
 
 /// A trace of up to so many spans is shown as it grows; a larger one is some frames behind.
 const FOLLOWED_SPANS_MAX: usize = 4_000;
 /// Time between two looks at a large trace that grows.
 const REBUILD_NS: u64 = 100_000_000;
+/// So much for each of its spans, if that is more: a frame that builds the rows takes some 60 ns for
+/// each of 100,000 spans, and other work is to have most of the time.
+const REBUILD_NS_PER_SPAN: u64 = 1_000;
 
 /// The spans of one trace as bars on its time axis.
 #[derive(Debug, Default)]
 pub(crate) struct WaterfallPane {
     key: Option<TraceKey>,
     rows: Rows,
+    services: Services,
     built: Option<Built>,
     selected: Option<SpanIndex>,
     viewport: Viewport,
@@ -64,7 +69,6 @@ struct Built {
     at_uptime_ns: u64,
     start: UnixNanos,
     end: UnixNanos,
-    n_services: usize,
 }
 
 /// Where the rows were drawn last.
@@ -86,6 +90,12 @@ impl Viewport {
     fn page_rows(self) -> usize {
         usize::from(self.body.height).max(1)
     }
+}
+
+/// How long the rows of a trace stay as they are while it grows.
+fn rebuild_interval_ns(n_rows: usize) -> u64 {
+    let n_rows = u64::try_from(n_rows).unwrap_or(u64::MAX);
+    REBUILD_NS.max(n_rows.saturating_mul(REBUILD_NS_PER_SPAN))
 }
 
 /// Which way a search goes.
@@ -216,17 +226,13 @@ impl WaterfallPane {
     fn rebuild(&mut self, trace: &TraceEntry, at_uptime_ns: u64) {
         let line = self.selected_line();
         self.rows.rebuild(trace);
-        let services: HashSet<&[u8]> = trace
-            .spans()
-            .map(|(_, span)| span.service().as_bytes())
-            .collect();
+        self.services.count(trace);
         self.built = Some(Built {
             revision: trace.revision(),
             is_behind: false,
             at_uptime_ns,
             start: trace.summary().start,
             end: trace.summary().end,
-            n_services: services.len(),
         });
         if self.selected.is_none() {
             self.selected = self.rows.at(0).map(|row| row.span);
@@ -382,8 +388,10 @@ impl WaterfallPane {
         Outcome::Handled
     }
 
-    /// The self time of the selected span, computed once for each.
-    fn selected_self_time(&mut self, trace: &TraceEntry) -> Option<i64> {
+    /// The part of the selected span's time in which none of its children ran, in nanoseconds; computed
+    /// once for each span.
+    pub(crate) fn self_time(&mut self, store: &Store) -> Option<i64> {
+        let trace = store.trace(self.key?)?;
         let (span, revision) = (self.selected?, self.built?.revision);
         match self.self_time {
             Some((of, at, nanos)) if (of, at) == (span, revision) => Some(nanos),

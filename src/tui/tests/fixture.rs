@@ -150,9 +150,10 @@ pub(super) fn payload_by(via: Via, chunks: Vec<TraceChunk>, now: Now) -> Inbound
         at: now.wall,
         via,
         payload: TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             chunks,
             n_chunks,
+            form: crate::trace::PayloadForm::default(),
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
@@ -176,9 +177,9 @@ pub(super) fn record(method: &str, path: &str, status: u16, now: Now) -> Request
     RequestRecord {
         at: now.wall,
         via: Via::Http,
-        method: method.into(),
-        path: path.into(),
-        endpoint: path.into(),
+        method: method.to_owned().into(),
+        path: path.to_owned().into(),
+        endpoint: path.to_owned().into(),
         class: if path.ends_with("traces") {
             RequestClass::Traces
         } else {

@@ -81,8 +81,8 @@ fn log_lines(text: &str) -> Vec<LogRecord> {
 
 fn requests(text: &str) -> Vec<Inbound> {
     let note = RequestRecord {
-        method: text.into(),
-        path: text.into(),
+        method: text.to_owned().into(),
+        path: text.to_owned().into(),
         client: text.into(),
         note: text.into(),
         ..record("PUT", "/v0.4/traces", 400, at(30))

@@ -192,7 +192,7 @@ fn what_the_list_says_of_sampling_is_found() {
     let mut seat = seated();
     seat.keys("/by rule 0.3<enter>");
     assert!(seat.shows("/by rule 0.3   1 of 6"));
-    assert!(seat.shows("rejected by rule 0.3│"));
+    assert!(seat.shows("drop rule 0.3 │"));
 }
 
 #[test]
@@ -450,7 +450,7 @@ fn what_is_looked_at_is_evicted_last() {
 fn spans_restored_before_the_first_frame_are_listed() {
     let mut seat = Seat::new(80, 24);
     let chunk = chunk(1, &[root(1, "GET /restored", 5)]);
-    let (id, tracer) = (chunk.trace_id(), crate::trace::TracerInfo::default());
+    let id = chunk.trace_id();
     let two_hours_ago = UnixNanos(super::fixture::NOON - 2 * 3_600_000_000_000);
     let arrival = Arrival {
         at: two_hours_ago,
@@ -458,7 +458,11 @@ fn spans_restored_before_the_first_frame_are_listed() {
         n_spans: 1,
         facts: None,
     };
-    seat.app.store_mut().restore(id, chunk, &[arrival], tracer);
+    let said = crate::store::Restored {
+        arrivals: &[arrival],
+        ..Default::default()
+    };
+    seat.app.store_mut().restore(id, chunk, &said);
     seat.draw();
     assert!(seat.selected_row().contains("2h GET /restored"));
 }

@@ -191,7 +191,7 @@ fn what_strangers_write_does_not_move_the_columns() {
     for row in 4..4 + 6 {
         let cell = |column: u16| buffer.cell((column, row)).unwrap().symbol();
         assert_eq!((cell(0), cell(79)), ("│", "│"), "row {row}");
-        let duration: String = (26..36).map(cell).collect();
+        let duration: String = (32..42).map(cell).collect();
         assert_eq!(duration.trim(), "5ms", "row {row}");
     }
 }

@@ -290,7 +290,7 @@ fn the_agentless_form_says_the_same_as_what_goes_to_an_agent() {
         hostname: "vm".into(),
         ..TracerInfo::default()
     };
-    assert_eq!(payload.tracer, expected);
+    assert_eq!(*payload.tracer, expected);
     for (chunk, twin) in payload.chunks.iter().zip(&twin.chunks) {
         assert_eq!(chunk.trace_id(), twin.trace_id());
     }

@@ -5,6 +5,8 @@
 //! and say neither where nor in which field. As the collector does (`pdata/ptrace/json.go`), fields
 //! are taken in camel case and in the snake case of the definition, and unknown ones are left out.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -19,7 +21,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 
 use super::size::{Budget, DEPTH_MAX, check_id};
-use crate::json::{Kind, Raw};
+use crate::json::{self, Kind};
 use crate::wire::error::{DecodeError, Problem};
 
 /// Reads a body; its messages take at most `limit_bytes`.
@@ -31,177 +33,179 @@ pub(super) fn read(
         let problem = Problem::Malformed("the body is no text in UTF-8".into());
         DecodeError::new(problem, error.valid_up_to())
     })?;
-    let whole = Raw::whole(text)?;
     let mut reader = Reader {
-        body,
+        json: json::Reader::new(text.as_bytes()),
         budget: Budget::new(limit_bytes),
         depth_left: DEPTH_MAX,
     };
-    reader.request(whole)
+    let request = reader.request()?;
+    reader.json.end()?;
+    Ok(request)
 }
 
 struct Reader<'a> {
-    body: &'a [u8],
+    json: json::Reader<'a>,
     budget: Budget,
     depth_left: usize,
 }
 
 type Read<T> = Result<T, DecodeError>;
 
-impl<'a> Reader<'a> {
-    fn request(&mut self, raw: Raw<'a>) -> Read<ExportTraceServiceRequest> {
+impl Reader<'_> {
+    fn request(&mut self) -> Read<ExportTraceServiceRequest> {
         let mut request = ExportTraceServiceRequest::default();
-        self.members(raw, |reader, name, value| {
+        self.members(|reader, name| {
             match name {
                 "resourceSpans" | "resource_spans" => {
-                    request.resource_spans = reader.list(value, Self::resource_spans)?;
+                    request.resource_spans = reader.list(Self::resource_spans)?;
                 }
-                _ => {}
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
         Ok(request)
     }
 
-    fn resource_spans(&mut self, raw: Raw<'a>) -> Read<ResourceSpans> {
+    fn resource_spans(&mut self) -> Read<ResourceSpans> {
         let mut spans = ResourceSpans::default();
-        self.members(raw, |reader, name, value| {
+        self.members(|reader, name| {
             match name {
-                "resource" => spans.resource = reader.optional(value, Self::resource)?,
+                "resource" => spans.resource = reader.optional(Self::resource)?,
                 "scopeSpans" | "scope_spans" => {
-                    spans.scope_spans = reader.list(value, Self::scope_spans)?;
+                    spans.scope_spans = reader.list(Self::scope_spans)?;
                 }
-                _ => {}
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
         Ok(spans)
     }
 
-    fn resource(&mut self, raw: Raw<'a>) -> Read<Resource> {
+    fn resource(&mut self) -> Read<Resource> {
         let mut resource = Resource::default();
-        self.members(raw, |reader, name, value| {
-            if name == "attributes" {
-                resource.attributes = reader.list(value, Self::attribute)?;
+        self.members(|reader, name| {
+            match name {
+                "attributes" => resource.attributes = reader.list(Self::attribute)?,
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
         Ok(resource)
     }
 
-    fn scope_spans(&mut self, raw: Raw<'a>) -> Read<ScopeSpans> {
+    fn scope_spans(&mut self) -> Read<ScopeSpans> {
         let mut spans = ScopeSpans::default();
-        self.members(raw, |reader, name, value| {
+        self.members(|reader, name| {
             match name {
-                "scope" => spans.scope = reader.optional(value, Self::scope)?,
-                "spans" => spans.spans = reader.list(value, Self::span)?,
-                _ => {}
+                "scope" => spans.scope = reader.optional(Self::scope)?,
+                "spans" => spans.spans = reader.list(Self::span)?,
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
         Ok(spans)
     }
 
-    fn scope(&mut self, raw: Raw<'a>) -> Read<InstrumentationScope> {
+    fn scope(&mut self) -> Read<InstrumentationScope> {
         let mut scope = InstrumentationScope::default();
-        self.members(raw, |reader, name, value| {
+        self.members(|reader, name| {
             match name {
-                "name" => scope.name = reader.text(value)?,
-                "version" => scope.version = reader.text(value)?,
-                "attributes" => scope.attributes = reader.list(value, Self::attribute)?,
-                _ => {}
+                "name" => scope.name = reader.text()?,
+                "version" => scope.version = reader.text()?,
+                "attributes" => scope.attributes = reader.list(Self::attribute)?,
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
         Ok(scope)
     }
 
-    fn span(&mut self, raw: Raw<'a>) -> Read<Span> {
+    fn span(&mut self) -> Read<Span> {
         let mut span = Span::default();
-        self.members(raw, |reader, name, value| {
+        self.members(|reader, name| {
             match name {
-                "traceId" | "trace_id" => span.trace_id = reader.id(value, 16)?,
-                "spanId" | "span_id" => span.span_id = reader.id(value, 8)?,
+                "traceId" | "trace_id" => span.trace_id = reader.id(16)?,
+                "spanId" | "span_id" => span.span_id = reader.id(8)?,
                 "parentSpanId" | "parent_span_id" => {
-                    span.parent_span_id = reader.id(value, 8)?;
+                    span.parent_span_id = reader.id(8)?;
                 }
-                "traceState" | "trace_state" => span.trace_state = reader.text(value)?,
-                "flags" => span.flags = reader.whole(value)?,
-                "name" => span.name = reader.text(value)?,
-                "kind" => span.kind = reader.kind(value)?,
+                "traceState" | "trace_state" => span.trace_state = reader.text()?,
+                "flags" => span.flags = reader.whole()?,
+                "name" => span.name = reader.text()?,
+                "kind" => span.kind = reader.named(SpanKind::from_str_name)?,
                 "startTimeUnixNano" | "start_time_unix_nano" => {
-                    span.start_time_unix_nano = reader.whole(value)?;
+                    span.start_time_unix_nano = reader.whole()?;
                 }
                 "endTimeUnixNano" | "end_time_unix_nano" => {
-                    span.end_time_unix_nano = reader.whole(value)?;
+                    span.end_time_unix_nano = reader.whole()?;
                 }
-                "attributes" => span.attributes = reader.list(value, Self::attribute)?,
-                "events" => span.events = reader.list(value, Self::event)?,
-                "links" => span.links = reader.list(value, Self::link)?,
-                "status" => span.status = reader.optional(value, Self::status)?,
-                _ => {}
+                "attributes" => span.attributes = reader.list(Self::attribute)?,
+                "events" => span.events = reader.list(Self::event)?,
+                "links" => span.links = reader.list(Self::link)?,
+                "status" => span.status = reader.optional(Self::status)?,
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
         Ok(span)
     }
 
-    fn event(&mut self, raw: Raw<'a>) -> Read<Event> {
+    fn event(&mut self) -> Read<Event> {
         let mut event = Event::default();
-        self.members(raw, |reader, name, value| {
+        self.members(|reader, name| {
             match name {
-                "timeUnixNano" | "time_unix_nano" => event.time_unix_nano = reader.whole(value)?,
-                "name" => event.name = reader.text(value)?,
-                "attributes" => event.attributes = reader.list(value, Self::attribute)?,
+                "timeUnixNano" | "time_unix_nano" => event.time_unix_nano = reader.whole()?,
+                "name" => event.name = reader.text()?,
+                "attributes" => event.attributes = reader.list(Self::attribute)?,
                 "droppedAttributesCount" | "dropped_attributes_count" => {
-                    event.dropped_attributes_count = reader.whole(value)?;
+                    event.dropped_attributes_count = reader.whole()?;
                 }
-                _ => {}
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
         Ok(event)
     }
 
-    fn link(&mut self, raw: Raw<'a>) -> Read<Link> {
+    fn link(&mut self) -> Read<Link> {
         let mut link = Link::default();
-        self.members(raw, |reader, name, value| {
+        self.members(|reader, name| {
             match name {
-                "traceId" | "trace_id" => link.trace_id = reader.id(value, 16)?,
-                "spanId" | "span_id" => link.span_id = reader.id(value, 8)?,
-                "traceState" | "trace_state" => link.trace_state = reader.text(value)?,
-                "attributes" => link.attributes = reader.list(value, Self::attribute)?,
+                "traceId" | "trace_id" => link.trace_id = reader.id(16)?,
+                "spanId" | "span_id" => link.span_id = reader.id(8)?,
+                "traceState" | "trace_state" => link.trace_state = reader.text()?,
+                "attributes" => link.attributes = reader.list(Self::attribute)?,
                 "droppedAttributesCount" | "dropped_attributes_count" => {
-                    link.dropped_attributes_count = reader.whole(value)?;
+                    link.dropped_attributes_count = reader.whole()?;
                 }
-                "flags" => link.flags = reader.whole(value)?,
-                _ => {}
+                "flags" => link.flags = reader.whole()?,
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
         Ok(link)
     }
 
-    fn status(&mut self, raw: Raw<'a>) -> Read<Status> {
+    fn status(&mut self) -> Read<Status> {
         let mut status = Status::default();
-        self.members(raw, |reader, name, value| {
+        self.members(|reader, name| {
             match name {
-                "message" => status.message = reader.text(value)?,
-                "code" => status.code = reader.status_code(value)?,
-                _ => {}
+                "message" => status.message = reader.text()?,
+                "code" => status.code = reader.named(StatusCode::from_str_name)?,
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
         Ok(status)
     }
 
-    fn attribute(&mut self, raw: Raw<'a>) -> Read<KeyValue> {
+    fn attribute(&mut self) -> Read<KeyValue> {
         let mut attribute = KeyValue::default();
-        self.members(raw, |reader, name, value| {
+        self.members(|reader, name| {
             match name {
-                "key" => attribute.key = reader.text(value)?,
-                "value" => attribute.value = reader.optional(value, Self::any_value)?,
-                _ => {}
+                "key" => attribute.key = reader.text()?,
+                "value" => attribute.value = reader.optional(Self::any_value)?,
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
@@ -209,29 +213,30 @@ impl<'a> Reader<'a> {
     }
 
     /// A value. It calls itself as deep as `DEPTH_MAX` and JSON's own bound let it.
-    fn any_value(&mut self, raw: Raw<'a>) -> Read<AnyValue> {
+    fn any_value(&mut self) -> Read<AnyValue> {
         let mut any = AnyValue::default();
+        self.json.kind()?;
         let Some(depth_left) = self.depth_left.checked_sub(1) else {
-            return Err(self.error(Problem::TooDeep { max: DEPTH_MAX }, raw));
+            return Err(self.error(Problem::TooDeep { max: DEPTH_MAX }));
         };
         self.depth_left = depth_left;
-        self.members(raw, |reader, name, value| {
+        self.members(|reader, name| {
             let read = match name {
-                _ if value.kind() == Kind::Null => return Ok(()),
-                "stringValue" | "string_value" => reader.text(value).map(Value::StringValue)?,
-                "boolValue" | "bool_value" => reader.bool(value).map(Value::BoolValue)?,
-                "intValue" | "int_value" => reader.whole(value).map(Value::IntValue)?,
-                "doubleValue" | "double_value" => reader.double(value).map(Value::DoubleValue)?,
-                "bytesValue" | "bytes_value" => reader.bytes(value).map(Value::BytesValue)?,
+                _ if reader.json.kind()? == Kind::Null => return reader.skip(),
+                "stringValue" | "string_value" => reader.text().map(Value::StringValue)?,
+                "boolValue" | "bool_value" => reader.bool().map(Value::BoolValue)?,
+                "intValue" | "int_value" => reader.whole().map(Value::IntValue)?,
+                "doubleValue" | "double_value" => reader.double().map(Value::DoubleValue)?,
+                "bytesValue" | "bytes_value" => reader.bytes().map(Value::BytesValue)?,
                 "arrayValue" | "array_value" => {
-                    let values = reader.values(value, Self::any_value)?;
+                    let values = reader.values(Self::any_value)?;
                     Value::ArrayValue(ArrayValue { values })
                 }
                 "kvlistValue" | "kvlist_value" => {
-                    let values = reader.values(value, Self::attribute)?;
+                    let values = reader.values(Self::attribute)?;
                     Value::KvlistValue(KeyValueList { values })
                 }
-                _ => return Ok(()),
+                _ => return reader.skip(),
             };
             any.value = Some(read);
             Ok(())
@@ -241,11 +246,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The one field that arrays and lists have.
-    fn values<T>(&mut self, raw: Raw<'a>, item: fn(&mut Self, Raw<'a>) -> Read<T>) -> Read<Vec<T>> {
+    fn values<T>(&mut self, item: fn(&mut Self) -> Read<T>) -> Read<Vec<T>> {
         let mut values = Vec::new();
-        self.members(raw, |reader, name, value| {
-            if name == "values" {
-                values = reader.list(value, item)?;
+        self.members(|reader, name| {
+            match name {
+                "values" => values = reader.list(item)?,
+                _ => reader.skip()?,
             }
             Ok(())
         })?;
@@ -253,125 +259,123 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What every message is read with.
-impl<'a> Reader<'a> {
+/// What every message is read with. Each of these reads the value that comes next.
+impl Reader<'_> {
+    /// What is wrong with the value that comes next.
     #[cold]
-    fn error(&self, problem: Problem, raw: Raw<'a>) -> DecodeError {
-        let begin = self.body.as_ptr().addr();
-        let offset = raw.text().as_ptr().addr().saturating_sub(begin);
-        DecodeError::new(problem, offset)
+    fn error(&self, problem: Problem) -> DecodeError {
+        DecodeError::new(problem, self.json.offset())
     }
 
     #[cold]
-    fn wrong(&self, expected: &'static str, raw: Raw<'a>) -> DecodeError {
-        let found = match raw.kind() {
-            Kind::Null => "null",
-            Kind::Bool => "a truth value",
-            Kind::Number => "a number",
-            Kind::Text => "a string",
-            Kind::Array => "an array",
-            Kind::Object => "an object",
-        };
-        self.error(Problem::WrongType { expected, found }, raw)
+    fn wrong(&self, expected: &'static str, found: Kind) -> DecodeError {
+        self.error(wrong_type(expected, found))
     }
 
-    /// Reads the members of an object one after another.
-    fn members(
-        &mut self,
-        raw: Raw<'a>,
-        mut read: impl FnMut(&mut Self, &str, Raw<'a>) -> Read<()>,
-    ) -> Read<()> {
-        match raw.kind() {
-            Kind::Null => return Ok(()),
+    fn skip(&mut self) -> Read<()> {
+        Ok(self.json.skip()?)
+    }
+
+    /// Reads the members of an object one after another, or steps over null.
+    fn members(&mut self, mut read: impl FnMut(&mut Self, &str) -> Read<()>) -> Read<()> {
+        match self.json.kind()? {
+            Kind::Null => return self.skip(),
             Kind::Object => {}
-            _ => return Err(self.wrong("an object", raw)),
+            found => return Err(self.wrong("an object", found)),
         }
-        for (name, value) in raw.entries() {
-            read(self, &name, value).map_err(|error| error.in_key(name.as_bytes()))?;
+        let mut object = self.json.open();
+        while let Some(name) = self.json.key(&mut object)? {
+            let name = text_of(name);
+            read(self, &name).map_err(|error| error.in_key(name.as_bytes()))?;
         }
         Ok(())
     }
 
-    fn list<T>(&mut self, raw: Raw<'a>, item: fn(&mut Self, Raw<'a>) -> Read<T>) -> Read<Vec<T>> {
-        match raw.kind() {
-            Kind::Null => return Ok(Vec::new()),
+    fn list<T>(&mut self, item: fn(&mut Self) -> Read<T>) -> Read<Vec<T>> {
+        match self.json.kind()? {
+            Kind::Null => return self.skip().map(|()| Vec::new()),
             Kind::Array => {}
-            _ => return Err(self.wrong("an array", raw)),
+            found => return Err(self.wrong("an array", found)),
         }
         let mut items = Vec::new();
-        for (index, raw) in raw.items().enumerate() {
+        let mut array = self.json.open();
+        while self.json.item(&mut array)? {
             let counted = self.budget.message::<T>();
-            counted.map_err(|problem| self.error(problem.into(), raw))?;
-            let item = item(self, raw).map_err(|error| error.in_element(index))?;
+            counted.map_err(|problem| self.error(problem.into()))?;
+            let item = item(self).map_err(|error| error.in_element(items.len()))?;
             items.push(item);
         }
         Ok(items)
     }
 
-    fn optional<T>(
-        &mut self,
-        raw: Raw<'a>,
-        read: fn(&mut Self, Raw<'a>) -> Read<T>,
-    ) -> Read<Option<T>> {
-        if raw.kind() == Kind::Null {
-            return Ok(None);
+    fn optional<T>(&mut self, read: fn(&mut Self) -> Read<T>) -> Read<Option<T>> {
+        if self.json.kind()? == Kind::Null {
+            return self.skip().map(|()| None);
         }
-        read(self, raw).map(Some)
+        read(self).map(Some)
     }
 
-    fn text(&mut self, raw: Raw<'a>) -> Read<String> {
-        let text = match raw.string() {
-            Some(text) => text,
-            None if raw.kind() == Kind::Null => return Ok(String::new()),
-            None => return Err(self.wrong("a string", raw)),
-        };
+    fn text(&mut self) -> Read<String> {
+        match self.json.kind()? {
+            Kind::Null => return self.skip().map(|()| String::new()),
+            Kind::Text => {}
+            found => return Err(self.wrong("a string", found)),
+        }
+        let start = self.json.offset();
+        let text = self.json.string()?;
         let counted = self.budget.string(text.len());
-        counted.map_err(|problem| self.error(problem.into(), raw))?;
-        Ok(text.into_owned())
+        counted.map_err(|problem| DecodeError::new(problem.into(), start))?;
+        Ok(text_of(text).into_owned())
     }
 
-    fn bool(&self, raw: Raw<'a>) -> Read<bool> {
-        match (raw.kind(), raw.text()) {
-            (Kind::Bool, text) => Ok(text == "true"),
-            _ => Err(self.wrong("true or false", raw)),
+    fn bool(&mut self) -> Read<bool> {
+        match self.json.kind()? {
+            Kind::Bool => Ok(self.json.bool()?),
+            found => Err(self.wrong("true or false", found)),
         }
     }
 
-    /// What stands in a number, or in a string in its place.
-    fn digits(&self, raw: Raw<'a>) -> Read<String> {
-        match raw.number() {
-            Some(digits) => Ok(digits.to_owned()),
-            None if raw.kind() == Kind::Null => Ok("0".to_owned()),
-            None => {
-                let text = raw.string().ok_or_else(|| self.wrong("a number", raw))?;
-                Ok(text.into_owned())
+    /// What stands in a number, or in a string in its place; and what is wrong with it, if it says
+    /// nothing.
+    fn number<T>(&mut self, read: impl Fn(&str) -> Result<T, Problem>) -> Read<T> {
+        let found = self.json.kind()?;
+        let start = self.json.offset();
+        let digits = match found {
+            Kind::Number => self.json.number()?.into(),
+            Kind::Null => {
+                self.skip()?;
+                "0".into()
             }
-        }
+            Kind::Text => text_of(self.json.string()?),
+            _ => return Err(self.wrong("a number", found)),
+        };
+        read(&digits).map_err(|problem| DecodeError::new(problem, start))
     }
 
-    fn whole<T: Whole>(&self, raw: Raw<'a>) -> Read<T> {
-        let digits = self.digits(raw)?;
-        T::read(&digits).ok_or_else(|| {
-            let sentence = format!("expected {}, found {}", T::EXPECTED, printable(&digits));
-            self.error(Problem::Malformed(sentence.into()), raw)
+    fn whole<T: Whole>(&mut self) -> Read<T> {
+        self.number(|digits| {
+            T::read(digits).ok_or_else(|| {
+                let sentence = format!("expected {}, found {}", T::EXPECTED, printable(digits));
+                Problem::Malformed(sentence.into())
+            })
         })
     }
 
-    fn double(&self, raw: Raw<'a>) -> Read<f64> {
-        let digits = self.digits(raw)?;
-        digits
-            .parse()
-            .map_err(|_no_number| self.wrong("a number", raw))
+    fn double(&mut self) -> Read<f64> {
+        // A number is one to `parse` too.
+        let problem = |_no_number| wrong_type("a number", Kind::Text);
+        self.number(|digits| digits.parse().map_err(problem))
     }
 
-    fn id(&mut self, raw: Raw<'a>, n_bytes: usize) -> Read<Vec<u8>> {
-        if raw.kind() == Kind::Null {
-            return Ok(Vec::new());
+    fn id(&mut self, n_bytes: usize) -> Read<Vec<u8>> {
+        match self.json.kind()? {
+            Kind::Null => return self.skip().map(|()| Vec::new()),
+            Kind::Text => {}
+            found => return Err(self.wrong("an id in hex", found)),
         }
-        let hex = raw
-            .string()
-            .ok_or_else(|| self.wrong("an id in hex", raw))?;
-        let malformed = |sentence: Box<str>| self.error(Problem::Malformed(sentence), raw);
+        let start = self.json.offset();
+        let hex = self.json.string()?;
+        let malformed = |sentence| DecodeError::new(Problem::Malformed(sentence), start);
         check_id(hex.len() / 2, n_bytes).map_err(malformed)?;
         let byte = |pair: &[u8]| {
             let mut digits = pair.iter().map(|digit| char::from(*digit).to_digit(16));
@@ -379,12 +383,14 @@ impl<'a> Reader<'a> {
             let is_whole = pair.len() == 2;
             u8::try_from(byte).ok().filter(|_| is_whole)
         };
-        let bytes: Option<Vec<u8>> = hex.as_bytes().chunks(2).map(byte).collect();
+        let bytes: Option<Vec<u8>> = hex.chunks(2).map(byte).collect();
         bytes.ok_or_else(|| malformed("expected an id in hex".into()))
     }
 
-    fn bytes(&mut self, raw: Raw<'a>) -> Read<Vec<u8>> {
-        let text = self.text(raw)?;
+    fn bytes(&mut self) -> Read<Vec<u8>> {
+        let found = self.json.kind()?;
+        let start = self.json.offset();
+        let text = self.text()?;
         let alphabet = if text.contains(['-', '_']) {
             URL_SAFE
         } else {
@@ -393,20 +399,39 @@ impl<'a> Reader<'a> {
         let padding = DecodePaddingMode::Indifferent;
         let config = GeneralPurposeConfig::new().with_decode_padding_mode(padding);
         let bytes = GeneralPurpose::new(&alphabet, config).decode(text);
-        bytes.map_err(|_no_base64| self.wrong("bytes in base64", raw))
+        bytes.map_err(|_no_base64| DecodeError::new(wrong_type("bytes in base64", found), start))
     }
 
     /// An enum: a number, or its name, which the collector takes as well.
-    fn kind(&self, raw: Raw<'a>) -> Read<i32> {
-        let name = raw.string();
-        let named = name.and_then(|name| SpanKind::from_str_name(&name));
-        named.map_or_else(|| self.whole(raw), |kind| Ok(kind.into()))
+    fn named<T: Into<i32>>(&mut self, of_name: fn(&str) -> Option<T>) -> Read<i32> {
+        let mut ahead = self.json;
+        if ahead.kind()? == Kind::Text
+            && let Some(named) = of_name(&text_of(ahead.string()?))
+        {
+            self.json = ahead;
+            return Ok(named.into());
+        }
+        self.whole()
     }
+}
 
-    fn status_code(&self, raw: Raw<'a>) -> Read<i32> {
-        let name = raw.string();
-        let named = name.and_then(|name| StatusCode::from_str_name(&name));
-        named.map_or_else(|| self.whole(raw), |code| Ok(code.into()))
+fn wrong_type(expected: &'static str, found: Kind) -> Problem {
+    let found = match found {
+        Kind::Null => "null",
+        Kind::Bool => "a truth value",
+        Kind::Number => "a number",
+        Kind::Text => "a string",
+        Kind::Array => "an array",
+        Kind::Object => "an object",
+    };
+    Problem::WrongType { expected, found }
+}
+
+/// A string of a body that is UTF-8.
+fn text_of(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    match bytes {
+        Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).unwrap_or_default()),
     }
 }
 

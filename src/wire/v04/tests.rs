@@ -146,6 +146,25 @@ fn links_and_events_are_kept_as_they_came() {
 }
 
 #[test]
+fn an_event_may_say_its_time_as_a_float() {
+    let event = |time: serde_json::Value| json!({ "name": "e", "time_unix_nano": time });
+    let times = [
+        (
+            json!(1_795_204_425_000_000_000.0),
+            1_795_204_425_000_000_000,
+        ),
+        (json!(1e300), i64::MAX),
+        (json!(-1.0), 0),
+        (json!("5"), 0),
+    ];
+    for (sent, expected) in times {
+        check(&json!({ "span_events": [event(sent)] }), |span| {
+            assert_eq!(span.events().next().unwrap().time.0, expected);
+        });
+    }
+}
+
+#[test]
 fn fields_without_a_name_here_are_kept_as_bytes() {
     let fields = json!({ "later": { "a": [1, 2] }, "name": "n", "": 3 });
     check(&fields, |span| {

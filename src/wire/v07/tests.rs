@@ -65,7 +65,7 @@ fn what_is_said_of_the_tracer_stays_with_the_payload() {
         app_version: "1.0".into(),
         tags: Box::new([("z".into(), "1".into()), ("a".into(), "2".into())]),
     };
-    assert_eq!(payload.tracer, expect);
+    assert_eq!(*payload.tracer, expect);
     assert_eq!(payload.chunks[0].facts(), None);
     assert_eq!(payload.chunks[0].span(0).unwrap().attributes().count(), 0);
 }

@@ -504,7 +504,7 @@ fn what_is_said_of_the_tracer_stays_with_the_payload() {
         app_version: "t9".into(),
         tags: tags.map(|(key, value)| (key.into(), value.into())).into(),
     };
-    assert_eq!(payload.tracer, expect);
+    assert_eq!(*payload.tracer, expect);
     assert_eq!(
         said(payload.chunks[0].span(0).unwrap())
             .as_object()

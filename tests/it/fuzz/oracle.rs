@@ -193,7 +193,8 @@ fn fingerprint(input: &[u8]) -> u64 {
 
 /// What is shown of a request is bounded and steers no terminal.
 fn check_record(record: &RequestRecord) {
-    for text in [&record.method, &record.path, &record.client, &record.note] {
+    let texts: [&str; 4] = [&record.method, &record.path, &record.client, &record.note];
+    for text in texts {
         assert!(text.len() <= 4096, "{} bytes", text.len());
         assert!(!text.chars().any(char::is_control), "{text:?}");
     }

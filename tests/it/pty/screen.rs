@@ -1,11 +1,14 @@
 //! The built program in a pseudo-terminal: what it shows, what it does with keys, how it leaves.
 
+use std::fs::File;
 use std::io::{Read, Write};
+use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use portable_pty::{ChildKiller, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
+use rustix::fs::{Mode, OFlags};
 use vt100::MouseProtocolMode;
 
 /// More than a busy machine needs; reached only when something is wrong.
@@ -192,6 +195,38 @@ impl Shared {
             .unwrap();
         !timeout.timed_out()
     }
+}
+
+/// The exit code of the program whose terminal goes away once it shows something. It is in no session of
+/// that terminal, so that no signal tells it.
+#[track_caller]
+pub(crate) fn exit_code_without_terminal(arguments: &[&str]) -> u32 {
+    let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+    let name = pair.master.tty_name().unwrap();
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let slave = File::from(rustix::fs::open(name, flags, Mode::empty()).unwrap());
+    let mut program = Command::new(env!("CARGO_BIN_EXE_modtrace-tui"));
+    program
+        .args(arguments)
+        .env_clear()
+        .env("TERM", "xterm-256color")
+        .env("XDG_STATE_HOME", env!("CARGO_TARGET_TMPDIR"))
+        .stdin(slave.try_clone().unwrap())
+        .stdout(slave.try_clone().unwrap())
+        .stderr(slave);
+    let child = program.spawn().unwrap();
+    // It holds the program's end of the terminal too.
+    drop(program);
+    let mut killer = child.clone_killer();
+    let exit = when_it_ends(Box::new(child));
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    reader.read_exact(&mut [0; 512]).unwrap();
+    drop((reader, pair.master));
+    exit.recv_timeout(PATIENCE).unwrap_or_else(|_timeout| {
+        let _ended = killer.kill();
+        panic!("it does not end")
+    })
 }
 
 fn command(words: &[&str]) -> CommandBuilder {

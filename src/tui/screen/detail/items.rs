@@ -1,6 +1,7 @@
 //! Details as items of the tree widget, which wants them prebuilt, each with an id that no sibling
 //! has, and every line no longer than it can be drawn.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use ratatui::text::{Line, Span as Words};
@@ -12,6 +13,11 @@ use crate::tui::theme::Theme;
 
 /// Labels are padded to at least so many cells, so that values stand below each other.
 const LABEL_CELLS_MIN: usize = 9;
+
+/// A sentence is cut, not wrapped, where so many cells are not left for it.
+const WRAPPED_CELLS_MIN: usize = 12;
+/// Lines that it takes at most.
+const WRAPPED_LINES_MAX: usize = 8;
 
 /// A place in the tree: labels from the top, numbered where they repeat.
 pub(crate) type Path = Vec<Box<str>>;
@@ -48,7 +54,11 @@ impl<'a> ItemBuilder<'a> {
         let label_cells = label_cells.clamp(LABEL_CELLS_MIN, LABEL_CELLS_MAX);
         let mut items = Vec::with_capacity(details.len());
         for (detail, label) in details.iter().zip(numbered(details)) {
-            let (line, is_whole) = self.line(detail, label_cells);
+            let mut detail = Cow::Borrowed(detail);
+            if detail.wraps {
+                self.wrap(detail.to_mut(), label_cells);
+            }
+            let (line, is_whole) = self.line(&detail, label_cells);
             let only_repeats = is_whole && detail.whole.as_ref() == Some(&detail.value);
             let below: &[Detail] = if only_repeats { &[] } else { &detail.below };
             self.path.push(label.clone());
@@ -61,6 +71,24 @@ impl<'a> ItemBuilder<'a> {
             items.extend(TreeItem::new(label, line, below).ok());
         }
         items
+    }
+
+    /// Continues a value that is too long for its line on lines of its own, below where it begins.
+    fn wrap(&self, detail: &mut Detail, label_cells: usize) {
+        let before = label_cells.max(text::width(&detail.label)) + 1;
+        let room = self.width.saturating_sub(2 * self.path.len() + before);
+        if room < WRAPPED_CELLS_MIN {
+            return;
+        }
+        let lines = text::wrap(&detail.value, room, WRAPPED_LINES_MAX, self.theme.glyphs);
+        let mut lines = lines.into_iter();
+        let first = lines.next().unwrap_or_default();
+        let whole = std::mem::replace(&mut detail.value, first);
+        detail.whole.get_or_insert(whole);
+        // What is below stands two cells further in already.
+        let indent = " ".repeat(before.saturating_sub(2));
+        let rest = lines.map(|line| Detail::new("", format!("{indent}{line}")));
+        detail.below.splice(0..0, rest);
     }
 
     /// The line of a detail, and whether all of its value is in it.

@@ -90,7 +90,7 @@ impl WhatIfPanel {
             .filter(|entry| matches!(entry.fate(), Fate::Kept(_)));
         let n_kept_then = kept.count();
         let mut panel = Self {
-            tape: Tape::new(model.settings(), rare_of(&present)),
+            tape: Tape::new(model, rare_of(&present)),
             next: Some(TraceKey(0)),
             asked: present.clone(),
             present,
@@ -175,7 +175,7 @@ impl WhatIfPanel {
         }
         let rare = rare_of(&self.asked);
         if rare == RareSpans::Read && self.tape.rare() != rare {
-            self.tape = Tape::new(&self.present.agent, rare);
+            self.tape = Tape::new(store.model(), rare);
             self.next = Some(TraceKey(0));
             self.read(store);
         }

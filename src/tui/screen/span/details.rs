@@ -6,10 +6,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use super::agent::agent;
+use super::sampling::sampling;
 use crate::store::TraceEntry;
-use crate::trace::{Attribute, Entries, SamplingFacts, Span, SpanId, Text, UnixNanos, Value, tag};
+use crate::trace::{Attribute, Entries, Span, SpanId, Text, UnixNanos, Value, tag};
 use crate::tui::screen::detail::{Detail, Room, Tone, json};
-use crate::tui::screen::waterfall::rows::uncovered;
 use crate::tui::text;
 use crate::tui::theme::Glyphs;
 
@@ -20,20 +20,20 @@ const DEPTH_MAX: usize = 12;
 /// Bytes of a binary value that are shown.
 const BASE64_BYTES_MAX: usize = 3 * 1024;
 
-/// Everything about a span of a trace.
-pub(crate) fn details(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
+/// Everything about a span of a trace. Takes as long however many spans the trace has, so how long none
+/// of its children ran has to be said.
+pub(crate) fn details(
+    trace: &TraceEntry,
+    span: Span<'_>,
+    self_time: Option<i64>,
+    room: Room,
+) -> Vec<Detail> {
     let agent = agent(trace, span, room);
     let mut details: Vec<Detail> = agent.as_ref().err().cloned().into_iter().collect();
     details.extend(error(span, room));
-    details.extend(identity(trace, span, room));
+    details.extend(identity(trace, span, self_time, room));
     details.extend(agent.ok().flatten());
-    let facts = trace.sampling();
-    let facts = match facts.priority {
-        Some(_) => facts,
-        None => SamplingFacts::read(std::iter::once(span)),
-    };
-    let words = sampling_words(&facts, room.glyphs);
-    details.push(Detail::new("sampling", words));
+    details.extend(sampling(trace, span, room.glyphs));
     details.extend(tags(span, room));
     details.extend(Detail::heading("links", links(span, room)));
     details.extend(Detail::heading("events", events(trace, span, room)));
@@ -72,7 +72,7 @@ fn error(span: Span<'_>, room: Room) -> Vec<Detail> {
         .collect()
 }
 
-fn identity(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
+fn identity(trace: &TraceEntry, span: Span<'_>, self_time: Option<i64>, room: Room) -> Vec<Detail> {
     let glyphs = room.glyphs;
     let texts = |texts: &[(&str, Text<'_>)]| -> Vec<Detail> {
         let said = texts.iter().filter(|(_, text)| !text.is_empty());
@@ -91,17 +91,19 @@ fn identity(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
     } else {
         format!("{duration}  {} ns", span.duration())
     };
-    let (self_time, parent) = relations(trace, span);
-    let share = crate::tui::screen::waterfall::percent(self_time, trace.duration());
-    let self_time = format!("{}{share}", text::duration(self_time, glyphs));
+    let self_time = self_time.map(|self_time| {
+        let share = crate::tui::screen::waterfall::percent(self_time, trace.duration());
+        format!("{}{share}", text::duration(self_time, glyphs))
+    });
     let parent_id = span.parent_id();
-    let parent = match parent {
+    let parent = trace.span_with_id(parent_id);
+    let parent = match parent.and_then(|parent| trace.span(parent)) {
         _ if span.is_root() => format!("{parent_id}  this is a root"),
         Some(parent) => format!("{parent_id}  {}", text::show(parent.name(), glyphs)),
         None => format!("{parent_id}  not seen: this is an orphan"),
     };
     details.push(Detail::new("duration", duration));
-    details.push(Detail::new("self", self_time));
+    details.extend(self_time.map(|self_time| Detail::new("self", self_time)));
     details.extend(texts(&[
         ("service", span.service()),
         ("type", span.span_type()),
@@ -117,58 +119,12 @@ fn identity(trace: &TraceEntry, span: Span<'_>, room: Room) -> Vec<Detail> {
     details
 }
 
-/// The self time of a span, and its parent, found among all spans.
-fn relations<'a>(trace: &'a TraceEntry, span: Span<'_>) -> (i64, Option<Span<'a>>) {
-    let (id, parent_id) = (span.span_id(), span.parent_id());
-    let is_child = |other: &Span<'_>| other.parent_id() == id && !other.is_root();
-    let spans = || trace.spans().map(|(_, other)| other);
-    let mut children: Vec<Span<'_>> = spans().filter(is_child).collect();
-    children.sort_by_key(|child| child.start());
-    let parent = spans().find(|other| other.span_id() == parent_id);
-    (uncovered(span, children.into_iter()), parent)
-}
-
 /// `14:02:12.871 UTC  +1.47s`
 fn moment(trace: &TraceEntry, at: UnixNanos, glyphs: Glyphs) -> String {
     let from_start = at.since(trace.summary().start);
     let sign = if from_start < 0 { "" } else { "+" };
     let from_start = text::duration(from_start, glyphs);
     format!("{} UTC  {sign}{from_start}", text::time_of_day(at))
-}
-
-/// What the client decided, in words: `client: priority -1, rejected by rule 0.3`.
-pub(crate) fn sampling_words(facts: &SamplingFacts<'_>, glyphs: Glyphs) -> String {
-    let Some(priority) = facts.priority else {
-        return "client: no decision seen".to_owned();
-    };
-    let verb = if priority.is_reject() {
-        "rejected"
-    } else {
-        "kept"
-    };
-    let rate = |rate: Option<f64>| rate.map_or(String::new(), |rate| format!(" {rate}"));
-    let by = match (facts.mechanism().map(|mechanism| mechanism.0), facts) {
-        (Some(3 | 11 | 12), facts) => format!(" by rule{}", rate(facts.rule_rate)),
-        (Some(1), facts) => format!(" by agent rate{}", rate(facts.agent_rate)),
-        (Some(0), facts) => format!(" by default{}", rate(facts.agent_rate)),
-        (Some(4), _) => " by hand".to_owned(),
-        (Some(_), facts) => match facts.mechanism() {
-            Some(mechanism) => format!(" by {mechanism}"),
-            None => String::new(),
-        },
-        (None, facts) if facts.rule_rate.is_some() => format!(" by rule{}", rate(facts.rule_rate)),
-        (None, facts) if facts.agent_rate.is_some() => {
-            format!(" by agent rate{}", rate(facts.agent_rate))
-        }
-        (None, _) => String::new(),
-    };
-    let limit = facts
-        .limit_rate
-        .map_or(String::new(), |limit| format!(", limiter {limit}"));
-    let maker = facts.decision_maker.map_or(String::new(), |maker| {
-        format!("  dm {}", text::show(maker.0, glyphs))
-    });
-    format!("client: priority {priority}, {verb}{by}{limit}{maker}")
 }
 
 fn tags(span: Span<'_>, room: Room) -> Vec<Detail> {

@@ -1,6 +1,7 @@
 //! The details of hostile and of ordinary spans, as text and as frames.
 
 mod agent;
+mod sampling;
 
 use ratatui::buffer::Buffer;
 
@@ -8,6 +9,7 @@ use super::*;
 use crate::trace::{Attribute, ChunkBuilder, Now};
 use crate::tui::action::Motion;
 use crate::tui::message::Effect;
+use crate::tui::screen::waterfall::rows::Rows;
 use crate::tui::screen::waterfall::sample::{
     Sample, TRACE_ID, build, frame, insert, span, store_of,
 };
@@ -53,7 +55,15 @@ fn pane_of(samples: &[Sample<'_>], index: u32) -> (Store, SpanPane) {
     let (store, key) = store_of(samples);
     let mut pane = SpanPane::default();
     pane.show(key, SpanIndex(index));
+    pane.set_self_time(Some(self_time(&store, key, SpanIndex(index))));
     (store, pane)
+}
+
+fn self_time(store: &Store, key: TraceKey, span: SpanIndex) -> i64 {
+    let trace = store.trace(key).unwrap();
+    let mut rows = Rows::default();
+    rows.rebuild(trace);
+    rows.self_time(trace, span)
 }
 
 fn draw(pane: &mut SpanPane, store: &Store, (width, height): (u16, u16)) -> Buffer {
@@ -92,7 +102,12 @@ fn outline(store: &Store, pane: &SpanPane) -> String {
     };
     let mut text = String::new();
     write(
-        &details(trace, trace.span(span).unwrap(), room),
+        &details(
+            trace,
+            trace.span(span).unwrap(),
+            Some(self_time(store, key, span)),
+            room,
+        ),
         0,
         &mut text,
     );
@@ -159,45 +174,6 @@ fn a_child_that_is_an_orphan_says_which_parent_is_missing() {
         "{text}"
     );
     assert!(text.contains(&format!("trace id: {TRACE_ID}")), "{text}");
-}
-
-#[track_caller]
-fn check_sampling(meta: &[(&str, &str)], metrics: &[(&str, f64)], expected: &str) {
-    let sample = Sample {
-        meta,
-        metrics,
-        ..span(1, 0, 0, 10, "root")
-    };
-    let (store, key) = store_of(&[sample]);
-    let facts = store.trace(key).unwrap().sampling();
-    assert_eq!(details::sampling_words(&facts, Glyphs::Unicode), expected);
-}
-
-#[test]
-fn sampling_is_told_in_words() {
-    let priority = |number| ("_sampling_priority_v1", number);
-    check_sampling(&[], &[], "client: no decision seen");
-    check_sampling(&[], &[priority(1.0)], "client: priority 1, kept");
-    check_sampling(
-        &[("_dd.p.dm", "-3")],
-        &[priority(-1.0), ("_dd.rule_psr", 0.3)],
-        "client: priority -1, rejected by rule 0.3  dm -3",
-    );
-    check_sampling(
-        &[("_dd.p.dm", "-1")],
-        &[priority(0.0), ("_dd.agent_psr", 0.08)],
-        "client: priority 0, rejected by agent rate 0.08  dm -1",
-    );
-    check_sampling(
-        &[("_dd.p.dm", "-4")],
-        &[priority(2.0), ("_dd.limit_psr", 0.5)],
-        "client: priority 2, kept by hand, limiter 0.5  dm -4",
-    );
-    check_sampling(
-        &[("_dd.p.dm", "-13")],
-        &[priority(2.0)],
-        "client: priority 2, kept by ai_guard  dm -13",
-    );
 }
 
 #[test]
@@ -348,9 +324,10 @@ fn what_the_payload_says_of_the_tracer_and_of_the_chunk_is_shown() {
         at: crate::trace::UnixNanos(0),
         via: crate::trace::Via::Http,
         payload: crate::trace::TracerPayload {
-            tracer,
+            tracer: tracer.into(),
             chunks,
             n_chunks: 1,
+            form: crate::trace::PayloadForm::default(),
         },
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
@@ -362,10 +339,7 @@ fn what_the_payload_says_of_the_tracer_and_of_the_chunk_is_shown() {
     pane.show(keys[0], SpanIndex(0));
     let text = outline(&store, &pane);
     let (_, said) = text.split_once("trace id").unwrap();
-    assert!(
-        said.contains("sampling: client: priority 2, kept by hand  dm -4"),
-        "{said}"
-    );
+    assert!(said.contains("sdk: kept by hand  prio 2  dm -4"), "{said}");
     let (_, said) = said.split_once("tracer: ").unwrap();
     insta::assert_snapshot!(said);
 }

@@ -25,8 +25,16 @@ struct Columns {
     spans: usize,
     logs: usize,
     badges: usize,
-    sampling: usize,
+    agent: usize,
+    /// Without it, why stands beside the verdict.
+    why: usize,
 }
+
+const HEADING: &str = "AGENT(sim)";
+/// Cells for a verdict and the beginning of its reason: `drop rate 0.08`.
+const VERDICT: usize = 14;
+/// Cells for the longest usual reason: `single-span rule`.
+const WHY: usize = 16;
 
 /// Cells for the mark and the space after it.
 const MARK: usize = 2;
@@ -39,14 +47,15 @@ impl Columns {
         let mut columns = match width {
             94.. => Self {
                 age: 4,
-                service: 16,
+                service: 14,
                 resource: 0,
                 duration: 10,
-                bar: 14,
+                bar: 12,
                 spans: 5,
                 logs: 4,
-                badges: 12,
-                sampling: 21,
+                badges: 11,
+                agent: VERDICT,
+                why: 0,
             },
             70..94 => Self {
                 age: 4,
@@ -57,7 +66,8 @@ impl Columns {
                 spans: 4,
                 logs: 0,
                 badges: 11,
-                sampling: 20,
+                agent: VERDICT,
+                why: 0,
             },
             _ => Self {
                 age: 4,
@@ -68,11 +78,15 @@ impl Columns {
                 spans: 4,
                 logs: 0,
                 badges: 7,
-                sampling: 8,
+                agent: HEADING.len(),
+                why: 0,
             },
         };
-        if width < 54 {
-            columns.sampling = 0;
+        match width {
+            // A screen of 110 cells, within its frame.
+            108.. => (columns.agent, columns.why) = (HEADING.len(), WHY),
+            ..54 => columns.agent = 0,
+            _ => {}
         }
         if matches!(services, Services::One(_)) {
             columns.service = 0;
@@ -85,7 +99,8 @@ impl Columns {
             columns.spans,
             columns.logs,
             columns.badges,
-            columns.sampling,
+            columns.agent,
+            columns.why,
         ];
         let taken: usize = others
             .iter()
@@ -157,7 +172,8 @@ impl TraceList {
             text::right("SP", columns.spans, glyphs),
             text::right("LOG", columns.logs, glyphs),
             text::left("BADGES", columns.badges, glyphs),
-            text::left("SAMPLING", columns.sampling, glyphs),
+            text::left(HEADING, columns.agent, glyphs),
+            text::left("WHY", columns.why, glyphs),
         ];
         let mut column = 2;
         for heading in headings.iter().filter(|heading| !heading.is_empty()) {
@@ -306,10 +322,9 @@ fn cells_of(
     } else {
         theme.warning
     };
-    let sampling = match columns.sampling {
-        // Room for the decision, not for its reason.
-        ..20 => row.sampling.split(' ').next().unwrap_or(""),
-        _ => &row.sampling,
+    let agent = match columns.why {
+        0 => row.verdict(columns.agent),
+        _ => row.agent.to_owned(),
     };
     let duration = match columns.duration {
         // Room for the time; the badge says that it is open.
@@ -334,7 +349,8 @@ fn cells_of(
             theme.text,
         ),
         (text::left(&row.badges(), columns.badges, glyphs), badges),
-        (text::left(sampling, columns.sampling, glyphs), theme.dim),
+        (text::left(&agent, columns.agent, glyphs), theme.text),
+        (text::left(&row.why, columns.why, glyphs), theme.dim),
     ];
     cells
         .into_iter()

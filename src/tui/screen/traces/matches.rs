@@ -6,8 +6,9 @@ use std::collections::{HashSet, VecDeque};
 use crate::query::{Query, Search};
 use crate::store::{Store, TraceKey};
 
-/// How many spans and log lines are looked at in one step.
-const LOOKS_PER_STEP: usize = 20_000;
+/// How many spans and log lines are looked at in one step, which each frame waits for: some 4 ms for a
+/// word of letters, up to 30 ms for one of digits, which is compared with numbers and ids too.
+const LOOKS_PER_STEP: usize = 100_000;
 
 /// More changed traces than this are not remembered one by one.
 const TOUCHED_MAX: usize = 100_000;

@@ -7,6 +7,8 @@ use crate::trace::{Now, Text};
 use crate::tui::text;
 use crate::tui::theme::Glyphs;
 
+const NO_VERDICT: &str = "-";
+
 /// What the list says of a trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TraceRow {
@@ -19,12 +21,16 @@ pub(super) struct TraceRow {
     pub(super) n_logs: usize,
     pub(super) n_errors: u32,
     pub(super) is_open: bool,
-    pub(super) sampling: String,
+    /// `keep`, `drop`, or a dash: what a simulated Agent does.
+    pub(super) agent: &'static str,
+    /// Why.
+    pub(super) why: String,
 }
 
 impl TraceRow {
     pub(super) fn of(entry: &TraceEntry, now: Now, glyphs: Glyphs) -> Self {
         let service = entry.head().map(crate::trace::Span::service);
+        let (agent, why) = simulated(entry);
         Self {
             age: text::age(age_ns(entry.first_seen(), now)),
             service: text::show(service.unwrap_or_default(), glyphs).into_owned(),
@@ -34,7 +40,8 @@ impl TraceRow {
             n_logs: entry.logs().len(),
             n_errors: entry.summary().n_errors,
             is_open: !entry.is_complete(),
-            sampling: entry.sampling().words(),
+            agent,
+            why,
         }
     }
 
@@ -42,6 +49,23 @@ impl TraceRow {
     pub(super) fn spans(&self) -> String {
         let more = if self.is_open { "+" } else { "" };
         format!("{}{more}", self.n_spans)
+    }
+
+    /// `drop rate 0.08`, `keep error`: as many words of the reason as there is room for. A dash needs
+    /// none beside the mark of an open trace.
+    pub(super) fn verdict(&self, n_cells: usize) -> String {
+        let mut verdict = self.agent.to_owned();
+        if verdict == NO_VERDICT {
+            return verdict;
+        }
+        for word in self.why.split(' ') {
+            if verdict.len() + 1 + text::width(word) > n_cells {
+                break;
+            }
+            verdict.push(' ');
+            verdict.push_str(word);
+        }
+        verdict
     }
 
     /// `412ms`, `1.2s open`.
@@ -71,6 +95,15 @@ fn badges_of(n_errors: u32, is_open: bool) -> String {
         (_, false) => errors.into_owned(),
         (true, true) => "partial".to_owned(),
         (false, true) => format!("{errors} partial"),
+    }
+}
+
+/// What a simulated Agent does with a trace, and why.
+fn simulated(entry: &TraceEntry) -> (&'static str, String) {
+    match (entry.settled_verdict(), entry.verdict()) {
+        (Some(verdict), _) => (verdict.word(), verdict.why(&entry.sampling())),
+        (None, Some(_)) => (NO_VERDICT, "root not seen".to_owned()),
+        (None, None) => (NO_VERDICT, "not in the file".to_owned()),
     }
 }
 

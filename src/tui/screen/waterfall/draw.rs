@@ -9,7 +9,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Widget};
 
 use super::row::RowPainter;
-use super::{REBUILD_NS, WaterfallPane};
+use super::{WaterfallPane, rebuild_interval_ns};
 use crate::store::TraceEntry;
 use crate::tui::screen::{Flow, Focus, ViewContext};
 use crate::tui::text;
@@ -118,7 +118,7 @@ impl WaterfallPane {
             filter: &self.filter,
             scale,
             guide_cells_max: self.viewport.guide_cells_max,
-            n_services: built.n_services,
+            n_services: self.services.len(),
         };
         let position = self.selected.and_then(|span| self.rows.position(span));
         for line in 0..body.height {
@@ -165,8 +165,9 @@ impl WaterfallPane {
     /// Takes a large trace that grows, unless that was done a moment ago.
     fn catch_up(&mut self, context: &ViewContext<'_>, trace: &TraceEntry) {
         let now = context.now.uptime_ns;
+        let interval_ns = rebuild_interval_ns(self.n_rows());
         let is_due = self.built.is_none_or(|built| {
-            built.is_behind && now.saturating_sub(built.at_uptime_ns) >= REBUILD_NS
+            built.is_behind && now.saturating_sub(built.at_uptime_ns) >= interval_ns
         });
         if is_due && (context.flow == Flow::Live || self.built.is_none()) {
             self.rebuild(trace, now);
@@ -214,8 +215,7 @@ impl WaterfallPane {
     fn title(&self, context: &ViewContext<'_>, trace: &TraceEntry, room: usize) -> String {
         let glyphs = context.theme.glyphs;
         let n_spans = u64::try_from(self.rows.all().len()).unwrap_or(u64::MAX);
-        let n_services = self.built.map_or(0, |built| built.n_services);
-        let n_services = u64::try_from(n_services).unwrap_or(u64::MAX);
+        let n_services = u64::try_from(self.services.len()).unwrap_or(u64::MAX);
         let mut facts = vec![
             text::short_id(trace.trace_id()),
             text::count(n_spans, "span"),
@@ -239,7 +239,7 @@ impl WaterfallPane {
         let Some(span) = self.selected else {
             return String::new();
         };
-        let self_time = self.selected_self_time(trace).unwrap_or(0);
+        let self_time = self.self_time(context.store).unwrap_or(0);
         let n_rows = self.rows.n_visible();
         let row = self.rows.position(span).map_or(0, |position| position + 1);
         let depth = self.rows.row(span).map_or(0, |row| row.depth);

@@ -247,7 +247,7 @@ impl Rows {
 }
 
 /// The part of a span's time that none of its children covers, given in order of their start.
-pub(crate) fn uncovered<'a>(parent: Span<'_>, children: impl Iterator<Item = Span<'a>>) -> i64 {
+fn uncovered<'a>(parent: Span<'_>, children: impl Iterator<Item = Span<'a>>) -> i64 {
     let (start, end) = (parent.start(), parent.end());
     let mut idle = 0_i64;
     let mut busy_until = start;

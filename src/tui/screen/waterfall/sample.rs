@@ -60,8 +60,9 @@ pub(crate) fn insert(store: &mut Store, builder: &mut ChunkBuilder) -> TraceKey 
         at: UnixNanos(START),
         via: Via::Http,
         payload: TracerPayload {
-            tracer: TracerInfo::default(),
+            tracer: TracerInfo::default().into(),
             n_chunks: chunks.len(),
+            form: crate::trace::PayloadForm::default(),
             chunks,
         },
         client_dropped_p0_traces: 0,

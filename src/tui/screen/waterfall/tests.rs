@@ -344,6 +344,14 @@ fn a_large_trace_that_grows_is_taken_some_times_a_second() {
 }
 
 #[test]
+fn a_trace_ten_times_as_large_is_taken_a_tenth_as_often() {
+    assert_eq!(rebuild_interval_ns(FOLLOWED_SPANS_MAX), REBUILD_NS);
+    let large = rebuild_interval_ns(1_000_000);
+    assert!(large > REBUILD_NS);
+    assert_eq!(rebuild_interval_ns(10_000_000), 10 * large);
+}
+
+#[test]
 fn an_evicted_trace_is_said_to_be_gone() {
     let (_, mut pane) = shown(&request());
     let text = frame(&draw(&mut pane, &Store::new(0), (80, 6)));

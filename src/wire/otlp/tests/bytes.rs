@@ -73,6 +73,16 @@ fn what_is_wrong_is_told_with_its_place() {
         r#"{"resourceSpans":[{},{"scopeSpans":[{"spans":[{"kind":"x"}]}]}]}"#,
         r#"["resourceSpans"][1]["scopeSpans"][0]["spans"][0]["kind"]: expected a whole number of 32 bits, found x at byte 54"#,
     );
+    // In one pass: what comes after the first mistake is not looked at.
+    json(
+        r#"{"resourceSpans":1,"#,
+        r#"["resourceSpans"]: expected an array, found a number at byte 17"#,
+    );
+    json("{} x", "the body is no JSON from here on at byte 3");
+    json(
+        r#"{"resourceSpans":[{},]}"#,
+        r#"["resourceSpans"][1]: the body is no JSON from here on at byte 21"#,
+    );
     check(
         b"\xff",
         Encoding::Json,
