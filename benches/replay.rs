@@ -67,7 +67,7 @@ fn main() {
     divan::main();
 }
 
-#[divan::bench(args = [RareSpans::LeftOut, RareSpans::Read])]
+#[divan::bench(args = [RareSpans::LeftOut, RareSpans::Read], sample_count = 5)]
 fn read(bencher: Bencher<'_, '_>, rare: RareSpans) {
     LazyLock::force(&STORE);
     bencher
@@ -101,7 +101,7 @@ fn with_a_rule(bencher: Bencher<'_, '_>) {
     replayed(bencher, &TAPE, &what_if);
 }
 
-#[divan::bench(args = [1, 8, 50])]
+#[divan::bench(args = [1, 8, 50], sample_count = 20)]
 fn at_a_time(bencher: Bencher<'_, '_>, slots: usize) {
     let what_if = WhatIf {
         slots: NonZeroUsize::new(slots),

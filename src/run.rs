@@ -15,13 +15,14 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use crate::config::{Command, ExportFormat, ExportTarget, Output, Settings};
+use crate::config::{Command, ExportFormat, ExportTarget, Flush, Output, Settings};
 use crate::export::{self, Format};
 use crate::ingest::Inbound;
 use crate::io::child::ChildError;
 use crate::io::clock::{self, Clock};
 use crate::io::files::{self, Draft};
 use crate::io::log_file;
+use crate::sampler::Pieces;
 use crate::store::Store;
 use crate::trace::Now;
 use feed::Feed;
@@ -40,7 +41,11 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
         files::check_writable(&target.path)?;
     }
     let store = Store::new(usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX));
-    let mut store = store.with_model(settings.sampling.model());
+    let pieces = match settings.flush {
+        Flush::AsItIs => Pieces::Counted,
+        Flush::EachSpan => Pieces::LeftOut,
+    };
+    let mut store = store.with_model(settings.sampling.model().with_pieces(pieces));
     let told = match &settings.command {
         Command::Open(paths) => open_files(paths, &mut store, clock.now())?,
         Command::Agent | Command::Run(_) | Command::Demo(_) => Told::default(),

@@ -35,7 +35,7 @@ pub use digest::{
     Delivery, Digest, RareSpans, Reader, Signed, SingleSpans, sampled_priority, weight,
 };
 pub use draw::{HashedId, Probabilistic, is_within, place};
-pub use model::{AgentModel, Model, Process, Turn};
+pub use model::{AgentModel, Model, Pieces, Process, Turn};
 pub use priority::{DEFAULT_KEY, RateTable};
 pub use rare::{RareSettings, RareSpan};
 pub use services::{ServiceId, Services};
@@ -63,19 +63,6 @@ pub struct Settings {
     pub probabilistic: Option<Probabilistic>,
     /// `DD_ENV` of the Agent itself.
     pub default_env: Arc<str>,
-    /// Whether clients were made to send spans as they end.
-    pub early_chunks: EarlyChunks,
-}
-
-/// Whether chunks without a local root count, of which clients send few unless they are asked to send
-/// spans as they end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EarlyChunks {
-    /// As an Agent counts them.
-    #[default]
-    Counted,
-    /// They are there only because of us: a trace counts once, with its local root.
-    NotCounted,
 }
 
 impl Default for Settings {
@@ -87,7 +74,6 @@ impl Default for Settings {
             rare: None,
             probabilistic: None,
             default_env: Arc::from("none"),
-            early_chunks: EarlyChunks::Counted,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::config::{
     Output, PerSecond, Percent, SamplingSettings, ScreenSettings, Settings, Story, Told,
 };
 use crate::env_lines::{self, Reach, Topic};
-use crate::sampler::{self, EarlyChunks, Probabilistic, RareSettings};
+use crate::sampler::{self, Probabilistic, RareSettings};
 
 /// Options that make no sense where nothing listens.
 const AGENT_OPTIONS: [&str; 8] = [
@@ -80,7 +80,11 @@ fn layered(
     let sampling = sampling_of(&options, &file)?;
     check_fit(command.as_ref(), given)?;
     let no_env = options.no_env || file.no_env == Some(true);
-    let flush = pick(is_live(&options, &file), Flush::EachSpan, Flush::AsItIs);
+    let flush = pick(
+        options.live || file.live == Some(true),
+        Flush::EachSpan,
+        Flush::AsItIs,
+    );
     let command = command_of(command, child_environment(no_env, environment.told));
     let (listen, otlp) = addresses_of(&command, &options, &file, given);
     let token = options.token.or(file.token);
@@ -180,18 +184,9 @@ fn sampling_of(options: &Options, file: &FileOptions) -> Result<SamplingSettings
             extra_rate: tps(options.extra_rate, file.extra_rate, default.extra_rate),
             rare: rare.then(RareSettings::default),
             probabilistic: percent.map(|Percent(percent)| Probabilistic::of_percentage(percent)),
-            early_chunks: pick(
-                is_live(options, file),
-                EarlyChunks::NotCounted,
-                EarlyChunks::Counted,
-            ),
             ..default
         },
     })
-}
-
-fn is_live(options: &Options, file: &FileOptions) -> bool {
-    options.live || file.live == Some(true)
 }
 
 fn pick<T>(condition: bool, then: T, otherwise: T) -> T {

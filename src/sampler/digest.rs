@@ -2,7 +2,7 @@
 //! other settings.
 
 use super::signature::{self, HashedSpan, Resource, Signature};
-use super::{EarlyChunks, RareSpan, ServiceId, Services};
+use super::{RareSpan, ServiceId, Services};
 use crate::normalize::{
     self, Dropped, Normalized, Request, normalize, normalize_chunk, root_place,
 };
@@ -216,19 +216,6 @@ impl Reader<'_> {
             signature: signature::of_trace(root, &mut hashes),
             is_error,
         })
-    }
-}
-
-impl EarlyChunks {
-    /// Lets a chunk that a client sent before its local root had ended count for nothing, if it would
-    /// not have without us.
-    pub(super) fn weigh(self, digest: &mut Digest, chunk: &TraceChunk) {
-        /// ddtrace writes it on the first span of such a chunk.
-        const EARLY: &str = "_dd.py.partial_flush";
-        let any_has = |key: &str| chunk.spans().any(|span| span.metric(key).is_some());
-        if self == Self::NotCounted && any_has(EARLY) && !any_has(tag::LOCAL_ROOT) {
-            digest.weight = 0.0;
-        }
     }
 }
 

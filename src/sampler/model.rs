@@ -92,6 +92,26 @@ pub struct Model {
     held: HashMap<u64, Arc<RateTable>>,
     /// Counts how often an Agent has changed what it answers.
     answers_revision: u64,
+    pieces: Pieces,
+}
+
+/// What is made of the chunks that a client sent before its part of the trace had ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pieces {
+    /// They count, as they do in an Agent.
+    Counted,
+    /// They are there only because we asked for spans as they end: what is left of the trace once
+    /// its local root comes counts for all of it.
+    LeftOut,
+}
+
+impl Pieces {
+    /// Whether a chunk is one: Python says that it flushed early, and marks its local root.
+    pub(super) fn leave_out(self, chunk: &TraceChunk) -> bool {
+        const FLUSHED_EARLY: &str = "_dd.py.partial_flush";
+        let says = |key| chunk.spans().any(|span| span.metric(key).is_some());
+        self == Self::LeftOut && says(FLUSHED_EARLY) && !says(tag::LOCAL_ROOT)
+    }
 }
 
 /// One delivery on its way through the model.
@@ -128,6 +148,7 @@ impl Model {
             agents: HashMap::new(),
             held: HashMap::new(),
             answers_revision: 0,
+            pieces: Pieces::Counted,
         }
     }
 
@@ -137,6 +158,18 @@ impl Model {
             services,
             ..Self::new(what_if.model, what_if.agent.clone())
         }
+    }
+
+    /// The same, with another way to take pieces of traces.
+    #[must_use]
+    pub fn with_pieces(mut self, pieces: Pieces) -> Self {
+        self.pieces = pieces;
+        self
+    }
+
+    /// What is made of pieces of traces.
+    pub fn pieces(&self) -> Pieces {
+        self.pieces
     }
 
     /// Which Agents are assumed.
@@ -214,15 +247,18 @@ impl Model {
         }
     }
 
-    /// Decides one chunk of a delivery. `root` is what the tracer would have decided of the trace, if
-    /// its root has been here.
+    /// Decides one chunk of a delivery; `None` for a piece that does not count. `root` is what the tracer
+    /// would have decided of the trace, if its root has been here.
     pub fn decide(
         &mut self,
         turn: &mut Turn<'_>,
         chunk: &TraceChunk,
         facts: Option<&ChunkFacts>,
         root: Option<Redraw>,
-    ) -> Verdict {
+    ) -> Option<Verdict> {
+        if self.pieces.leave_out(chunk) {
+            return None;
+        }
         let mut reader = Reader {
             delivery: turn.delivery,
             default_env: &self.settings.default_env,
@@ -232,17 +268,14 @@ impl Model {
                 None => RareSpans::LeftOut,
             },
         };
-        match reader.read(chunk, facts) {
-            Ok(mut digest) => {
-                self.settings.early_chunks.weigh(&mut digest, chunk);
-                self.decide_digest(turn, &digest, root)
-            }
+        Some(match reader.read(chunk, facts) {
+            Ok(digest) => self.decide_digest(turn, &digest, root),
             // The Agent takes none of it, and says so to nobody.
             Err(_refused) => {
                 turn.n_left = turn.n_left.saturating_sub(1);
                 Verdict::default()
             }
-        }
+        })
     }
 
     /// The same, of a chunk that has been read.

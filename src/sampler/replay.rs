@@ -13,7 +13,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::{
-    AgentModel, Delivery, Digest, EarlyChunks, Fate, Model, Process, RareSpans, Reader, Services,
+    AgentModel, Delivery, Digest, Fate, Model, Pieces, Process, RareSpans, Reader, Services,
     Settings, Verdict, draw,
 };
 use crate::trace::{ChunkFacts, SamplingPriority, TraceChunk, TraceId, UnixNanos};
@@ -87,20 +87,20 @@ pub struct Tape {
     services: Services,
     languages: Vec<Box<str>>,
     default_env: Arc<str>,
-    early_chunks: EarlyChunks,
+    pieces: Pieces,
     rare: RareSpans,
 }
 
 impl Tape {
-    /// An empty one, for Agents of the same environment. Without `rare` a replay has no rare sampler.
-    pub fn new(settings: &Settings, rare: RareSpans) -> Self {
+    /// An empty one, to be read as a model reads. Without `rare` a replay has no rare sampler.
+    pub fn new(model: &Model, rare: RareSpans) -> Self {
         Self {
             traces: Vec::new(),
             chunks: Vec::new(),
             services: Services::default(),
             languages: Vec::new(),
-            default_env: Arc::clone(&settings.default_env),
-            early_chunks: settings.early_chunks,
+            default_env: Arc::clone(&model.settings().default_env),
+            pieces: model.pieces(),
             rare,
         }
     }
@@ -125,16 +125,18 @@ impl Tape {
         let Some(trace) = self.traces.len().checked_sub(1) else {
             return;
         };
+        if self.pieces.leave_out(chunk) {
+            return;
+        }
         let mut reader = Reader {
             delivery: came.delivery,
             default_env: &self.default_env,
             services: &mut self.services,
             rare: self.rare,
         };
-        let Ok(mut digest) = reader.read(chunk, came.facts) else {
+        let Ok(digest) = reader.read(chunk, came.facts) else {
             return;
         };
-        self.early_chunks.weigh(&mut digest, chunk);
         let language = self.language(came.delivery.language);
         self.chunks.push(TapedChunk {
             trace,

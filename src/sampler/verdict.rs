@@ -195,7 +195,7 @@ pub enum Fate {
     DroppedByRate,
     /// The client rejected it, or a sampler of the Agent dropped it.
     Dropped,
-    /// It was opened from a file that does not say.
+    /// No chunk of it that counts has come yet, or it was opened from a file that does not say.
     Unknown,
 }
 

@@ -298,7 +298,8 @@ impl TraceEntry {
         of_chunks.fold(facts, SamplingFacts::or_of_chunk)
     }
 
-    /// What the simulated Agent makes of it; `None` if it was opened from a file that does not say.
+    /// What the simulated Agent makes of it; `None` while no chunk that counts has come, and if it was
+    /// opened from a file that does not say.
     pub fn verdict(&self) -> Option<Verdict> {
         self.verdict
     }

@@ -24,7 +24,12 @@ impl Store {
 
     /// What becomes of a chunk. Spans in a file came to nobody when they are read: an Agent would have
     /// got them when the last of them had ended.
-    pub(super) fn judge(&mut self, turn: &mut Turn<'_>, chunk: &TraceChunk, via: Via) -> Verdict {
+    pub(super) fn judge(
+        &mut self,
+        turn: &mut Turn<'_>,
+        chunk: &TraceChunk,
+        via: Via,
+    ) -> Option<Verdict> {
         if via == Via::File
             && let Some(end) = chunk.spans().map(Span::end).max()
         {
@@ -36,14 +41,16 @@ impl Store {
     }
 
     /// Adds what became of a chunk to its trace.
-    pub(super) fn give_verdict(&mut self, key: TraceKey, verdict: Verdict) {
+    pub(super) fn give_verdict(&mut self, key: TraceKey, verdict: Option<Verdict>) {
         let Some(entry) = self.entry_mut(key) else {
             return;
         };
         let is_first = entry.arrivals().len() == 1;
         let before = (!is_first).then(|| entry.fate());
-        let joined = entry.verdict().map_or(verdict, |held| held.joined(verdict));
-        entry.set_verdict(joined);
+        if let Some(verdict) = verdict {
+            let joined = entry.verdict().map_or(verdict, |held| held.joined(verdict));
+            entry.set_verdict(joined);
+        }
         let after = entry.fate();
         self.counters.count_fate(before, after);
     }

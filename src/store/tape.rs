@@ -1,6 +1,6 @@
 //! The traces that are held as a tape, to be decided again under other settings.
 
-use super::{Store, TraceEntry};
+use super::{Store, TraceEntry, TraceKey};
 use crate::sampler::replay::{Came, Tape, TapedTrace};
 use crate::sampler::{Delivery, Process, RareSpans};
 use crate::trace::{PayloadForm, SamplingMechanism, Span, TraceChunk, UnixNanos, Via};
@@ -8,8 +8,24 @@ use crate::trace::{PayloadForm, SamplingMechanism, Span, TraceChunk, UnixNanos, 
 impl Store {
     /// Reads everything that the samplers ask of the traces that are held.
     pub fn tape(&self, rare: RareSpans) -> Tape {
-        let mut tape = Tape::new(self.model().settings(), rare);
-        for entry in self.traces() {
+        let mut tape = Tape::new(self.model(), rare);
+        let mut from = Some(TraceKey(0));
+        while let Some(next) = from {
+            from = self.tape_from(&mut tape, next, usize::MAX);
+        }
+        tape
+    }
+
+    /// Reads so many traces from a key on, and says where to go on; all of them are on the tape once
+    /// it says nothing.
+    pub fn tape_from(&self, tape: &mut Tape, from: TraceKey, n_traces: usize) -> Option<TraceKey> {
+        let mut next = from;
+        for _ in 0..n_traces {
+            let Some(entry) = self.trace_from(next) else {
+                tape.finish();
+                return None;
+            };
+            next = TraceKey(entry.key().0.saturating_add(1));
             tape.add_trace(taped(entry));
             for (place, chunk) in entry.chunks().enumerate() {
                 if let Some(came) = came(entry, place, chunk) {
@@ -17,8 +33,7 @@ impl Store {
                 }
             }
         }
-        tape.finish();
-        tape
+        Some(next)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the simulated Agent makes of what comes, and that every trace is counted once for it.
 
 use super::*;
-use crate::sampler::{Redraw, Sampler};
+use crate::sampler::{Model, Pieces, Redraw, Sampler};
 use crate::wire::{v04, v05};
 
 const SECOND: i64 = 1_000_000_000;
@@ -88,14 +88,16 @@ fn what_the_client_decided_by_a_rule_is_not_drawn_again() {
 }
 
 #[test]
-fn pieces_of_a_trace_are_one_trace_that_its_root_speaks_for() {
+fn a_piece_that_came_early_because_we_asked_for_it_is_not_counted() {
     let names = ["1", "2", "3"].map(|part| format!("partial-flush-v04-412-chunk-{part}"));
-    let mut store = Store::new(PLENTY);
-    for name in &names {
+    let mut store = Store::new(PLENTY).with_model(Model::default().with_pieces(Pieces::LeftOut));
+    for name in &names[..2] {
         store.insert(recorded(name, SECOND), Now::default());
         assert_laws(&store);
-        assert_eq!(counts(&store), BTreeMap::from([("kept_priority", 1)]));
+        assert_eq!(counts(&store), BTreeMap::from([("unknown", 1)]));
     }
+    store.insert(recorded(&names[2], SECOND), Now::default());
+    assert_eq!(counts(&store), BTreeMap::from([("kept_priority", 1)]));
     let verdict = only_trace(&store).verdict().unwrap();
     assert_eq!(verdict.kept_by(), Some(Sampler::Priority));
     let redraw = Redraw {

@@ -25,7 +25,7 @@ impl App {
     pub fn view(&mut self, frame: &mut Frame<'_>, now: Now) {
         self.refresh();
         if let Some(Overlay::WhatIf(panel)) = &mut self.overlay {
-            panel.catch_up();
+            panel.catch_up(&self.store);
         }
         self.screen = frame.area();
         let losses = header::losses(&self.store, self.screen.width);

@@ -3,8 +3,8 @@
 //! ours, and marked `(sim)`.
 //!
 //! ```text
-//! cards    a few facts of each trace, read once         counted a few times a second at most, and
-//! census   the cards counted, 100,000 in milliseconds    only while the screen is seen
+//! cards    a few facts of each trace, read once and when it grows, only once the screen is seen
+//! census   the cards counted, four times a second at most; of many traces once
 //! rows     what is said; the selection is what a row stands for, never its place
 //! ```
 
@@ -32,6 +32,9 @@ pub(crate) use what_if::WhatIfPanel;
 
 /// The traces are counted again no sooner than this.
 const COUNT_INTERVAL_NS: u64 = 250_000_000;
+/// Nor, if there are so many that it takes its time, than this.
+const MANY_TRACES: usize = 25_000;
+const MANY_INTERVAL_NS: u64 = 1_000_000_000;
 
 /// What is assumed of the program beside what it sends.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,7 +86,11 @@ impl SamplingPane {
         let is_due = match self.counted {
             None => true,
             Some((revision, at)) => {
-                let is_past = now.uptime_ns >= at.saturating_add(COUNT_INTERVAL_NS);
+                let interval_ns = match store.n_traces() {
+                    0..MANY_TRACES => COUNT_INTERVAL_NS,
+                    _ => MANY_INTERVAL_NS,
+                };
+                let is_past = now.uptime_ns >= at.saturating_add(interval_ns);
                 let is_live = context.flow == Flow::Live;
                 is_live && is_past && revision != store.revision()
             }

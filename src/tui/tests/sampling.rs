@@ -1,6 +1,7 @@
 //! What the screen of sampling says of a burst and of a mixed load, and where its rows lead.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::fixture::{SpanSpec, at, chunk, joined, payload, root};
 use super::terminal::{Seat, options};
@@ -8,7 +9,7 @@ use crate::config::{Answers, SamplingSettings};
 use crate::ingest::{Brought, Inbound};
 use crate::logs::Level;
 use crate::sampler::replay::WhatIf;
-use crate::sampler::{self, AgentModel, EarlyChunks, RareSpans};
+use crate::sampler::{self, AgentModel, Pieces, RareSpans};
 use crate::store::Store;
 use crate::trace::TraceChunk;
 use crate::tui::app::UiOptions;
@@ -20,7 +21,7 @@ fn python(chunks: Vec<TraceChunk>, millis: i64) -> Inbound {
     if let Inbound::Request(request) = &mut inbound
         && let Brought::Spans(received) = &mut request.brought
     {
-        let tracer = std::sync::Arc::make_mut(&mut received.payload.tracer);
+        let tracer = Arc::make_mut(&mut received.payload.tracer);
         tracer.language = "python".into();
         tracer.env = "dev".into();
         tracer.runtime_id = "one".into();
@@ -129,12 +130,27 @@ fn what_if_and_the_rule_lie_on_top() {
 
 #[test]
 fn enter_lists_what_a_row_counts() {
-    let mut seat = mixed(120, 36);
-    seat.keys("jj");
-    assert!(seat.line_with("│>").contains("rejected by hand"));
-    seat.keys("<enter>");
-    assert!(seat.shows("60 of 1800"), "{}", seat.lines().join("\n"));
-    assert!(seat.line_with("│>").contains("GET /healthz"));
+    for (row, words) in [
+        "client  kept automatically",
+        "client  rejected by hand",
+        "tracer (sim)  would keep",
+        "Agent (sim)  keeps what the tracer keeps",
+        "Agent (sim)  keeps by its error sampler",
+        "lost (sim)  by rate 0.225",
+        "lost (sim)  rejected before",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut seat = mixed(120, 36);
+        seat.keys(&"j".repeat(row + 1));
+        let line = seat.line_with("│>");
+        assert!(line.contains(words), "{line}");
+        let number = line.split_whitespace().nth(1).unwrap().to_owned();
+        seat.keys("<enter>");
+        let found = format!("{number} of 1800");
+        assert!(seat.shows(&found), "{words}\n{}", seat.lines().join("\n"));
+    }
 }
 
 #[test]
@@ -206,6 +222,11 @@ fn many_traces_are_read_over_several_frames_and_one_that_grows_is_read_again() {
     assert!(seat.line_with("traces reached us").contains("25000"));
     assert!(!seat.app.is_dirty());
     assert!(seat.line_with("did not decide").contains("    1  client"));
+    seat.keys("M");
+    assert!(seat.shows("Reading the traces: 20000."), "in two frames");
+    seat.draw();
+    assert!(seat.shows("of 25000  →  "));
+    seat.keys("<esc>");
     seat.millis += 1_000;
     let millis = seat.millis;
     seat.inbound(python(burst(0, 1), millis));
@@ -256,12 +277,9 @@ fn the_screen_says_what_tracers_are_told_and_which_agents_are_assumed() {
         answers: Answers::Agent,
         client_drop_p0s: true,
         model: AgentModel::Serverless,
-        agent: sampler::Settings {
-            early_chunks: EarlyChunks::NotCounted,
-            ..sampler::Settings::default()
-        },
+        agent: sampler::Settings::default(),
     };
-    let store = Store::new(1 << 20).with_model(settings.model());
+    let store = Store::new(1 << 20).with_model(settings.model().with_pieces(Pieces::LeftOut));
     let options = UiOptions {
         sampling: settings,
         ..options()
@@ -290,6 +308,25 @@ fn what_if_says_before_and_after() {
     assert!(seat.shows("Kept 653 of 1800  →  1740 of 1800"));
     seat.keys("<esc>");
     assert!(!seat.shows("What if (sim)"));
+}
+
+#[test]
+fn what_if_says_when_the_agents_had_seen_more_than_is_held() {
+    let mut seat = Seat::with_memory(120, 36, 150_000);
+    for second in 0..20 {
+        seat.inbound(python(burst(100 * second, 100), 10_000));
+        seat.millis += 1_000;
+    }
+    seat.keys("3M");
+    assert!(seat.app.store().counters().traces_evicted > 0);
+    assert!(!seat.shows("When they came"), "all came within one bucket");
+    for second in 20..30_u64 {
+        let millis = seat.millis;
+        seat.inbound(python(burst(100 * second, 100), millis));
+        seat.millis += 1_000;
+    }
+    seat.keys("<esc>M");
+    assert!(seat.shows("When they came"));
 }
 
 #[test]

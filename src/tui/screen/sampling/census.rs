@@ -1,6 +1,6 @@
 //! The cards counted: what clients decided, what the simulated Agent makes of it, by service and over
-//! time, and what of the lost is worth a look. Pure; at 100,000 traces some milliseconds, so the screen
-//! counts a few times a second at most.
+//! time, and what of the lost is worth a look. Pure; it walks all cards, so the screen counts now and
+//! then, and not for each frame.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};

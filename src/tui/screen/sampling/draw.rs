@@ -317,8 +317,7 @@ fn strip_lines(strip: &Strip, theme: &Theme, room: usize) -> Vec<Line> {
         theme.glyphs,
     );
     let scale = format!(
-        "one column is 5 s, the last {minutes}; the highest is {} = {}/s",
-        text::count(most.into(), "trace"),
+        "5 s a column, the last {minutes}; the highest: {most} = {}/s",
         number(f64::from(most) / 5.0)
     );
     let at = NAMES + 2;

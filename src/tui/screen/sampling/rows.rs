@@ -234,8 +234,8 @@ fn funnel(facts: &Facts<'_>) -> Vec<Row> {
         }
     }
     let by_rate = match census.dropped_at {
-        None => "lost (sim)  by a rate, in the app".to_owned(),
-        range => format!("lost (sim)  by {}, in the app", rate_words(range)),
+        None => "lost (sim)  by a rate".to_owned(),
+        range => format!("lost (sim)  by {}", rate_words(range)),
     };
     let tone = (Bucket::DroppedByRate, Tone::Lost);
     let number = census.of_fate(Fate::DroppedByRate);

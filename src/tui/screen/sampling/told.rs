@@ -3,7 +3,7 @@
 
 use super::rows::{Facts, Row, legend, number};
 use crate::config::Answers;
-use crate::sampler::{AgentModel, EarlyChunks};
+use crate::sampler::{AgentModel, Pieces};
 use crate::store::{Counters, Told};
 use crate::tui::text;
 
@@ -19,7 +19,7 @@ pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
         Row::fact("seen by us", seen(counters)),
         Row::fact("balance", balance(counters)),
     ];
-    if facts.settings.agent.early_chunks == EarlyChunks::NotCounted {
+    if facts.store.model().pieces() == Pieces::LeftOut {
         let words = "--live makes clients send spans as they end: what came before its local root counts \
                      for nothing (sim), so a trace counts once, as without it";
         rows.push(Row::fact("early chunks", words));

@@ -9,8 +9,8 @@ use ratatui::style::Style;
 
 use super::rows::number;
 use crate::sampler::replay::{Outcome, Tape, WhatIf};
-use crate::sampler::{AgentModel, Probabilistic, RareSettings, RareSpans};
-use crate::store::Store;
+use crate::sampler::{AgentModel, Fate, Probabilistic, RareSettings, RareSpans};
+use crate::store::{Store, TraceKey};
 use crate::tui::action::{Action, Motion};
 use crate::tui::screen::{Focus, Outcome as Done, ViewContext, help};
 use crate::tui::text;
@@ -62,10 +62,14 @@ enum Step {
 #[derive(Debug)]
 pub(crate) struct WhatIfPanel {
     tape: Tape,
+    /// Where the tape goes on, until all traces are on it.
+    next: Option<TraceKey>,
     present: WhatIf,
     asked: WhatIf,
     before: Outcome,
     after: Outcome,
+    /// How many of the same traces were kept when they came.
+    n_kept_then: usize,
     /// How many are kept when so many run at a time, as far as it has been replayed.
     kept_at: Vec<(usize, usize)>,
     selected: usize,
@@ -81,18 +85,22 @@ impl WhatIfPanel {
             rule: None,
             slots: None,
         };
-        let tape = store.tape(rare_of(&present));
-        let before = tape.replay(&present);
+        let kept = store
+            .traces()
+            .filter(|entry| matches!(entry.fate(), Fate::Kept(_)));
+        let n_kept_then = kept.count();
         let mut panel = Self {
-            tape,
+            tape: Tape::new(model, rare_of(&present)),
+            next: Some(TraceKey(0)),
             asked: present.clone(),
             present,
-            after: before.clone(),
-            before,
+            after: Outcome::default(),
+            before: Outcome::default(),
+            n_kept_then,
             kept_at: Vec::new(),
             selected: 0,
         };
-        panel.replay();
+        panel.read(store);
         panel
     }
 
@@ -167,23 +175,44 @@ impl WhatIfPanel {
         }
         let rare = rare_of(&self.asked);
         if rare == RareSpans::Read && self.tape.rare() != rare {
-            self.tape = store.tape(rare);
+            self.tape = Tape::new(store.model(), rare);
+            self.next = Some(TraceKey(0));
+            self.read(store);
         }
         self.replay();
     }
 
+    /// Reads as many traces as a frame has time for.
+    fn read(&mut self, store: &Store) {
+        const TRACES_A_FRAME: usize = 10_000;
+        let Some(next) = self.next else {
+            return;
+        };
+        self.next = store.tape_from(&mut self.tape, next, TRACES_A_FRAME);
+        if self.next.is_none() {
+            self.before = self.tape.replay(&self.present);
+            self.replay();
+        }
+    }
+
     fn replay(&mut self) {
-        self.after = self.tape.replay(&self.asked);
         self.kept_at.clear();
+        if self.next.is_none() {
+            self.after = self.tape.replay(&self.asked);
+        }
     }
 
     /// Whether there is more to be replayed.
     pub(crate) fn is_behind(&self) -> bool {
-        self.kept_at.len() < AT_A_TIME.len()
+        self.next.is_some() || self.kept_at.len() < AT_A_TIME.len()
     }
 
-    /// Replays one of the loads that are always shown: of many traces all would hold up a frame.
-    pub(crate) fn catch_up(&mut self) {
+    /// Reads on, then replays one of the loads that are always shown: all at once would hold up a
+    /// frame if there are many traces.
+    pub(crate) fn catch_up(&mut self, store: &Store) {
+        if self.next.is_some() {
+            return self.read(store);
+        }
         if let Some(n_slots) = AT_A_TIME.get(self.kept_at.len()) {
             let what_if = WhatIf {
                 slots: NonZeroUsize::new(*n_slots),
@@ -238,6 +267,7 @@ impl WhatIfPanel {
     /// The answer, in words and as bars.
     fn leading(&self, theme: &Theme, room: usize) -> [Vec<(u16, String, Style)>; 4] {
         let (before, after) = (&self.before, &self.after);
+        let reading = format!("Reading the traces: {}.", self.tape.n_traces());
         let answer = format!(
             "Kept {} of {}  {}  {} of {}",
             before.n_kept,
@@ -246,6 +276,7 @@ impl WhatIfPanel {
             after.n_kept,
             after.n_traces
         );
+        let said = if self.next.is_some() { reading } else { answer };
         let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let bar = |name: &str, outcome: &Outcome| {
             let of = whole(outcome.n_traces);
@@ -254,7 +285,7 @@ impl WhatIfPanel {
             vec![(1, name.to_owned(), theme.dim), (9, bar, theme.ok)]
         };
         [
-            vec![(1, answer, theme.title_focused)],
+            vec![(1, said, theme.title_focused)],
             bar("before", before),
             bar("after", after),
             Vec::new(),
@@ -288,16 +319,24 @@ impl WhatIfPanel {
             Some((_, n_kept)) => format!("{n_slots}: {n_kept}"),
             None => format!("{n_slots}: .."),
         });
-        vec![
+        let mut words = vec![
             format!(
                 "Kept if so many run at a time: {}   (of {}; each begins as soon as one has ended)",
                 kept.join("   "),
                 self.after.n_traces
             ),
-            "Replayed with Agents that have seen nothing before, and without what clients dropped \
-             themselves. What a rule keeps passes the client's limiter, 100/s."
+            "Replayed with Agents that have seen nothing before: what comes within their first 5 s they \
+             keep whole. What clients dropped themselves is not in it; what a rule keeps passes their \
+             limiter, 100/s."
                 .to_owned(),
-        ]
+        ];
+        if self.next.is_none() && self.n_kept_then != self.before.n_kept {
+            words.push(format!(
+                "When they came {} were kept: the Agents had seen what is no longer held, or never was.",
+                self.n_kept_then
+            ));
+        }
+        words
     }
 }
 
