@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use modtrace_tui::export;
-use modtrace_tui::store::Store;
+use modtrace_tui::store::{Store, TraceEntry};
 use modtrace_tui::trace::{Now, SpanRule};
 
 use super::{Client, Exchange};
@@ -167,7 +167,7 @@ fn spans_that_a_span_rule_keeps_are_kept_alone() {
     let expected = words([([said, "keep single-span rule", &reason], 10)]);
     assert_eq!(shown(&exchange), expected);
     let store = opened(&exchange);
-    let spans = store.traces().flat_map(|trace| trace.spans());
+    let spans = store.traces().flat_map(TraceEntry::spans);
     let rules = spans.filter_map(|(_, span)| Some((span.name().to_lossy(), SpanRule::read(span)?)));
     let rules: Vec<_> = rules
         .map(|(name, rule)| format!("{name} {}", rule.words()))
