@@ -134,6 +134,11 @@ impl Agent {
         }
     }
 
+    /// The rate of a service now, as a root without a rate of its own gets it.
+    pub fn rate(&self, service: Signature) -> f64 {
+        self.priority.rate(service)
+    }
+
     /// The rates it answers now.
     pub fn table(&self) -> &Arc<RateTable> {
         self.priority.table()
@@ -226,7 +231,7 @@ impl Scores {
             matches!(said, 1 | 2)
         } else {
             let signed = digest.signed;
-            let scored = signed.and_then(|signed| self.no_priority.sample(digest, signed));
+            let scored = signed.map(|signed| self.no_priority.sample(digest, signed));
             decision.rate = scored.map(|scored| scored.rate);
             scored.is_some_and(|scored| scored.is_kept)
         };
@@ -240,10 +245,10 @@ impl Scores {
         decision.or_single_span(digest)
     }
 
-    /// What the error sampler says; `None` if there is no error, or if it is off.
+    /// What the error sampler says; `None` if there is no error.
     fn error(&mut self, digest: &Digest) -> Option<Scored> {
         let signed = digest.signed.filter(|signed| signed.is_error)?;
-        self.errors.sample(digest, signed)
+        Some(self.errors.sample(digest, signed))
     }
 }
 
