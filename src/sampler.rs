@@ -106,6 +106,8 @@ pub struct Decision {
     pub rate: Option<f64>,
     /// The rate of the error sampler, if it was asked.
     pub error_rate: Option<f64>,
+    /// Whether the rare sampler has marked it, be it kept or not.
+    pub is_rare: bool,
 }
 
 /// The same chunk twice: as it came, and as it would have come.
@@ -186,6 +188,7 @@ impl Agent {
             by,
             rate: Some(sampler.rate()),
             error_rate,
+            is_rare,
         };
         if is_rare {
             return kept(Sampler::Rare, None);
@@ -218,6 +221,7 @@ impl Scores {
             by,
             rate,
             error_rate: None,
+            is_rare,
         };
         if priority.is_some_and(|said| said < SamplingPriority::AUTO_REJECT) {
             return decision.or_single_span(digest);
@@ -269,6 +273,9 @@ impl Decision {
 
     /// The metric that the Agent writes on the root.
     pub fn metric(&self, digest: &Digest) -> Option<(&'static str, f64)> {
+        if self.is_rare {
+            return Some(("_dd.rare", 1.0));
+        }
         let key = match self.kept_by()? {
             Sampler::Priority if digest.stamps_rate => {
                 let by_rate = digest.priority == Some(SamplingPriority::AUTO_KEEP);
@@ -276,9 +283,8 @@ impl Decision {
             }
             Sampler::NoPriority => ("_dd.no_p_sr", self.rate?),
             Sampler::Error => ("_dd.errors_sr", self.error_rate?),
-            Sampler::Rare => ("_dd.rare", 1.0),
             Sampler::Probabilistic => ("_dd.prob_sr", self.rate?),
-            Sampler::Priority | Sampler::SingleSpan => return None,
+            Sampler::Priority | Sampler::Rare | Sampler::SingleSpan => return None,
         };
         Some(key)
     }

@@ -126,10 +126,7 @@ impl Simulation {
         } else {
             unit::line(&line, &self.header)?
         };
-        let agrees = (!expected.is_empty()).then(|| {
-            computed.retain(|name, value| expected.contains_key(name) || !is_extra(name, value));
-            same_members(&computed, &expected)
-        });
+        let agrees = (!expected.is_empty()).then(|| agrees(&mut computed, &expected));
         Ok(Answer { computed, agrees })
     }
 
@@ -137,6 +134,12 @@ impl Simulation {
     pub fn unknown_settings(&self) -> &[String] {
         &self.unknown_settings
     }
+}
+
+/// Whether an answer is what is expected, after it has been cut to that.
+fn agrees(computed: &mut Object, expected: &Object) -> bool {
+    computed.retain(|name, value| expected.contains_key(name) || !is_extra(name, value));
+    same_members(computed, expected)
 }
 
 /// Whether a member that is not expected is no difference: all but what was written, of which nothing

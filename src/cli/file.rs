@@ -109,8 +109,9 @@ mod tests {
         check(
             "ascii = true\n\ncolour = true\n",
             "error: config.toml, line 3: unknown field `colour`, expected one of `listen`, `uds`, \
-             `otlp`, `token`, `url`, `logs`, `no-env`, `live`, `insecure-listen`, `memory`, \
-             `headless`, `export`, `export-format`, `exit-after-idle`, `no-mouse`, `ascii`, \
+             `otlp`, `token`, `url`, `logs`, `no-env`, `live`, `sampling`, `client-drop-p0s`, \
+             `agent-model`, `target-tps`, `error-tps`, `rare`, `probabilistic`, `extra-rate`, \
+             `insecure-listen`, `memory`, `headless`, `export`, `export-format`, `exit-after-idle`, `no-mouse`, `ascii`, \
              `log-file`",
         );
         check(

@@ -17,7 +17,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 /// Sends a body with further headers, which end with a line break each; returns the answer.
-fn post(url: &str, path: &str, headers: &str, body: &[u8]) -> String {
+pub(crate) fn post(url: &str, path: &str, headers: &str, body: &[u8]) -> String {
     let address = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     let length = body.len();
@@ -40,7 +40,7 @@ fn accepted(answer: &str, status: u16, body: &str) {
     assert!(answer.ends_with(&format!("\r\n\r\n{body}")), "{answer}");
 }
 
-const JSON: &str = "Content-Type: application/json\r\n";
+pub(crate) const JSON: &str = "Content-Type: application/json\r\n";
 
 /// The exported traces without what says when and how they came.
 fn traces(finished: &Finished) -> Value {
