@@ -174,37 +174,55 @@ pub(super) struct Options {
     /// observe: keep every trace, so that all of them come here. agent: the rates that the simulated
     /// Agent would answer, so that the app behaves as it would in production; tracers then drop. A
     /// number from 0 to 1: that rate.
-    #[arg(long, value_name = "observe|agent|RATE", global = true)]
+    #[arg(long, value_name = "RATES", global = true)]
     pub(super) sampling: Option<Answers>,
     /// With --sampling agent: tell tracers that they may drop what they reject
     ///
     /// As a real Agent does. What a tracer counts instead of sending it is then only seen in its
     /// statistics.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub(super) client_drop_p0s: bool,
     /// Which Agents are assumed [default: agent]
     ///
     /// agent: one for everything. serverless: one in each container, as serverless-init runs it, each
     /// with the targets below.
-    #[arg(long, value_name = "MODEL", value_enum, global = true)]
+    #[arg(
+        long,
+        value_name = "MODEL",
+        value_enum,
+        global = true,
+        hide_short_help = true
+    )]
     pub(super) agent_model: Option<AgentModel>,
     /// The simulated Agent's target, in traces a second [default: 10]
-    #[arg(long, value_name = "N", env = "DD_APM_TARGET_TPS", global = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "DD_APM_TARGET_TPS",
+        global = true,
+        hide_short_help = true
+    )]
     pub(super) target_tps: Option<PerSecond>,
     /// How many errors a second it keeps beside them; 0 is off [default: 10]
-    #[arg(long, value_name = "N", env = "DD_APM_ERROR_TPS", global = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "DD_APM_ERROR_TPS",
+        global = true,
+        hide_short_help = true
+    )]
     pub(super) error_tps: Option<PerSecond>,
     /// It has the rare sampler on (DD_APM_ENABLE_RARE_SAMPLER)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub(super) rare: bool,
     /// It has the probabilistic sampler on, with this percentage
     ///
     /// DD_APM_PROBABILISTIC_SAMPLER_ENABLED and _SAMPLING_PERCENTAGE; it stands in for all others but
     /// the rare sampler and the error sampler.
-    #[arg(long, value_name = "PERCENT", global = true)]
+    #[arg(long, value_name = "PERCENT", global = true, hide_short_help = true)]
     pub(super) probabilistic: Option<Percent>,
     /// It multiplies every rate by this (extra_sample_rate) [default: 1]
-    #[arg(long, value_name = "F", global = true)]
+    #[arg(long, value_name = "F", global = true, hide_short_help = true)]
     pub(super) extra_rate: Option<PerSecond>,
     /// Let anybody who reaches the address send
     #[arg(long, global = true)]
