@@ -5,10 +5,7 @@
 //! cargo bench --bench sampler
 //! ```
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a bench says where it cannot go on"
-)]
+#![expect(clippy::unwrap_used, reason = "a bench says where it cannot go on")]
 
 #[path = "support/payload.rs"]
 mod payload;
@@ -101,7 +98,10 @@ fn decide_by_percentage(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn read_digests(bencher: Bencher<'_, '_>) {
     let payloads = payloads();
-    let chunks: Vec<&TraceChunk> = payloads.iter().flat_map(|payload| &payload.chunks).collect();
+    let chunks: Vec<&TraceChunk> = payloads
+        .iter()
+        .flat_map(|payload| &payload.chunks)
+        .collect();
     bencher
         .counter(ItemsCount::new(chunks.len()))
         .with_inputs(Services::default)
