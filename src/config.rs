@@ -73,6 +73,8 @@ pub enum Command {
     Open(Vec<PathBuf>),
     /// Show the built-in sample service.
     Demo(Story),
+    /// Run a file through the simulated Agent, and print what it makes of it.
+    Simulate(PathBuf),
 }
 
 /// What the sample service does.

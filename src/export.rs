@@ -23,6 +23,7 @@ use std::io::{self, Write};
 pub use json::trace_json;
 pub use log::log_event;
 pub use open::{Kept, OpenError, Opened, open};
+pub(crate) use summary::SimulatedJson;
 pub use summary::trace_event;
 pub use text::write_json;
 pub use told::ToldJson;

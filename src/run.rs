@@ -9,6 +9,7 @@
 mod feed;
 mod headless;
 mod publisher;
+mod simulate;
 mod viewer;
 
 use std::path::PathBuf;
@@ -46,9 +47,12 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
         Flush::EachSpan => Pieces::LeftOut,
     };
     let mut store = store.with_model(settings.sampling.model().with_pieces(pieces));
+    if let Command::Simulate(path) = &settings.command {
+        return simulate::simulate(path, &settings.sampling, (store, clock.now()));
+    }
     let told = match &settings.command {
         Command::Open(paths) => open_files(paths, &mut store, clock.now())?,
-        Command::Agent | Command::Run(_) | Command::Demo(_) => Told::default(),
+        _ => Told::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -57,7 +61,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     runtime.block_on(async {
         let feed = match &settings.command {
             Command::Open(_) => Feed::none(),
-            Command::Agent | Command::Run(_) | Command::Demo(_) => Feed::start(settings)?,
+            _ => Feed::start(settings)?,
         };
         match settings.output {
             Output::Headless => headless::report(settings, feed, (store, told), clock).await,

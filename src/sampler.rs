@@ -108,6 +108,8 @@ pub struct Decision {
     pub rate: Option<f64>,
     /// The rate of the error sampler, if it was asked.
     pub error_rate: Option<f64>,
+    /// Whether the rare sampler has marked it, be it kept or not.
+    pub is_rare: bool,
 }
 
 /// The same chunk twice: as it came, and as it would have come.
@@ -134,6 +136,11 @@ impl Agent {
             rare: settings.rare.map(Rare::new),
             probabilistic: settings.probabilistic,
         }
+    }
+
+    /// The rate of a service now, as a root without a rate of its own gets it.
+    pub fn rate(&self, service: Signature) -> f64 {
+        self.priority.rate(service)
     }
 
     /// The rates it answers now.
@@ -188,6 +195,7 @@ impl Agent {
             by,
             rate: Some(sampler.rate()),
             error_rate,
+            is_rare,
         };
         if is_rare {
             return kept(Sampler::Rare, None);
@@ -220,6 +228,7 @@ impl Scores {
             by,
             rate,
             error_rate: None,
+            is_rare,
         };
         if priority.is_some_and(|said| said < SamplingPriority::AUTO_REJECT) {
             return decision.or_single_span(digest);
@@ -233,7 +242,7 @@ impl Scores {
             matches!(said, 1 | 2)
         } else {
             let signed = digest.signed;
-            let scored = signed.and_then(|signed| self.no_priority.sample(digest, signed));
+            let scored = signed.map(|signed| self.no_priority.sample(digest, signed));
             decision.rate = scored.map(|scored| scored.rate);
             scored.is_some_and(|scored| scored.is_kept)
         };
@@ -247,10 +256,10 @@ impl Scores {
         decision.or_single_span(digest)
     }
 
-    /// What the error sampler says; `None` if there is no error, or if it is off.
+    /// What the error sampler says; `None` if there is no error.
     fn error(&mut self, digest: &Digest) -> Option<Scored> {
         let signed = digest.signed.filter(|signed| signed.is_error)?;
-        self.errors.sample(digest, signed)
+        Some(self.errors.sample(digest, signed))
     }
 }
 
@@ -271,6 +280,9 @@ impl Decision {
 
     /// The metric that the Agent writes on the root.
     pub fn metric(&self, digest: &Digest) -> Option<(&'static str, f64)> {
+        if self.is_rare {
+            return Some(("_dd.rare", 1.0));
+        }
         let key = match self.kept_by()? {
             Sampler::Priority if digest.stamps_rate => {
                 let by_rate = digest.priority == Some(SamplingPriority::AUTO_KEEP);
@@ -278,9 +290,8 @@ impl Decision {
             }
             Sampler::NoPriority => ("_dd.no_p_sr", self.rate?),
             Sampler::Error => ("_dd.errors_sr", self.error_rate?),
-            Sampler::Rare => ("_dd.rare", 1.0),
             Sampler::Probabilistic => ("_dd.prob_sr", self.rate?),
-            Sampler::Priority | Sampler::SingleSpan => return None,
+            Sampler::Priority | Sampler::Rare | Sampler::SingleSpan => return None,
         };
         Some(key)
     }

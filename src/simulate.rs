@@ -2,23 +2,27 @@
 //! and whether that is what the line expects.
 //!
 //! A tool for comparing with a real Agent. Expectations are looked at only once the answer is there,
-//! and may be absent. Reading and writing files is not its business.
+//! and may be absent. An export is replayed as well: its traces, as they came. Reading and writing
+//! files is not its business.
 
+mod captured;
 mod replay;
+mod settings;
 mod unit;
 
 #[cfg(test)]
 mod tests;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+pub use captured::{is_export, traces};
 use replay::Replay;
 
 /// Numbers that differ by no more than this part are the same.
 const TOLERANCE: f64 = 1e-9;
 
 /// An object, by its members.
-type Object = Map<String, Value>;
+pub type Object = Map<String, Value>;
 
 /// Why a file cannot be replayed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,9 +38,18 @@ pub enum VectorError {
         /// What it should be.
         wanted: &'static str,
     },
+    /// The first line is one of those that come after it.
+    #[error("the first line should be an object with a `config`, or with a `scenario`")]
+    NoHeader,
     /// Nothing is known of such a line.
     #[error("it is none of the lines that sampler vectors have (an `op`, a `kind`, or a row)")]
     Unknown,
+}
+
+impl VectorError {
+    const fn member(member: &'static str, wanted: &'static str) -> Self {
+        Self::Member { member, wanted }
+    }
 }
 
 /// What a line comes to.
@@ -53,8 +66,27 @@ pub struct Answer {
 pub struct Simulation {
     header: Object,
     replay: Replay,
-    n_agree: u64,
-    n_differ: u64,
+    unknown_settings: Vec<String>,
+}
+
+/// How many lines agree, and how many differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Balance {
+    /// Those that agree.
+    pub agree: u64,
+    /// Those that differ.
+    pub differ: u64,
+}
+
+impl Balance {
+    /// Counts an answer, if anything was expected.
+    pub fn count(&mut self, answer: &Answer) {
+        match answer.agrees {
+            Some(true) => self.agree += 1,
+            Some(false) => self.differ += 1,
+            None => {}
+        }
+    }
 }
 
 impl Simulation {
@@ -62,16 +94,22 @@ impl Simulation {
     ///
     /// # Errors
     ///
-    /// It is no JSON object, or says settings that are none.
+    /// It is no JSON object, is an event itself, or says settings that are none.
     pub fn begin(header: &str, defaults: &crate::sampler::Settings) -> Result<Self, VectorError> {
         let header = object(header)?;
-        let config = header.get("config").and_then(Value::as_object);
-        let settings = replay::settings(config, defaults)?;
+        if header.contains_key("op") || header.contains_key("kind") {
+            return Err(VectorError::NoHeader);
+        }
+        let config = match header.get("config") {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(config)) => Some(config),
+            Some(_) => return Err(VectorError::member("config", "an object")),
+        };
+        let (settings, unknown_settings) = settings::read(config, defaults)?;
         Ok(Self {
-            replay: Replay::new(&settings),
+            replay: Replay::new(settings),
             header,
-            n_agree: 0,
-            n_differ: 0,
+            unknown_settings,
         })
     }
 
@@ -88,29 +126,26 @@ impl Simulation {
         } else {
             unit::line(&line, &self.header)?
         };
-        let agrees = (!expected.is_empty()).then(|| {
-            computed.retain(|name, value| expected.contains_key(name) || !is_extra(name, value));
-            same_members(&computed, &expected)
-        });
-        match agrees {
-            Some(true) => self.n_agree += 1,
-            Some(false) => self.n_differ += 1,
-            None => {}
-        }
+        let agrees = (!expected.is_empty()).then(|| agrees(&mut computed, &expected));
         Ok(Answer { computed, agrees })
     }
 
-    /// How many lines agree, and how many differ.
-    pub fn balance(&self) -> (u64, u64) {
-        (self.n_agree, self.n_differ)
+    /// What the `config` says and nobody here heeds.
+    pub fn unknown_settings(&self) -> &[String] {
+        &self.unknown_settings
     }
 }
 
-/// Whether a member is more than some vectors tell, and no difference where they do not: all but the
-/// decision and what was written.
+/// Whether an answer is what is expected, after it has been cut to that.
+fn agrees(computed: &mut Object, expected: &Object) -> bool {
+    computed.retain(|name, value| expected.contains_key(name) || !is_extra(name, value));
+    same_members(computed, expected)
+}
+
+/// Whether a member that is not expected is no difference: all but what was written, of which nothing
+/// is expected where nothing is said.
 fn is_extra(name: &str, value: &Value) -> bool {
-    const TOLD_BY_SOME: [&str; 4] = ["rate", "error_rate", "priority_sampled", "error_sampled"];
-    TOLD_BY_SOME.contains(&name) || value.as_object().is_some_and(Map::is_empty)
+    name != "set_metrics" || *value == json!({}) || *value == json!([[0, {}]])
 }
 
 fn same_members(computed: &Object, expected: &Object) -> bool {
@@ -161,15 +196,18 @@ fn kind(value: &Value) -> &'static str {
 
 /// A whole number, written as one or as a text.
 fn whole(line: &Object, member: &'static str) -> Result<u64, VectorError> {
-    let value = line.get(member);
-    let read = value.and_then(|value| match value {
+    read_whole(line.get(member).unwrap_or(&Value::Null), member)
+}
+
+fn read_whole(value: &Value, member: &'static str) -> Result<u64, VectorError> {
+    let read = match value {
         Value::String(text) => text.parse().ok(),
         other => other.as_u64(),
-    });
-    read.ok_or(VectorError::Member {
+    };
+    read.ok_or(VectorError::member(
         member,
-        wanted: "a whole number, or one as a text",
-    })
+        "a whole number, or one as a text",
+    ))
 }
 
 fn text<'a>(line: &'a Object, member: &'static str) -> &'a str {
@@ -178,8 +216,12 @@ fn text<'a>(line: &'a Object, member: &'static str) -> &'a str {
 
 fn number(line: &Object, member: &'static str) -> Result<f64, VectorError> {
     let value = line.get(member).and_then(Value::as_f64);
-    value.ok_or(VectorError::Member {
-        member,
-        wanted: "a number",
-    })
+    value.ok_or(VectorError::member(member, "a number"))
+}
+
+/// Numbers of a list.
+fn numbers(line: &Object, member: &'static str) -> Result<Vec<f64>, VectorError> {
+    let list = line.get(member).and_then(Value::as_array);
+    let numbers = list.and_then(|list| list.iter().map(Value::as_f64).collect());
+    numbers.ok_or(VectorError::member(member, "a list of numbers"))
 }

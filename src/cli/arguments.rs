@@ -92,6 +92,17 @@ pub(super) enum Subcommand {
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
         story: u8,
     },
+    /// Run sampler vectors, or an export, through the simulated Agent
+    ///
+    /// A tool for comparing with a real Agent. FILE is JSON lines: a header, whose `config` wins over
+    /// --target-tps and its like, then an event or a row each. For every line what the samplers make of
+    /// it is printed, with the members that its expectation has, or all; at last how many agree and
+    /// how many differ. Of a file that --export wrote, its traces are run in the order in which they
+    /// came, and compared with what it says was simulated then. Exit code 0 if nothing differs, else 1.
+    Simulate {
+        /// Vectors, or what --export wrote
+        file: PathBuf,
+    },
     /// Print a completion script
     #[command(hide = true)]
     Completions {
@@ -163,7 +174,7 @@ pub(super) struct Options {
     /// observe: keep every trace, so that all of them come here. agent: the rates that the simulated
     /// Agent would answer, so that the app behaves as it would in production; tracers then drop. A
     /// number from 0 to 1: that rate.
-    #[arg(long, value_name = "observe|agent|RATE", global = true)]
+    #[arg(long, value_name = "RATES", global = true)]
     pub(super) sampling: Option<Answers>,
     /// With --sampling agent: tell tracers that they may drop what they reject
     ///

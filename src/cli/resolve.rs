@@ -30,6 +30,8 @@ const AGENT_OPTIONS: [&str; 8] = [
     "sampling",
     "client_drop_p0s",
 ];
+/// Options for whoever looks at traces, or keeps them.
+const VIEWER_OPTIONS: [&str; 4] = ["export", "export_format", "headless", "exit_after_idle"];
 /// Options about the program that is started, or that lines are printed for.
 const CHILD_OPTIONS: [&str; 2] = ["no_env", "live"];
 
@@ -37,6 +39,7 @@ const CHILD_OPTIONS: [&str; 2] = ["no_env", "live"];
 pub(super) fn given_options(matches: &ArgMatches) -> Vec<&'static str> {
     let given = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
     let options = AGENT_OPTIONS.into_iter().chain(CHILD_OPTIONS);
+    let options = options.chain(VIEWER_OPTIONS);
     options.filter(given).collect()
 }
 
@@ -89,7 +92,8 @@ fn layered(
     let (listen, otlp) = addresses_of(&command, &options, &file, given);
     let token = options.token.or(file.token);
     let insecure = options.insecure_listen || file.insecure_listen == Some(true);
-    if token.is_none() && !insecure && !matches!(command, Command::Open(_)) {
+    let binds_no_port = matches!(command, Command::Open(_) | Command::Simulate(_));
+    if token.is_none() && !insecure && !binds_no_port {
         check_private(listen)?;
         otlp.map_or(Ok(()), check_private)?;
     }
@@ -202,6 +206,9 @@ fn check_fit(command: Option<&Subcommand>, given: &[&str]) -> Result<(), UsageEr
     let sentence = match command {
         Some(Subcommand::Open { .. }) => refused(&AGENT_OPTIONS)
             .map(|option| format!("`open` binds no port and follows no log: leave out --{option}")),
+        Some(Subcommand::Simulate { .. }) => refused(&AGENT_OPTIONS)
+            .or_else(|| refused(&VIEWER_OPTIONS))
+            .map(|option| format!("`simulate` only reads FILE and prints: leave out --{option}")),
         Some(Subcommand::Env { .. }) => refused(&["logs", "no_env"])
             .map(|option| format!("`env` only prints lines: leave out --{option}")),
         _ => None,
@@ -244,6 +251,7 @@ fn command_of(command: Option<Subcommand>, environment: ChildEnvironment) -> Com
             3 => Story::Burst,
             _ => Story::Live,
         }),
+        Some(Subcommand::Simulate { file }) => Command::Simulate(file),
         // Those that only print need no more than the settings of the agent.
         None | Some(Subcommand::Env { .. } | Subcommand::Completions { .. } | Subcommand::Man) => {
             Command::Agent

@@ -211,7 +211,7 @@ impl ReadSampling {
 
 /// A verdict in exports.
 #[derive(Serialize, Deserialize)]
-struct SimulatedJson {
+pub(crate) struct SimulatedJson {
     kept: bool,
     /// Who keeps it in the end.
     #[serde(default)]
@@ -252,7 +252,7 @@ impl<'de> Deserialize<'de> for SamplerName {
 }
 
 impl SimulatedJson {
-    fn new(verdict: Verdict, facts: &SamplingFacts<'_>, trace_id: TraceId) -> Self {
+    pub(crate) fn new(verdict: Verdict, facts: &SamplingFacts<'_>, trace_id: TraceId) -> Self {
         let agent = verdict.agent();
         Self {
             kept: verdict.is_kept(),

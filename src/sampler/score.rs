@@ -44,28 +44,37 @@ impl Score {
         }
     }
 
-    /// Counts a chunk and draws (`Sample`); `None` if it is off.
-    pub(super) fn sample(&mut self, digest: &Digest, signed: Signed) -> Option<Scored> {
-        let signature = self.shrunk(signed.signature)?;
-        let core = self.core.as_mut()?;
+    /// Counts a chunk and draws (`Sample`); one that is off keeps nothing.
+    pub(super) fn sample(&mut self, digest: &Digest, signed: Signed) -> Scored {
+        let Some(core) = &mut self.core else {
+            return Scored {
+                is_kept: false,
+                rate: 0.0,
+            };
+        };
+        let signature = shrunk(core, &mut self.known, signed.signature);
         core.count(digest.at, signature, digest.weight);
         let rate = core.rate(signature);
-        Some(Scored {
+        Scored {
             is_kept: draw::is_within(digest.trace_id.low(), digest.client_rate * rate),
             rate,
-        })
+        }
     }
+}
 
-    fn shrunk(&mut self, signature: Signature) -> Option<Signature> {
-        let core = self.core.as_ref()?;
-        if core.len() < usize::try_from(SIGNATURES).unwrap_or(usize::MAX) {
-            self.known = None;
-            return Some(signature);
-        }
-        let known = self.known.get_or_insert_with(|| core.rated().collect());
-        if known.contains(&signature) {
-            return Some(signature);
-        }
-        Some(Signature(signature.0 % SIGNATURES))
+/// `shrink`: a sampler that counts many signatures folds the new ones.
+fn shrunk(
+    core: &Core<Signature>,
+    known: &mut Option<HashSet<Signature>>,
+    signature: Signature,
+) -> Signature {
+    if core.len() < usize::try_from(SIGNATURES).unwrap_or(usize::MAX) {
+        *known = None;
+        return signature;
     }
+    let known = known.get_or_insert_with(|| core.rated().collect());
+    if known.contains(&signature) {
+        return signature;
+    }
+    Signature(signature.0 % SIGNATURES)
 }

@@ -2,104 +2,33 @@
 
 use serde_json::{Value, json};
 
-use super::unit::hashed_span;
-use super::{Object, VectorError, number, text, whole};
+use super::unit::{full_id, hashed_span};
+use super::{Object, VectorError, number, read_whole, text, whole};
 use crate::sampler::{
-    Agent, Decision, Digest, HashedId, Probabilistic, RareSettings, RareSpan, Resource, Sampler,
-    Services, Settings, Signed, SingleSpans, of_service, of_span, of_trace, sampled_priority,
-    weight,
+    Agent, Decision, Digest, HashedId, RareSpan, Resource, Sampler, Services, Settings, Signed,
+    SingleSpans, of_service, of_span, of_trace, sampled_priority, weight,
 };
-use crate::trace::{TraceId, UnixNanos};
+use crate::trace::{SamplingPriority, TraceId, UnixNanos};
+
+/// More events do not come in five seconds, and a line that names more would take long.
+const EVENTS_MAX: u64 = 1_000_000;
 
 /// The Agent of one file.
 #[derive(Debug)]
 pub(super) struct Replay {
     agent: Agent,
     services: Services,
-    default_env: String,
-    reads_rare: bool,
+    settings: Settings,
     n_seen: u64,
     n_kept: u64,
 }
 
-/// The settings that a header says, and others by default.
-pub(super) fn settings(
-    config: Option<&Object>,
-    defaults: &Settings,
-) -> Result<Settings, VectorError> {
-    let mut settings = defaults.clone();
-    let Some(config) = config else {
-        return Ok(settings);
-    };
-    let fields = [
-        ("target_tps", &mut settings.target_tps),
-        ("error_tps", &mut settings.error_tps),
-        ("extra_sample_rate", &mut settings.extra_rate),
-    ];
-    for (name, field) in fields {
-        if config.contains_key(name) {
-            *field = number(config, name)?;
-        }
-    }
-    if config.contains_key("default_env") {
-        settings.default_env = text(config, "default_env").into();
-    }
-    let is_on = |name: &str| config.get(name).map(|on| *on == Value::Bool(true));
-    if let Some(is_on) = is_on("rare_enabled") {
-        settings.rare = if is_on { Some(rare(config)?) } else { None };
-    }
-    if let Some(is_on) = is_on("probabilistic_enabled") {
-        settings.probabilistic = if is_on {
-            Some(probabilistic(config)?)
-        } else {
-            None
-        };
-    }
-    Ok(settings)
-}
-
-fn rare(config: &Object) -> Result<RareSettings, VectorError> {
-    let mut rare = RareSettings::default();
-    if config.contains_key("rare_tps") {
-        rare.tps = number(config, "rare_tps")?;
-    }
-    if config.contains_key("rare_cooldown_s") {
-        let seconds = number(config, "rare_cooldown_s")?;
-        let nanos = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default();
-        rare.cooldown_nanos = i64::try_from(nanos.as_nanos()).unwrap_or(i64::MAX);
-    }
-    if config.contains_key("rare_cardinality") {
-        let cardinality = whole(config, "rare_cardinality")?;
-        rare.cardinality = u32::try_from(cardinality).unwrap_or(u32::MAX);
-    }
-    Ok(rare)
-}
-
-fn probabilistic(config: &Object) -> Result<Probabilistic, VectorError> {
-    #[expect(
-        clippy::as_conversions,
-        clippy::cast_possible_truncation,
-        reason = "the Agent's setting is an f32"
-    )]
-    let percentage = number(config, "probabilistic_percentage")? as f32;
-    let mut sampler = Probabilistic::of_percentage(percentage);
-    if config.contains_key("probabilistic_hash_seed") {
-        let seed = whole(config, "probabilistic_hash_seed")?;
-        sampler.hash_seed = u32::try_from(seed).unwrap_or(u32::MAX);
-    }
-    if config.get("probabilistic_full_trace_id") == Some(&Value::Bool(true)) {
-        sampler.id = HashedId::Full;
-    }
-    Ok(sampler)
-}
-
 impl Replay {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
         Self {
-            agent: Agent::new(settings),
+            agent: Agent::new(&settings),
             services: Services::default(),
-            default_env: settings.default_env.to_string(),
-            reads_rare: settings.rare.is_some(),
+            settings,
             n_seen: 0,
             n_kept: 0,
         }
@@ -109,10 +38,12 @@ impl Replay {
     pub(super) fn line(&mut self, line: &Object) -> Result<Object, VectorError> {
         let computed = match text(line, "op") {
             "chunk" => {
-                let root = root(line)?;
-                let id = trace_id(root, whole(root, "trace_id")?);
-                let event = self.event(line, root, nanos(line)?, id)?;
-                event.members()
+                let chunk = Chunk::read(line)?;
+                let id = chunk.root.get("trace_id");
+                let id = id.and_then(|id| chunk.id(id)).ok_or(ID)?;
+                let mut digest = self.digest(&chunk);
+                digest.trace_id = id;
+                self.event(&chunk, &digest).members()
             }
             "chunks" => self.batch(line)?,
             "rates" => {
@@ -133,94 +64,191 @@ impl Replay {
 
     /// `n` equal chunks, told run by run.
     fn batch(&mut self, line: &Object) -> Result<Value, VectorError> {
-        let (root, start) = (root(line)?, nanos(line)?);
-        let (n, step) = (whole(line, "n")?, number(line, "dt")?);
-        #[expect(
-            clippy::as_conversions,
-            clippy::cast_possible_truncation,
-            reason = "whole nanoseconds between events"
-        )]
-        let step = step as i64;
-        let ids = ids(line, n)?;
-        let mut events = Vec::with_capacity(ids.len());
-        for (place, id) in (0_i64..).zip(ids) {
-            let at = UnixNanos(start.0.saturating_add(step.saturating_mul(place)));
-            events.push(self.event(line, root, at, trace_id(root, id))?);
+        let chunk = Chunk::read(line)?;
+        let step = nanos(line, "dt")?;
+        let ids = Ids::read(line)?;
+        let mut digest = self.digest(&chunk);
+        let mut runs = Runs::default();
+        for place in 0..ids.n {
+            digest.trace_id = ids.get(place).and_then(|id| chunk.id(&id)).ok_or(ID)?;
+            runs.add(&self.event(&chunk, &digest));
+            digest.at = UnixNanos(digest.at.0.saturating_add(step));
         }
-        Ok(batch_members(&events))
+        Ok(runs.members())
     }
 
-    fn event(
-        &mut self,
-        line: &Object,
-        root: &Object,
-        at: UnixNanos,
-        id: TraceId,
-    ) -> Result<Event, VectorError> {
-        let digest = self.digest(line, root, at, id)?;
-        let dropped = line.get("client_dropped_p0_weight").and_then(Value::as_f64);
-        let decisions =
-            self.agent
-                .decide(&digest, None, dropped.unwrap_or(0.0), &mut self.services);
-        let decision = decisions.received;
+    fn event(&mut self, chunk: &Chunk<'_>, digest: &Digest) -> Event {
+        let dropped = chunk.dropped_weight;
+        let services = &mut self.services;
+        let decision = self.agent.decide(digest, None, dropped, services).received;
         self.n_seen += 1;
         self.n_kept += u64::from(decision.is_kept);
-        Ok(Event {
+        let written = decision.metric(digest);
+        Event {
             decision,
-            written: decision.metric(&digest),
-        })
+            rate: match self.settings.probabilistic {
+                // It counts for no other sampler, whose rates stay as they are.
+                Some(_) => digest
+                    .priority
+                    .map(|_| self.agent.rate(services.signature(digest.service))),
+                None => decision.rate,
+            },
+            // What the root says already is no news.
+            written: written.filter(|(key, value)| chunk.metric(key) != Some(*value)),
+        }
     }
 
-    fn digest(
-        &mut self,
-        line: &Object,
-        root: &Object,
-        at: UnixNanos,
-        id: TraceId,
-    ) -> Result<Digest, VectorError> {
-        let said = line.get("priority").and_then(Value::as_i64);
-        let said = said.and_then(|said| i32::try_from(said).ok());
-        let priority = said.and_then(sampled_priority);
-        let metrics = root.get("metrics").and_then(Value::as_object);
-        let metric = |key: &str| metrics?.get(key)?.as_f64();
-        let env = text(root, "env");
+    /// All but the trace.
+    fn digest(&mut self, chunk: &Chunk<'_>) -> Digest {
+        let env = chunk.env;
         let counted_env = if env.is_empty() {
-            &self.default_env
+            &self.settings.default_env
         } else {
             env
         };
-        let service = self.services.id(text(root, "service"), counted_env);
+        let service = self.services.id(text(chunk.root, "service"), counted_env);
         let rates = [
             "_dd.agent_psr",
             "_dd.rule_psr",
             "_sampling_priority_rate_v1",
         ];
-        let parent = match root.get("parent_id") {
-            Some(_) => whole(root, "parent_id")?,
-            None => 0,
-        };
-        Ok(Digest {
-            at,
-            trace_id: id,
-            priority,
+        Digest {
+            at: chunk.at,
+            trace_id: TraceId::default(),
+            priority: chunk.priority,
             service,
             asks: service,
-            weight: weight(metric("_sample_rate"), metric("_dd1.sr.rapre")),
-            client_rate: metric("_sample_rate").unwrap_or(1.0),
-            stamps_rate: parent == 0 && rates.iter().all(|key| metric(key).is_none()),
+            weight: weight(chunk.metric("_sample_rate"), chunk.metric("_dd1.sr.rapre")),
+            client_rate: chunk.metric("_sample_rate").unwrap_or(1.0),
+            stamps_rate: chunk.parent == 0 && rates.iter().all(|key| chunk.metric(key).is_none()),
             is_drawn: false,
-            signed: Some(signed(root, env)),
-            single_spans: if metric("_dd.span_sampling.mechanism").is_some() {
-                SingleSpans::Some
-            } else {
-                SingleSpans::None
+            signed: Some(signed(chunk.root, env)),
+            // Vectors end where the samplers do, before single spans are looked for.
+            single_spans: SingleSpans::None,
+            rare: match self.settings.rare {
+                Some(_) => rare_spans(chunk).into(),
+                None => Box::default(),
             },
-            rare: if self.reads_rare {
-                rare_spans(root, env).into()
-            } else {
-                Box::default()
+        }
+    }
+}
+
+/// A chunk as a line tells it.
+#[derive(Debug)]
+struct Chunk<'a> {
+    root: &'a Object,
+    env: &'a str,
+    at: UnixNanos,
+    priority: Option<SamplingPriority>,
+    parent: u64,
+    dropped_weight: f64,
+}
+
+impl<'a> Chunk<'a> {
+    fn read(line: &'a Object) -> Result<Self, VectorError> {
+        let root = line.get("root").and_then(Value::as_object);
+        let root = root.ok_or(VectorError::member("root", "a span"))?;
+        Ok(Self {
+            root,
+            env: text(root, "env"),
+            at: UnixNanos(nanos(line, "t")?),
+            priority: priority(line)?,
+            parent: match root.get("parent_id") {
+                Some(_) => whole(root, "parent_id")?,
+                None => 0,
+            },
+            dropped_weight: match line.get("client_dropped_p0_weight") {
+                None | Some(Value::Null) => 0.0,
+                Some(_) => number(line, "client_dropped_p0_weight")?,
             },
         })
+    }
+
+    fn metric(&self, key: &str) -> Option<f64> {
+        let metrics = self.root.get("metrics").and_then(Value::as_object);
+        metrics?.get(key)?.as_f64()
+    }
+
+    /// A whole id: 32 hex digits, or a number whose high half the root says.
+    fn id(&self, id: &Value) -> Option<TraceId> {
+        if let Some(hex) = id.as_str().filter(|hex| hex.len() == 32) {
+            return u128::from_str_radix(hex, 16).ok().map(TraceId);
+        }
+        let low = read_whole(id, "trace_id").ok()?;
+        let id = full_id(self.root, low, HashedId::Full);
+        let high = id.map_or(0, TraceId::high);
+        Some(TraceId::from_halves(high, low))
+    }
+}
+
+/// No id can be read.
+const ID: VectorError =
+    VectorError::member("trace_id", "a whole number, as a text, or 32 hex digits");
+
+fn priority(line: &Object) -> Result<Option<SamplingPriority>, VectorError> {
+    let said = match line.get("priority") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(said) => said.as_i64().and_then(|said| i32::try_from(said).ok()),
+    };
+    let said = said.ok_or(VectorError::member("priority", "a whole number, or null"))?;
+    Ok(sampled_priority(said))
+}
+
+/// Nanoseconds, as a number or a text.
+fn nanos(line: &Object, member: &'static str) -> Result<i64, VectorError> {
+    let said = line.get(member);
+    let nanos = said.and_then(|said| match said {
+        Value::String(text) => text.parse().ok(),
+        other => other.as_i64(),
+    });
+    nanos.ok_or(VectorError::member(member, "whole nanoseconds"))
+}
+
+/// The ids of a batch.
+#[derive(Debug)]
+struct Ids<'a> {
+    n: usize,
+    listed: Option<&'a Vec<Value>>,
+    first: u64,
+    step: u64,
+}
+
+impl<'a> Ids<'a> {
+    fn read(line: &'a Object) -> Result<Self, VectorError> {
+        let n = whole(line, "n")?;
+        if n > EVENTS_MAX {
+            return Err(VectorError::member("n", "1,000,000 events at most"));
+        }
+        let n = usize::try_from(n).unwrap_or(usize::MAX);
+        let listed = line.get("trace_ids").and_then(Value::as_array);
+        if listed.is_some_and(|ids| ids.len() != n) {
+            return Err(VectorError::member("trace_ids", "a list of `n` ids"));
+        }
+        let (first, step) = match listed {
+            Some(_) => (0, 0),
+            None => (
+                whole(line, "trace_id_first")?,
+                whole(line, "trace_id_step")?,
+            ),
+        };
+        Ok(Self {
+            n,
+            listed,
+            first,
+            step,
+        })
+    }
+
+    fn get(&self, place: usize) -> Option<Value> {
+        if let Some(listed) = self.listed {
+            return listed.get(place).cloned();
+        }
+        let place = u64::try_from(place).ok()?;
+        Some(
+            self.first
+                .wrapping_add(self.step.wrapping_mul(place))
+                .into(),
+        )
     }
 }
 
@@ -228,125 +256,82 @@ impl Replay {
 #[derive(Clone, Copy, Debug)]
 struct Event {
     decision: Decision,
+    rate: Option<f64>,
     written: Option<(&'static str, f64)>,
 }
 
 impl Event {
-    fn written(&self) -> Value {
-        let written: Object = self
-            .written
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).into()))
-            .collect();
-        Value::Object(written)
-    }
-
     fn members(&self) -> Value {
         let decision = self.decision;
         let is_by = |sampler| decision.kept_by() == Some(sampler);
-        let mut members = json!({
+        json!({
             "kept": decision.is_kept,
             "sampler": decision.by.name(),
-            "rate": decision.rate,
+            "rate": self.rate,
+            "error_rate": decision.error_rate,
             "priority_sampled": is_by(Sampler::Priority),
             "error_sampled": is_by(Sampler::Error),
-        });
-        if let Value::Object(members) = &mut members {
-            if self.written.is_some() {
-                members.insert("set_metrics".to_owned(), self.written());
-            }
-            if let Some(rate) = decision.error_rate {
-                members.insert("error_rate".to_owned(), rate.into());
-            }
-        }
-        members
+            "set_metrics": written(self.written),
+        })
     }
 }
 
-fn batch_members(events: &[Event]) -> Value {
-    let kept: String = events
-        .iter()
-        .map(|event| if event.decision.is_kept { '1' } else { '0' })
-        .collect();
-    let kept = match kept.as_str() {
-        all if !all.contains('0') => "all".to_owned(),
-        none if !none.contains('1') => "none".to_owned(),
-        _ => kept,
-    };
-    let rates = |rate: fn(&Event) -> Option<f64>| runs(events, |event| json!(rate(event)));
-    let mut members = json!({
-        "kept": kept,
-        "sampler": runs(events, |event| event.decision.by.name().into()),
-        "rate": rates(|event| event.decision.rate),
-        "set_metrics": runs(events, Event::written),
-    });
-    let asked = |event: &Event| event.decision.error_rate.is_some();
-    if let Value::Object(members) = &mut members
-        && events.iter().any(asked)
-    {
-        let error_rates = rates(|event| event.decision.error_rate);
-        members.insert("error_rate".to_owned(), error_rates);
+fn written(metric: Option<(&str, f64)>) -> Value {
+    let written = metric.map(|(key, value)| (key.to_owned(), value.into()));
+    Value::Object(written.into_iter().collect())
+}
+
+/// Many chunks, decided: each value with the place of the first that has it.
+#[derive(Debug, Default)]
+struct Runs {
+    n: usize,
+    kept: String,
+    samplers: Vec<(usize, Sampler)>,
+    rates: Vec<(usize, Option<f64>)>,
+    error_rates: Vec<(usize, Option<f64>)>,
+    written: Vec<(usize, Option<(&'static str, f64)>)>,
+}
+
+impl Runs {
+    fn add(&mut self, event: &Event) {
+        let decision = event.decision;
+        self.kept.push(if decision.is_kept { '1' } else { '0' });
+        extend(&mut self.samplers, self.n, decision.by);
+        extend(&mut self.rates, self.n, event.rate);
+        extend(&mut self.error_rates, self.n, decision.error_rate);
+        extend(&mut self.written, self.n, event.written);
+        self.n += 1;
     }
-    members
-}
 
-/// `[[first place, value], …]`: a value holds until the next place.
-fn runs(events: &[Event], value: impl Fn(&Event) -> Value) -> Value {
-    let mut runs: Vec<(usize, Value)> = Vec::new();
-    for (place, event) in events.iter().enumerate() {
-        let value = value(event);
-        if runs.last().is_none_or(|(_, last)| *last != value) {
-            runs.push((place, value));
-        }
-    }
-    json!(runs)
-}
-
-fn root(line: &Object) -> Result<&Object, VectorError> {
-    let root = line.get("root").and_then(Value::as_object);
-    root.ok_or(VectorError::Member {
-        member: "root",
-        wanted: "a span",
-    })
-}
-
-fn nanos(line: &Object) -> Result<UnixNanos, VectorError> {
-    let at = line.get("t").and_then(Value::as_i64);
-    at.map(UnixNanos).ok_or(VectorError::Member {
-        member: "t",
-        wanted: "nanoseconds since 1970",
-    })
-}
-
-/// The whole id of a chunk whose root says the high half.
-fn trace_id(root: &Object, low: u64) -> TraceId {
-    let meta = root.get("meta").and_then(Value::as_object);
-    let high = meta
-        .and_then(|meta| meta.get("_dd.p.tid"))
-        .and_then(Value::as_str);
-    let high = high.and_then(|hex| u64::from_str_radix(hex, 16).ok());
-    TraceId::from_halves(high.unwrap_or(0), low)
-}
-
-fn ids(line: &Object, n: u64) -> Result<Vec<u64>, VectorError> {
-    if let Some(ids) = line.get("trace_ids").and_then(Value::as_array) {
-        let read = |id: &Value| match id {
-            Value::String(text) => text.parse().ok(),
-            other => other.as_u64(),
+    fn members(self) -> Value {
+        let is_one = |kept: char| !self.kept.contains(kept);
+        let kept = if is_one('0') {
+            "all"
+        } else if is_one('1') {
+            "none"
+        } else {
+            &self.kept
         };
-        let ids: Option<Vec<u64>> = ids.iter().map(read).collect();
-        return ids.ok_or(VectorError::Member {
-            member: "trace_ids",
-            wanted: "a list of ids as texts",
-        });
+        let samplers = self.samplers.iter();
+        let samplers: Vec<_> = samplers.map(|(place, by)| (place, by.name())).collect();
+        let metrics = self.written.iter();
+        let metrics: Vec<_> = metrics
+            .map(|(place, metric)| (place, written(*metric)))
+            .collect();
+        json!({
+            "kept": kept,
+            "sampler": samplers,
+            "rate": self.rates,
+            "error_rate": self.error_rates,
+            "set_metrics": metrics,
+        })
     }
-    let (first, step) = (
-        whole(line, "trace_id_first")?,
-        whole(line, "trace_id_step")?,
-    );
-    Ok((0..n)
-        .map(|place| first.wrapping_add(step.wrapping_mul(place)))
-        .collect())
+}
+
+fn extend<T: PartialEq>(runs: &mut Vec<(usize, T)>, place: usize, value: T) {
+    if runs.last().is_none_or(|(_, last)| *last != value) {
+        runs.push((place, value));
+    }
 }
 
 fn signed(root: &Object, env: &str) -> Signed {
@@ -358,17 +343,13 @@ fn signed(root: &Object, env: &str) -> Signed {
     }
 }
 
-fn rare_spans(root: &Object, env: &str) -> Vec<RareSpan> {
-    let metrics = root.get("metrics").and_then(Value::as_object);
+fn rare_spans(chunk: &Chunk<'_>) -> Vec<RareSpan> {
     let marks = ["_top_level", "_dd.top_level", "_dd.measured"];
-    let is_looked_at = marks.iter().any(|mark| {
-        let metric = metrics.and_then(|metrics| metrics.get(*mark));
-        metric.and_then(Value::as_f64) == Some(1.0)
-    });
-    let span = hashed_span(root);
+    let is_looked_at = marks.iter().any(|mark| chunk.metric(mark) == Some(1.0));
+    let span = hashed_span(chunk.root);
     is_looked_at
         .then(|| RareSpan {
-            service: of_service(env, span.service),
+            service: of_service(chunk.env, span.service),
             hash: of_span(&span, "", Resource::Counts),
         })
         .into_iter()

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Object, VectorError, number, text, whole};
+use super::settings::f32_of;
+use super::{Object, VectorError, number, numbers, text, whole};
 use crate::sampler::{self, HashedId, HashedSpan, Probabilistic, Resource};
 use crate::trace::TraceId;
 
@@ -53,14 +54,8 @@ fn service(row: &Object) -> Object {
 fn trace(row: &Object) -> Result<(Object, Object), VectorError> {
     let env = text(row, "env");
     let spans = row.get("spans").and_then(Value::as_array);
-    let spans = spans.ok_or(VectorError::Member {
-        member: "spans",
-        wanted: "a list of spans",
-    })?;
-    let spans: Vec<Object> = spans
-        .iter()
-        .filter_map(|span| span.as_object().cloned())
-        .collect();
+    let spans = spans.and_then(|spans| spans.iter().map(Value::as_object).collect());
+    let spans: Vec<&Object> = spans.ok_or(VectorError::member("spans", "a list of spans"))?;
     let with_resource: Vec<u32> = hashes(&spans, env, Resource::Counts);
     let mut without = hashes(&spans, env, Resource::IsLeftOut);
     let rare = hashes(&spans, "", Resource::Counts);
@@ -70,10 +65,7 @@ fn trace(row: &Object) -> Result<(Object, Object), VectorError> {
     let computed_spans: Vec<Value> = computed_spans.collect();
     let root = usize::try_from(whole(row, "root_index")?).ok();
     let root = root.and_then(|root| with_resource.get(root));
-    let root = root.ok_or(VectorError::Member {
-        member: "root_index",
-        wanted: "the place of a span",
-    })?;
+    let root = root.ok_or(VectorError::member("root_index", "the place of a span"))?;
     let signature = sampler::of_trace(*root, &mut without);
     let computed = members([
         ("signature", signature.0.to_string().into()),
@@ -96,8 +88,8 @@ fn trace(row: &Object) -> Result<(Object, Object), VectorError> {
     Ok((computed, expected))
 }
 
-fn hashes(spans: &[Object], env: &str, resource: Resource) -> Vec<u32> {
-    let hash = |span: &Object| sampler::of_span(&hashed_span(span), env, resource);
+fn hashes(spans: &[&Object], env: &str, resource: Resource) -> Vec<u32> {
+    let hash = |span: &&Object| sampler::of_span(&hashed_span(span), env, resource);
     spans.iter().map(hash).collect()
 }
 
@@ -120,25 +112,25 @@ fn probabilistic(row: &Object) -> Result<Object, VectorError> {
     let sampler = of_members(row)?;
     let low = whole(row, "trace_id_low")?;
     let is_kept = full_id(row, low, sampler.id).is_some_and(|id| sampler.keeps(id));
-    let mut computed = members([("kept", is_kept.into())]);
-    if is_kept {
-        let written = json!({"_dd.prob_sr": sampler.rate()});
-        computed.insert("set_metrics".to_owned(), written);
-    }
-    Ok(computed)
+    let written = if is_kept {
+        json!({"_dd.prob_sr": sampler.rate()})
+    } else {
+        json!({})
+    };
+    Ok(members([
+        ("kept", is_kept.into()),
+        ("set_metrics", written),
+    ]))
 }
 
 fn of_members(row: &Object) -> Result<Probabilistic, VectorError> {
-    #[expect(
-        clippy::as_conversions,
-        clippy::cast_possible_truncation,
-        reason = "the Agent's setting is an f32"
-    )]
-    let percentage = number(row, "percentage")? as f32;
-    let seed = row.get("hash_seed").and_then(Value::as_u64).unwrap_or(0);
+    let seed = match row.get("hash_seed") {
+        Some(_) => whole(row, "hash_seed")?,
+        None => 0,
+    };
     let is_full = row.get("full_trace_id") == Some(&Value::Bool(true));
     Ok(Probabilistic {
-        percentage,
+        percentage: f32_of(number(row, "percentage")?),
         hash_seed: u32::try_from(seed).unwrap_or(u32::MAX),
         id: if is_full {
             HashedId::Full
@@ -149,43 +141,37 @@ fn of_members(row: &Object) -> Result<Probabilistic, VectorError> {
 }
 
 /// The whole id (`probabilistic.go`, `get128BitTraceID`); `None` if a tag that should say it does not.
-fn full_id(row: &Object, low: u64, id: HashedId) -> Option<TraceId> {
-    let meta = row.get("meta").and_then(Value::as_object);
+pub(super) fn full_id(span: &Object, low: u64, id: HashedId) -> Option<TraceId> {
+    let meta = span.get("meta").and_then(Value::as_object);
     let tag = |key: &str| {
         let value = meta.and_then(|meta| meta.get(key)).and_then(Value::as_str);
         value.filter(|value| !value.is_empty())
     };
-    if id == HashedId::Low {
-        return Some(TraceId::from_halves(0, low));
-    }
-    if let Some(hex) = tag("otel.trace_id") {
-        return (hex.len() == 32).then(|| u128::from_str_radix(hex, 16).ok().map(TraceId))?;
-    }
-    match tag("_dd.p.tid") {
-        Some(hex) => {
-            let high = u64::from_str_radix(hex, 16).ok()?;
-            Some(TraceId::from_halves(high, low))
+    let is_hex = |text: &&str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let high = match (id, tag("otel.trace_id"), tag("_dd.p.tid")) {
+        (HashedId::Low, _, _) | (HashedId::Full, None, None) => 0,
+        (HashedId::Full, Some(whole), _) => {
+            let whole = Some(whole)
+                .filter(|whole| whole.len() == 32)
+                .filter(is_hex)?;
+            return u128::from_str_radix(whole, 16).ok().map(TraceId);
         }
-        None => Some(TraceId::from_halves(0, low)),
-    }
+        (HashedId::Full, None, Some(high)) => {
+            u64::from_str_radix(Some(high).filter(is_hex)?, 16).ok()?
+        }
+    };
+    Some(TraceId::from_halves(high, low))
 }
 
 fn share(row: &Object) -> Result<Object, VectorError> {
     let target = number(row, "target_tps")?;
-    let seen = row.get("seen_tps").and_then(Value::as_array);
-    let seen = seen.into_iter().flatten().filter_map(Value::as_f64);
-    let share = sampler::share(target, seen.collect());
+    let share = sampler::share(target, numbers(row, "seen_tps")?);
     Ok(members([("tps_per_signature", share.into())]))
 }
 
 fn sample_by_rate(row: &Object, header: &Object) -> Result<Object, VectorError> {
     let id = whole(row, "trace_id")?;
-    let rates = header.get("rates").and_then(Value::as_array);
-    let rates = rates.ok_or(VectorError::Member {
-        member: "rates",
-        wanted: "a list of rates, in the first line",
-    })?;
-    let rates = rates.iter().filter_map(Value::as_f64);
+    let rates = numbers(header, "rates")?.into_iter();
     let kept: String = rates
         .map(|rate| {
             if sampler::is_within(id, rate) {

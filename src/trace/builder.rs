@@ -8,7 +8,9 @@ use super::chunk::own_string;
 use super::dictionary::{Interner, Role};
 use super::record::{RECORD_BYTES, Record, Stored};
 use super::value::Seen;
-use super::{Attribute, Field, Presence, Span, StrId, TraceChunk, Value, ValueWriter, tag};
+use super::{
+    Attribute, Field, Presence, Span, StrId, TraceChunk, TraceId, Value, ValueWriter, tag,
+};
 
 /// The chunk outgrew what the builder was allowed, or what 32 bits can number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -295,6 +297,21 @@ impl ChunkBuilder {
         let checked = self.check();
         self.finished_bytes = finished_bytes;
         checked.map(|()| chunks)
+    }
+
+    /// A chunk of one trace with copies of spans of other chunks; none if there is no span.
+    pub(crate) fn copied<'a>(
+        &mut self,
+        id: TraceId,
+        spans: impl IntoIterator<Item = Span<'a>>,
+    ) -> Option<TraceChunk> {
+        self.reset(usize::MAX);
+        for span in spans {
+            self.copy_span(span).ok()?;
+        }
+        let mut chunk = self.finish_as(id.low())?;
+        chunk.high = id.high();
+        Some(chunk)
     }
 
     /// Takes back the current span, however much of it was written.

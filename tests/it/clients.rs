@@ -2,6 +2,7 @@
 //!
 //! Ignored by default, because they need Python with ddtrace; `.ci/run` makes `.venv` and runs them.
 
+mod closed_loop;
 mod counted;
 pub(crate) mod otlp;
 mod ruled;

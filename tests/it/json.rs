@@ -19,7 +19,7 @@ fn accepted(answer: &Answer, status: u16, body: &str) {
     assert_eq!((answer.status, answer.body.as_str()), (status, body));
 }
 
-const JSON: &str = "Content-Type: application/json\r\n";
+pub(crate) const JSON: &str = "Content-Type: application/json\r\n";
 
 /// The exported traces without what says when and how they came.
 fn traces(finished: &Finished) -> Value {

@@ -39,6 +39,8 @@ mod replay;
 #[cfg(unix)]
 mod serve;
 #[cfg(unix)]
+mod simulate;
+#[cfg(unix)]
 mod support;
 #[cfg(unix)]
 mod tail;
