@@ -1,8 +1,10 @@
 """Ten traces, decided as the first argument says; the settings that decide otherwise come from the environment.
 
 `plain` leaves it to the tracer, `agent` first waits for the Agent's rate, `keep` and `drop` decide in
-code, `parent` answers a request of a service that has decided."""
+code, `parent` answers a request of a service that has decided, `overflow` has more than fits into the
+buffer before."""
 
+import logging
 import sys
 
 from ddtrace.propagation.http import HTTPPropagator
@@ -12,6 +14,7 @@ from sent import Sent
 
 TRACES = 10
 ROUNDS = 500
+TOO_MANY = 200
 PARENT = {
     "x-datadog-trace-id": "77",
     "x-datadog-parent-id": "78",
@@ -40,9 +43,19 @@ def wait_for_rate():
     raise SystemExit("no rate came")
 
 
+def overflow():
+    """The tracer warns of what it drops, and says so in the chunks after the next flush."""
+    logging.disable(logging.CRITICAL)
+    for _ in range(TOO_MANY):
+        process("plain")
+    tracer.flush()
+
+
 def main():
     mode = sys.argv[1]
     sent = Sent()
+    if mode == "overflow":
+        overflow()
     if mode == "agent":
         wait_for_rate()
     for _ in range(TRACES):

@@ -175,3 +175,24 @@ fn spans_that_a_span_rule_keeps_are_kept_alone() {
     let expected = "document.extract kept alone by a span rule (rate 1, at most 500/s)";
     assert_eq!(rules, [expected; 10]);
 }
+
+#[test]
+#[ignore = "needs Python with ddtrace: .ci/run"]
+fn what_the_client_lost_before_sending_is_told() {
+    let variables = [
+        ("DD_TRACE_WRITER_BUFFER_SIZE_BYTES", "4000"),
+        ("DD_TRACE_WRITER_INTERVAL_SECONDS", "60"),
+    ];
+    let exchange = run("overflow", &variables, &[]);
+    let n_sent = exchange.sent.len() / 2;
+    let n_came = exchange.traces().len();
+    assert!(n_came < n_sent, "{n_came} of {n_sent} came");
+    let store = opened(&exchange);
+    let losses = store.traces().filter_map(|trace| trace.sampling().loss());
+    let losses: Vec<_> = losses.collect();
+    let are_told = losses.iter().all(|loss| {
+        loss.starts_with("the client lost ")
+            && loss.ends_with(" % before sending: its buffer was full")
+    });
+    assert!(!losses.is_empty() && are_told, "{losses:?}");
+}
