@@ -29,7 +29,7 @@ pub use correction::Correction;
 use field::FixedText;
 pub use rule::{Dropped, Rule};
 pub use tags::{NormalizedLink, TagValue};
-use tags::{STATUS_CODE, Tag, drops_status_code, link_name, metric_key, tag};
+use tags::{STATUS_CODE, Tag, drops_status_code, is_kept_as, link_name, metric_key, tag};
 
 /// What the Agent knows beside the spans: from the headers of the request and its own clock.
 #[derive(Clone, Copy, Debug, Default)]
@@ -158,8 +158,13 @@ impl<'a> Normalized<'a> {
 
     /// A string tag, by the key under which the Agent keeps it.
     pub fn meta_text(&self, key: &str) -> Option<Cow<'a, str>> {
-        let (_, value) = self.meta().filter(|(name, _)| name == key).last()?;
-        match value {
+        let sent = self.sent.meta();
+        let sent = sent.filter(|(name, _)| is_kept_as(*name, key));
+        let (name, value) = sent.last()?;
+        if key == STATUS_CODE && drops_status_code(self.sent) {
+            return None;
+        }
+        match tag(name, value).value.value {
             TagValue::Text(text) => Some(text),
             TagValue::Other(_) => None,
         }

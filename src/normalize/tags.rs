@@ -36,25 +36,46 @@ pub(super) struct Tag<'a> {
 
 /// `normalizer.go`, `normalize` for the tags it knows; `truncator.go`, `Truncate` for all.
 pub(super) fn tag<'a>(key: Text<'a>, value: Value<'a>) -> Tag<'a> {
-    let is_structured = is_structured(key);
-    let shorten = |fixed: FixedText<'a>, bytes_max, rule| {
-        if is_structured {
-            fixed
-        } else {
-            shorten(fixed, bytes_max, rule)
-        }
-    };
     let value = match value {
         Value::Text(text) => {
-            let fixed = shorten(known(key, text), VALUE_BYTES_MAX, Rule::MetaValueTruncate);
+            let fixed = shorten_tag(
+                key,
+                known(key, text),
+                VALUE_BYTES_MAX,
+                Rule::MetaValueTruncate,
+            );
             Fixed::new(TagValue::Text(fixed.value), fixed.rule)
         }
         other => Fixed::new(TagValue::Other(other), None),
     };
     Tag {
-        key: shorten(repaired(key), KEY_BYTES_MAX, Rule::MetaKeyTruncate),
+        key: tag_key(key),
         value,
     }
+}
+
+fn tag_key(key: Text<'_>) -> FixedText<'_> {
+    shorten_tag(key, repaired(key), KEY_BYTES_MAX, Rule::MetaKeyTruncate)
+}
+
+/// Whether the Agent keeps a tag under a key. Mostly under the one it came with, which is quicker told.
+pub(super) fn is_kept_as(sent: Text<'_>, key: &str) -> bool {
+    if sent.as_bytes().len() > KEY_BYTES_MAX || !key.is_ascii() {
+        return tag_key(sent).value == key;
+    }
+    sent == *key
+}
+
+fn shorten_tag<'a>(
+    key: Text<'_>,
+    fixed: FixedText<'a>,
+    bytes_max: usize,
+    rule: Rule,
+) -> FixedText<'a> {
+    if is_structured(key) {
+        return fixed;
+    }
+    shorten(fixed, bytes_max, rule)
 }
 
 fn known<'a>(key: Text<'a>, value: Text<'a>) -> FixedText<'a> {

@@ -170,7 +170,7 @@ impl Reader<'_> {
                 && !metrics.has_rule_rate
                 && priority.is_some_and(|SamplingPriority(said)| matches!(said, 0 | 1))
                 && is_by_rate(chunk, facts),
-            signed: self.signed(chunk, priority, &env, request),
+            signed: self.signed(chunk, priority, (&root, &env), request),
             single_spans: SingleSpans::of(chunk, priority),
             rare: match self.rare {
                 RareSpans::LeftOut => Box::default(),
@@ -197,7 +197,7 @@ impl Reader<'_> {
         &self,
         chunk: &TraceChunk,
         priority: Option<SamplingPriority>,
-        env: &str,
+        (root, env): (&Normalized<'_>, &str),
         request: Request<'_>,
     ) -> Option<Signed> {
         let is_error = chunk.spans().any(Span::is_error);
@@ -205,8 +205,7 @@ impl Reader<'_> {
             return None;
         }
         let form = self.delivery.form;
-        let root = root(chunk, request).ok()?;
-        let root = hash(&root, env, (form, Resource::Counts));
+        let root = hash(root, env, (form, Resource::Counts));
         let spans = chunk
             .spans()
             .filter_map(|span| normalize(span, request).ok());
