@@ -225,7 +225,11 @@ fn check_table(default_env: &str, envs: &[&str], expected: &[&str]) {
     let table = model.table(Process::default()).unwrap();
     let keys: Vec<&str> = table.entries().map(|(key, _)| key).collect();
     assert_eq!(keys, expected);
-    assert!(table.entries().all(|(_, rate)| rate == 1.0));
+    assert!(
+        table
+            .entries()
+            .all(|(_, rate)| (rate - 1.0).abs() < f64::EPSILON)
+    );
 }
 
 #[test]
