@@ -25,14 +25,14 @@ pub(super) fn simulate(
     let mut reader = BufReader::new(files::open(path)?);
     let mut printer = Printer::default();
     let beginning = reader.fill_buf().context(path.display().to_string())?;
-    let printed = if simulate::is_export(beginning) {
+    let outcome = if simulate::is_export(beginning) {
         replay(reader, (store, now), sampling, &mut printer)
     } else {
         compute(reader, sampling, &mut printer)
     };
-    match printed.and_then(|()| Ok(printer.line(&printer.balance.clone())?)) {
+    match outcome.and_then(|()| Ok(printer.line(&printer.balance.clone())?)) {
         Err(error) if is_closed(&error) => {}
-        printed => printed.with_context(|| path.display().to_string())?,
+        outcome => outcome.with_context(|| path.display().to_string())?,
     }
     Ok(u8::from(printer.balance.differ > 0))
 }

@@ -129,7 +129,7 @@ fn answer(trace: &TraceEntry, verdict: Verdict) -> Answer {
     let agrees = trace.verdict().map(|then| {
         let then = simulated(trace, then);
         let is_same = |name: &&str| same(member(&computed, name), member(&then, name));
-        COMPARED.iter().all(|name| is_same(name))
+        COMPARED.iter().all(is_same)
     });
     let mut members = Object::new();
     members.insert("trace_id".to_owned(), trace.trace_id().to_string().into());

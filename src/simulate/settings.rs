@@ -1,5 +1,6 @@
 //! The settings of the Agent that the first line of a file says.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,7 +19,7 @@ struct Config<'a> {
     extra_rate: Option<f64>,
     default_env: Option<&'a str>,
     rare: Rare,
-    probabilistic: Percentage,
+    probabilistic: Odds,
     unknown: Vec<String>,
 }
 
@@ -31,7 +32,7 @@ struct Rare {
 }
 
 #[derive(Debug, Default)]
-struct Percentage {
+struct Odds {
     is_on: Option<bool>,
     percentage: Option<f64>,
     hash_seed: Option<u64>,
@@ -63,7 +64,7 @@ pub(super) fn read(
         probabilistic: said.probabilistic.over(defaults.probabilistic),
         default_env: said
             .default_env
-            .map_or_else(|| defaults.default_env.clone(), Into::into),
+            .map_or_else(|| Arc::clone(&defaults.default_env), Into::into),
     };
     Ok((settings, said.unknown))
 }
@@ -134,7 +135,7 @@ impl Rare {
     }
 }
 
-impl Percentage {
+impl Odds {
     fn over(&self, default: Option<Probabilistic>) -> Option<Probabilistic> {
         if !self
             .is_on
