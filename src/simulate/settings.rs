@@ -1,7 +1,6 @@
 //! The settings of the Agent that the first line of a file says.
 
 use std::sync::Arc;
-
 use std::time::Duration;
 
 use serde_json::Value;
@@ -20,7 +19,7 @@ struct Config<'a> {
     extra_rate: Option<f64>,
     default_env: Option<&'a str>,
     rare: Rare,
-    probabilistic: Hashed,
+    probabilistic: Odds,
     unknown: Vec<String>,
 }
 
@@ -33,7 +32,7 @@ struct Rare {
 }
 
 #[derive(Debug, Default)]
-struct Hashed {
+struct Odds {
     is_on: Option<bool>,
     percentage: Option<f64>,
     hash_seed: Option<u64>,
@@ -136,7 +135,7 @@ impl Rare {
     }
 }
 
-impl Hashed {
+impl Odds {
     fn over(&self, default: Option<Probabilistic>) -> Option<Probabilistic> {
         if !self
             .is_on

@@ -61,8 +61,8 @@ fn changed(value: &Value) -> Value {
         Value::Number(number) => json!(number.as_f64().unwrap() * (1.0 + 1e-6) + 1e-6),
         Value::String(text) => json!(format!("{text}0")),
         Value::Array(list) => {
-            let (final_item, rest) = list.split_last().unwrap();
-            Value::Array(rest.iter().cloned().chain([changed(final_item)]).collect())
+            let (end, before) = list.split_last().unwrap();
+            Value::Array(before.iter().cloned().chain([changed(end)]).collect())
         }
         Value::Object(members) if members.is_empty() => json!({"_dd.rare": 1}),
         Value::Object(members) => {
