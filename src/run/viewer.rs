@@ -201,9 +201,10 @@ impl Viewer<'_> {
                     #[expect(clippy::panic, reason = "asked for, to see that the terminal comes back")]
                     { panic!("asked to panic") }
                 }
-                () = turn(), if self.export.is_some() => {}
+                () = turn(), if self.export.is_some() || self.app.is_searching() => {}
             }
             self.go_on_exporting();
+            self.app.go_on_searching();
         }
         Ok(())
     }

@@ -221,6 +221,19 @@ impl App {
         self.is_dirty || is_searching || is_replaying || (is_drawn && self.waterfall.is_behind())
     }
 
+    /// Whether a filter is still being compared with traces that are listed.
+    pub fn is_searching(&self) -> bool {
+        let lists_traces = !matches!(self.view, View::Logs | View::Sampling);
+        lists_traces && self.list.is_searching()
+    }
+
+    /// Goes on comparing, a few milliseconds long.
+    pub fn go_on_searching(&mut self) {
+        if self.is_searching() {
+            self.list.go_on_searching(&self.store);
+        }
+    }
+
     /// What was captured.
     pub fn store(&self) -> &Store {
         &self.store

@@ -176,6 +176,11 @@ impl TraceList {
         self.matches.is_searching()
     }
 
+    /// Goes on comparing between two frames; the next one shows what came of it.
+    pub(crate) fn go_on_searching(&mut self, store: &Store) {
+        self.matches.go_on(store);
+    }
+
     pub(crate) fn filter(&self) -> &Query {
         self.matches.filter()
     }

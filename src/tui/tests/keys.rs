@@ -528,3 +528,21 @@ fn a_large_trace_that_grows_out_of_sight_asks_for_no_frames() {
     seat.keys("<tab>");
     assert!(seat.shows("9001 spans"), "{}", seat.lines().join("\n"));
 }
+
+#[test]
+fn a_filter_over_many_spans_goes_on_between_frames() {
+    let mut seat = Seat::new(80, 24);
+    seat.receive(many(1));
+    let spans: Vec<SpanSpec> = (0..100_001)
+        .map(|number| root(1_000 + number, "GET /wide", 5))
+        .collect();
+    seat.receive(vec![chunk(7, &spans)]);
+    seat.keys("/");
+    seat.message(Message::Input(Event::Paste("GET".to_owned())));
+    seat.draw();
+    assert!(seat.app.is_searching() && seat.shows("so far"));
+    seat.app.go_on_searching();
+    assert!(!seat.app.is_searching());
+    seat.draw();
+    assert!(!seat.shows("so far"));
+}

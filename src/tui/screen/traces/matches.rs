@@ -6,9 +6,11 @@ use std::collections::{HashSet, VecDeque};
 use crate::query::{Query, Search};
 use crate::store::{Store, TraceKey};
 
-/// How many spans and log lines are looked at in one step, which each frame waits for: some 4 ms for a
-/// word of letters, up to 30 ms for one of digits, which is compared with numbers and ids too.
-const LOOKS_PER_STEP: usize = 100_000;
+/// How many spans and log lines are looked at for a frame, which waits for it: some 4 ms for a word of
+/// letters, up to 20 ms for one of digits, which is compared with numbers and ids too.
+const LOOKS_PER_FRAME: usize = 100_000;
+/// How many between frames, before keys and requests have their turn again.
+const LOOKS_PER_TURN: usize = 25_000;
 
 /// More changed traces than this are not remembered one by one.
 const TOUCHED_MAX: usize = 100_000;
@@ -82,7 +84,7 @@ impl Matches {
         if !self.touched.is_empty() {
             self.compare_touched(store);
         }
-        self.look(store);
+        self.look(store, LOOKS_PER_FRAME);
         let n_evicted = store.counters().traces_evicted;
         if self.n_evicted != n_evicted {
             self.n_evicted = n_evicted;
@@ -104,7 +106,7 @@ impl Matches {
             }
         }
         let is_searching = self.is_searching();
-        self.look(store);
+        self.look(store, LOOKS_PER_FRAME);
         is_fresh || is_searching
     }
 
@@ -157,9 +159,14 @@ impl Matches {
         }
     }
 
-    fn look(&mut self, store: &Store) {
+    /// Goes on comparing between two frames.
+    pub(super) fn go_on(&mut self, store: &Store) {
+        self.look(store, LOOKS_PER_TURN);
+    }
+
+    fn look(&mut self, store: &Store, n_looks_max: usize) {
         let mut n_looks = 0;
-        while n_looks < LOOKS_PER_STEP {
+        while n_looks < n_looks_max {
             let Some(key) = self.unsearched.pop() else {
                 return;
             };
