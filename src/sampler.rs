@@ -200,7 +200,7 @@ impl Agent {
         if is_rare {
             return kept(Sampler::Rare, None);
         }
-        if sampler.keeps(digest.trace_id) {
+        if sampler.keeps(digest.trace_id, digest.form) {
             return kept(Sampler::Probabilistic, None);
         }
         let error = self.received.error(digest);

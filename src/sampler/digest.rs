@@ -41,6 +41,8 @@ pub struct Digest {
     pub at: UnixNanos,
     /// The trace.
     pub trace_id: TraceId,
+    /// The format it came in.
+    pub form: PayloadForm,
     /// What the client decided.
     pub priority: Option<SamplingPriority>,
     /// The root's service as the Agent counts it.
@@ -157,6 +159,7 @@ impl Reader<'_> {
         Ok(Digest {
             at: self.delivery.at,
             trace_id: chunk.trace_id(),
+            form: self.delivery.form,
             priority,
             service,
             asks: match (root.sent().service().to_str(), sent_env.to_str()) {

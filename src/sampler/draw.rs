@@ -1,7 +1,7 @@
 //! Draws by trace id: the same for the same trace wherever it is drawn.
 
 use super::signature::Fnv;
-use crate::trace::TraceId;
+use crate::trace::{PayloadForm, TraceId};
 
 /// Whether a trace falls within a rate, 0 to 1. Clients draw so too, from the low half of the id.
 ///
@@ -49,7 +49,7 @@ pub struct Probabilistic {
 /// Which part of a trace id the probabilistic sampler hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HashedId {
-    /// Its low half, as the Agent does by default.
+    /// Half of it, as the Agent does by default.
     Low,
     /// All of it, with the Agent's feature `probabilistic_sampler_full_trace_id`.
     Full,
@@ -65,15 +65,18 @@ impl Probabilistic {
         }
     }
 
-    /// Whether a trace is kept.
-    pub fn keeps(&self, id: TraceId) -> bool {
+    /// Whether a trace is kept. Of an id in v1.0 the first eight bytes, which are the high half, stand
+    /// where of any other the low half does (`SampleV1`).
+    pub fn keeps(&self, id: TraceId, form: PayloadForm) -> bool {
         const BUCKETS: u32 = 0x4000;
         const PERCENT: f32 = 163.84;
-        let mut bytes = [0; 16];
-        match self.id {
-            HashedId::Low => bytes.copy_from_slice(&(u128::from(id.low()) << 64).to_be_bytes()),
-            HashedId::Full => bytes.copy_from_slice(&id.0.to_be_bytes()),
-        }
+        let mut bytes = [0_u8; 16];
+        let hashed = match (self.id, form) {
+            (HashedId::Low, PayloadForm::Older) => u128::from(id.low()) << 64,
+            (HashedId::Low, PayloadForm::V10) => u128::from(id.high()) << 64,
+            (HashedId::Full, _) => id.0,
+        };
+        bytes.copy_from_slice(&hashed.to_be_bytes());
         let mut hash = Fnv::default();
         hash.write(&self.hash_seed.to_le_bytes());
         hash.write(&bytes);
@@ -90,5 +93,21 @@ impl Probabilistic {
     /// The rate it writes to `_dd.prob_sr`.
     pub fn rate(&self) -> f64 {
         f64::from(self.percentage) / 100.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_halves_of_an_id_stand_in_for_each_other_in_v10() {
+        let sampler = Probabilistic::of_percentage(50.0);
+        for number in 0..200_u64 {
+            let half = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let (low, high) = (TraceId::from_halves(7, half), TraceId::from_halves(half, 7));
+            let older = sampler.keeps(low, PayloadForm::Older);
+            assert_eq!(older, sampler.keeps(high, PayloadForm::V10));
+        }
     }
 }

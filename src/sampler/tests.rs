@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::ingest::Received;
 use crate::store::Store;
-use crate::trace::{ChunkBuilder, Now, TraceId, TracerPayload, UnixNanos, Via};
+use crate::trace::{ChunkBuilder, Now, PayloadForm, TraceId, TracerPayload, UnixNanos, Via};
 use crate::wire::v04;
 
 const SECOND: i64 = 1_000_000_000;
@@ -24,6 +24,7 @@ fn digest(services: &mut Services, service: ServiceId, at: i64, number: u64) -> 
     Digest {
         at: UnixNanos(at),
         trace_id: TraceId::from_halves(0, SPREAD.wrapping_mul(number + 1)),
+        form: PayloadForm::Older,
         priority: Some(SamplingPriority::AUTO_KEEP),
         service,
         asks: service,

@@ -8,7 +8,7 @@ use crate::sampler::{
     Agent, Decision, Digest, HashedId, RareSpan, Resource, Sampler, Services, Settings, Signed,
     SingleSpans, of_service, of_span, of_trace, sampled_priority, weight,
 };
-use crate::trace::{SamplingPriority, TraceId, UnixNanos};
+use crate::trace::{PayloadForm, SamplingPriority, TraceId, UnixNanos};
 
 /// More events do not come in five seconds, and a line that names more would take long.
 const EVENTS_MAX: u64 = 1_000_000;
@@ -115,6 +115,7 @@ impl Replay {
         Digest {
             at: chunk.at,
             trace_id: TraceId::default(),
+            form: PayloadForm::Older,
             priority: chunk.priority,
             service,
             asks: service,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::settings::f32_of;
 use super::{Object, VectorError, number, numbers, text, whole};
 use crate::sampler::{self, HashedId, HashedSpan, Probabilistic, Resource};
-use crate::trace::TraceId;
+use crate::trace::{PayloadForm, TraceId};
 
 /// What a row comes to, and what it says it should.
 pub(super) fn line(row: &Object, header: &Object) -> Result<(Object, Object), VectorError> {
@@ -111,7 +111,8 @@ pub(super) fn hashed_span(span: &Object) -> HashedSpan<'_> {
 fn probabilistic(row: &Object) -> Result<Object, VectorError> {
     let sampler = of_members(row)?;
     let low = whole(row, "trace_id_low")?;
-    let is_kept = full_id(row, low, sampler.id).is_some_and(|id| sampler.keeps(id));
+    let is_kept =
+        full_id(row, low, sampler.id).is_some_and(|id| sampler.keeps(id, PayloadForm::Older));
     let written = if is_kept {
         json!({"_dd.prob_sr": sampler.rate()})
     } else {
