@@ -417,7 +417,7 @@ fn hidden_code(field: Field) -> u8 {
     HIDDEN | u8::try_from(field.place()).unwrap_or_default()
 }
 
-/// What [`number`] gives, read back.
+/// What the writer makes of a string, read back.
 fn str_id(number: u64) -> Option<StrId> {
     let id = u32::try_from(number).ok()?;
     Some(StrId(id.rotate_right(1)))

@@ -7,7 +7,7 @@ use super::{
     WHOLE_FLOAT, hidden_code,
 };
 
-/// Packs one value after another; made by [`super::ChunkBuilder::attribute`].
+/// Packs one value after another; made by [`crate::trace::ChunkBuilder::attribute`].
 ///
 /// Arrays and maps are opened and closed; inside a map each value follows its key.
 #[derive(Debug)]
