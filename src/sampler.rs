@@ -43,7 +43,7 @@ pub use signature::{HashedSpan, Resource, Signature, of_service, of_span, of_tra
 pub use verdict::{AgentDecision, Fate, Redraw, Sampler, Verdict};
 pub(crate) use words::number;
 
-use crate::trace::{SamplingPriority, UnixNanos};
+use crate::trace::{PayloadForm, SamplingPriority, UnixNanos};
 use priority::Priority;
 use rare::Rare;
 use score::{Score, Scored};
@@ -190,27 +190,32 @@ impl Agent {
     }
 
     fn probable(&mut self, sampler: Probabilistic, digest: &Digest, is_rare: bool) -> Decision {
-        let kept = |by, error_rate| Decision {
-            is_kept: true,
-            by,
+        let mut decision = Decision {
+            is_kept: is_rare || sampler.keeps(digest.trace_id, digest.form),
+            by: if is_rare {
+                Sampler::Rare
+            } else {
+                Sampler::Probabilistic
+            },
             rate: Some(sampler.rate()),
-            error_rate,
+            error_rate: None,
             is_rare,
         };
-        if is_rare {
-            return kept(Sampler::Rare, None);
+        // In v1.0 the error sampler has the last word on an error (`runSamplersV1`).
+        let asks_errors = !decision.is_kept || digest.form == PayloadForm::V10;
+        let error = asks_errors.then(|| self.received.error(digest)).flatten();
+        if let Some(error) = error {
+            decision.is_kept = error.is_kept;
+            decision.by = Sampler::Error;
+            decision.error_rate = Some(error.rate);
         }
-        if sampler.keeps(digest.trace_id, digest.form) {
-            return kept(Sampler::Probabilistic, None);
-        }
-        let error = self.received.error(digest);
-        let by = error.map_or(Sampler::Probabilistic, |_| Sampler::Error);
-        let is_kept = error.is_some_and(|error| error.is_kept);
-        Decision {
-            is_kept,
-            ..kept(by, error.map(|error| error.rate))
-        }
-        .or_single_span(digest)
+        decision.or_single_span(digest)
+    }
+
+    /// Whether the error sampler would keep a chunk now, had its root been rejected. Nothing is counted.
+    pub fn would_keep_error(&self, digest: &Digest) -> bool {
+        let signed = digest.signed.filter(|signed| signed.is_error);
+        signed.is_some_and(|signed| self.redrawn.errors.would_keep(digest, signed))
     }
 }
 

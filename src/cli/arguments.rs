@@ -98,7 +98,8 @@ pub(super) enum Subcommand {
     /// --target-tps and its like, then an event or a row each. For every line what the samplers make of
     /// it is printed, with the members that its expectation has, or all; at last how many agree and
     /// how many differ. Of a file that --export wrote, its traces are run in the order in which they
-    /// came, and compared with what it says was simulated then. Exit code 0 if nothing differs, else 1.
+    /// came, and compared with what it says was simulated then; that some came as v1.0, or early because
+    /// of --live, it does not say. Exit code 0 if nothing differs, else 1.
     Simulate {
         /// Vectors, or what --export wrote
         file: PathBuf,

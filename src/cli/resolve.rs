@@ -166,8 +166,9 @@ fn screen_of(options: &Options, file: &FileOptions, environment: &Environment) -
 
 fn sampling_of(options: &Options, file: &FileOptions) -> Result<SamplingSettings, UsageError> {
     let answers = options.sampling.or(file.sampling).unwrap_or_default();
-    let client_drop_p0s = options.client_drop_p0s || file.client_drop_p0s == Some(true);
-    if client_drop_p0s && answers != Answers::Agent {
+    let is_agent = answers == Answers::Agent;
+    let client_drop_p0s = options.client_drop_p0s || file.client_drop_p0s == Some(true) && is_agent;
+    if client_drop_p0s && !is_agent {
         return Err(UsageError::new(
             "--client-drop-p0s needs --sampling agent: with any other rates every trace is to come",
         ));

@@ -76,7 +76,8 @@ pub enum SingleSpans {
 
 impl SingleSpans {
     fn of(chunk: &TraceChunk, priority: Option<SamplingPriority>) -> Self {
-        let is_dropped = priority.is_some_and(|SamplingPriority(said)| said <= 0);
+        // What the tracer keeps whole it does not keep in parts.
+        let is_dropped = !matches!(priority, Some(SamplingPriority(1 | 2)));
         let mut spans = chunk.spans();
         let is_kept = |span: Span<'_>| span.metric(tag::SPAN_SAMPLING_MECHANISM).is_some();
         if is_dropped && spans.any(is_kept) {
@@ -146,7 +147,11 @@ impl Reader<'_> {
         };
         let root = root(chunk, request)?;
         let metrics = RootMetrics::read(root.sent());
-        let priority = priority(chunk, facts, metrics);
+        let priority = match self.delivery.form {
+            PayloadForm::Older => priority(chunk, facts, metrics),
+            // One that is left out is 0, and spans are not asked (`ProcessV1`).
+            PayloadForm::V10 => sampled_priority(facts.and_then(|said| said.priority).unwrap_or(0)),
+        };
         let sent_env = self.env(chunk, root.sent());
         let env = normalize::env(sent_env);
         let counted_env = if env.is_empty() {
@@ -177,7 +182,7 @@ impl Reader<'_> {
             single_spans: SingleSpans::of(chunk, priority),
             rare: match self.rare {
                 RareSpans::LeftOut => Box::default(),
-                RareSpans::Read => rare_spans(chunk, facts, request, &env),
+                RareSpans::Read => rare_spans(chunk, (facts, self.delivery.form), request, &env),
             },
         })
     }
@@ -187,7 +192,8 @@ impl Reader<'_> {
     where
         Self: 'c,
     {
-        if !self.delivery.env.is_empty() {
+        // Of v1.0 the payload's alone counts.
+        if !self.delivery.env.is_empty() || self.delivery.form == PayloadForm::V10 {
             return Text::from(self.delivery.env);
         }
         let mut spans = std::iter::once(root).chain(chunk.spans());
@@ -350,7 +356,7 @@ fn hash(span: &Normalized<'_>, env: &str, (form, resource): (PayloadForm, Resour
 
 fn rare_spans(
     chunk: &TraceChunk,
-    facts: Option<&ChunkFacts>,
+    (facts, form): (Option<&ChunkFacts>, PayloadForm),
     request: Request<'_>,
     env: &str,
 ) -> Box<[RareSpan]> {
@@ -372,7 +378,7 @@ fn rare_spans(
         .map(|(_, span)| RareSpan {
             // The Agent gives the two the other way round (`rare_sampler.go`, `sampleSpan`).
             service: signature::of_service(env, span.service()),
-            hash: hash(span, "", (PayloadForm::Older, Resource::Counts)),
+            hash: hash(span, "", (form, Resource::Counts)),
         })
         .collect()
 }

@@ -118,6 +118,9 @@ impl Pieces {
 #[derive(Debug)]
 pub struct Turn<'a> {
     delivery: Delivery<'a>,
+    /// The first environment that a chunk has named, if the payload names none: it is that of all that
+    /// follow.
+    env: Option<Arc<str>>,
     agent: u64,
     held: Arc<RateTable>,
     n_dropped: u64,
@@ -126,6 +129,21 @@ pub struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// The delivery as the next chunk finds it (`pkg/trace/agent/agent.go`, `setPayloadAttributes`).
+    fn delivery(&self) -> Delivery<'_> {
+        Delivery {
+            env: self.env.as_deref().unwrap_or(self.delivery.env),
+            ..self.delivery
+        }
+    }
+
+    fn note_env(&mut self, digest: &Digest, services: &Services) {
+        if self.env.is_none() && self.delivery.env.is_empty() {
+            let env = services.env(digest.asks);
+            self.env = Some(env).filter(|env| !env.is_empty());
+        }
+    }
+
     /// What follows in this delivery came at another time.
     pub fn set_time(&mut self, at: UnixNanos) {
         self.delivery.at = at;
@@ -240,6 +258,7 @@ impl Model {
         let held = self.held.insert(process.client, Arc::clone(answered));
         Turn {
             delivery,
+            env: None,
             agent,
             held: held.unwrap_or_default(),
             n_dropped,
@@ -260,7 +279,7 @@ impl Model {
             return None;
         }
         let mut reader = Reader {
-            delivery: turn.delivery,
+            delivery: turn.delivery(),
             default_env: &self.settings.default_env,
             services: &mut self.services,
             rare: match self.settings.rare {
@@ -269,7 +288,10 @@ impl Model {
             },
         };
         Some(match reader.read(chunk, facts) {
-            Ok(digest) => self.decide_digest(turn, &digest, root),
+            Ok(digest) => {
+                turn.note_env(&digest, &self.services);
+                self.decide_digest(turn, &digest, root)
+            }
             // The Agent takes none of it, and says so to nobody.
             Err(_refused) => {
                 turn.n_left = turn.n_left.saturating_sub(1);
@@ -299,6 +321,8 @@ impl Model {
         });
         let dropped_weight = share_of(turn.n_dropped, turn.n_left);
         let answered = Arc::clone(agent.table());
+        let follows = redrawn.is_none() && digest.priority == Some(SamplingPriority::AUTO_KEEP);
+        let if_rejected = (follows && agent.would_keep_error(digest)).then_some(Sampler::Error);
         let decisions = agent.decide(digest, redrawn, dropped_weight, &mut self.services);
         self.answers_revision += u64::from(!Arc::ptr_eq(&answered, agent.table()));
         if !decisions.received.is_kept {
@@ -312,7 +336,7 @@ impl Model {
                 _ => received.rate,
             },
         };
-        Verdict::new(tracer, agent, decisions.redrawn.kept_by())
+        Verdict::new(tracer, agent, decisions.redrawn.kept_by()).or_if_rejected(if_rejected)
     }
 
     fn agent_of(&self, process: Process) -> u64 {

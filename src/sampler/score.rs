@@ -62,6 +62,24 @@ impl Score {
     }
 }
 
+impl Score {
+    /// Whether it would keep a chunk now, without counting it.
+    pub(super) fn would_keep(&self, digest: &Digest, signed: Signed) -> bool {
+        let Some(core) = &self.core else {
+            return false;
+        };
+        let signature = signed.signature;
+        let is_apart = core.len() < usize::try_from(SIGNATURES).unwrap_or(usize::MAX)
+            || core.own_rate(signature).is_some();
+        let rate = core.rate(if is_apart {
+            signature
+        } else {
+            Signature(signature.0 % SIGNATURES)
+        });
+        draw::is_within(digest.trace_id.low(), digest.client_rate * rate)
+    }
+}
+
 /// `shrink`: a sampler that counts many signatures folds the new ones.
 fn shrunk(
     core: &Core<Signature>,

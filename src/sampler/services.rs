@@ -70,6 +70,12 @@ impl Services {
             .map(|((service, env), _)| (&**service, &**env))
     }
 
+    /// Its environment.
+    pub fn env(&self, id: ServiceId) -> Arc<str> {
+        let known = self.known(id);
+        known.map_or_else(|| Arc::from(""), |((_, env), _)| Arc::clone(env))
+    }
+
     /// As the Agent's samplers count it.
     pub fn signature(&self, id: ServiceId) -> Signature {
         let known = self.known(id);

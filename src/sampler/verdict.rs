@@ -82,6 +82,8 @@ pub struct Verdict {
     tracer_keeps: Option<bool>,
     agent_by: Option<Sampler>,
     kept_by: Option<Sampler>,
+    /// Who would keep it, should its root turn out to be rejected.
+    kept_if_rejected: Option<Sampler>,
 }
 
 /// A rate, or none.
@@ -122,7 +124,15 @@ impl Verdict {
             tracer_keeps: tracer.map(|tracer| tracer.is_kept),
             agent_by: agent.by,
             kept_by,
+            kept_if_rejected: None,
         }
+    }
+
+    /// The same, of a chunk that came before the root that it follows.
+    #[must_use]
+    pub(super) fn or_if_rejected(mut self, by: Option<Sampler>) -> Self {
+        self.kept_if_rejected = by;
+        self
     }
 
     /// The tracer's part; `None` if a rule, a person or a parent decided.
@@ -166,12 +176,16 @@ impl Verdict {
         };
         // What is kept because the tracer said so is dropped with its root.
         let is_rejected = speaker.tracer_keeps == Some(false);
-        let follows = |by: &Sampler| is_rejected && *by == Sampler::Priority;
-        let kept_beside = second.kept_by.filter(|by| !follows(by));
+        let kept_beside = if is_rejected && second.kept_by == Some(Sampler::Priority) {
+            second.kept_if_rejected
+        } else {
+            second.kept_by
+        };
         Self {
             agent_rate: agent.agent_rate,
             agent_by: agent.agent_by,
             kept_by: speaker.kept_by.or(kept_beside),
+            kept_if_rejected: speaker.kept_if_rejected.or(second.kept_if_rejected),
             ..speaker
         }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Answer, Object, same};
 use crate::export::SimulatedJson;
 use crate::sampler::{Delivery, Model, Process, Verdict};
-use crate::store::{Arrival, Store, TraceEntry, TraceKey};
+use crate::store::{Arrival, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::trace::{ChunkBuilder, PayloadForm, Span, TraceChunk, TracerPayload, UnixNanos, Via};
 
 /// What of a verdict is compared; the reason is only words for it.
@@ -122,8 +122,9 @@ impl Came<'_> {
 }
 
 fn chunk(came: &Came<'_>, builder: &mut ChunkBuilder) -> Option<TraceChunk> {
-    let spans = came.trace.spans().map(|(_, span)| span);
-    let spans = spans.skip(came.first_span).take(came.n_spans());
+    let places = came.first_span..came.first_span + came.n_spans();
+    let places = places.filter_map(|place| u32::try_from(place).ok());
+    let spans = places.filter_map(|place| came.trace.span(SpanIndex(place)));
     builder.copied(came.trace.trace_id(), spans)
 }
 

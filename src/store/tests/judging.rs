@@ -31,26 +31,13 @@ fn counts(store: &Store) -> BTreeMap<&str, u64> {
 fn send(store: &mut Store, ids: std::ops::Range<u64>, at: i64) {
     // Ids as clients draw them, anywhere among all.
     let id = |number: u64| id(0, number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let chunks = ids.map(|number| prioritized(id(number), 1)).collect();
+    let chunks = ids.map(|number| part(id(number), SPAN, 1)).collect();
     let received = Received {
         at: UnixNanos(at),
         ..received(chunks)
     };
     store.insert(received, Now::default());
     assert_laws(store);
-}
-
-fn prioritized(id: TraceId, priority: i32) -> TraceChunk {
-    let mut builder = ChunkBuilder::default();
-    builder.begin_span().unwrap();
-    builder.set_number(Field::TraceId, id.low());
-    SPAN.write(&mut builder);
-    let opened = builder.attribute(Attribute::Metrics).open_map();
-    let key = builder.text(tag::SAMPLING_PRIORITY.as_bytes()).unwrap();
-    builder.writer().key(key);
-    builder.writer().float(f64::from(priority));
-    builder.writer().close(opened);
-    builder.finish().pop().unwrap()
 }
 
 #[test]
@@ -105,4 +92,51 @@ fn a_piece_that_came_early_because_we_asked_for_it_is_not_counted() {
         rate: 1.0,
     };
     assert_eq!(verdict.tracer(), Some(redraw));
+}
+
+/// One span of a trace, with a priority and an error flag.
+fn part(id: TraceId, plan: Plan, priority: i32) -> TraceChunk {
+    let mut builder = ChunkBuilder::default();
+    builder.begin_span().unwrap();
+    builder.set_number(Field::TraceId, id.low());
+    plan.write(&mut builder);
+    let opened = builder.attribute(Attribute::Metrics).open_map();
+    let key = builder.text(tag::SAMPLING_PRIORITY.as_bytes()).unwrap();
+    builder.writer().key(key);
+    builder.writer().float(f64::from(priority));
+    builder.writer().close(opened);
+    builder.finish().pop().unwrap()
+}
+
+#[test]
+fn an_error_below_a_rejected_root_is_kept_whichever_comes_first() {
+    for child_first in [true, false] {
+        let mut store = Store::new(PLENTY);
+        send(&mut store, 0..1_000, 1_000 * SECOND);
+        send(&mut store, 1_000..1_001, 1_005 * SECOND);
+        send(&mut store, 1_001..1_002, 1_006 * SECOND);
+        // An id that falls beyond any low rate.
+        let far = (1..).find(|low| crate::sampler::place(*low) > 0.9).unwrap();
+        let child = Plan {
+            id: 2,
+            parent: 1,
+            error: 1,
+            ..SPAN
+        };
+        let mut parts = [part(id(0, far), child, 1), part(id(0, far), SPAN, 1)];
+        if !child_first {
+            parts.reverse();
+        }
+        for part in parts {
+            let received = Received {
+                at: UnixNanos(1_007 * SECOND),
+                ..received(vec![part])
+            };
+            store.insert(received, Now::default());
+            assert_laws(&store);
+        }
+        let verdict = store.find(id(0, far)).unwrap().verdict().unwrap();
+        assert_eq!(verdict.kept_by(), Some(Sampler::Error), "{child_first}");
+        assert!(!verdict.tracer().unwrap().is_kept);
+    }
 }
