@@ -260,3 +260,49 @@ fn an_error_sampler_that_is_off_decides_and_drops() {
     assert_eq!((decision.is_kept, decision.by), (false, Sampler::Error));
     assert_eq!(decision.error_rate, Some(0.0));
 }
+
+#[test]
+fn on_an_error_in_v10_the_error_sampler_overrules_the_probabilistic_one() {
+    let settings = Settings {
+        error_tps: 0.0,
+        probabilistic: Some(Probabilistic::of_percentage(100.0)),
+        ..Settings::default()
+    };
+    let mut services = Services::default();
+    let service = services.id("gen-api", "dev");
+    for (form, expected) in [(PayloadForm::Older, true), (PayloadForm::V10, false)] {
+        let mut error = digest(&mut services, service, 0, 1);
+        error.form = form;
+        error.signed = error.signed.map(|signed| Signed {
+            is_error: true,
+            ..signed
+        });
+        let decisions = Agent::new(&settings).decide(&error, None, 0.0, &mut services);
+        assert_eq!(decisions.received.is_kept, expected, "{form:?}");
+    }
+}
+
+#[test]
+fn a_priority_that_v10_leaves_out_is_0() {
+    let mut builder = ChunkBuilder::default();
+    builder.begin_span().unwrap();
+    builder.set_number(crate::trace::Field::TraceId, 1);
+    builder.set_number(crate::trace::Field::SpanId, 1);
+    let chunk = builder.finish().pop().unwrap();
+    for (form, expected) in [
+        (PayloadForm::Older, None),
+        (PayloadForm::V10, Some(SamplingPriority::AUTO_REJECT)),
+    ] {
+        let mut services = Services::default();
+        let mut reader = Reader {
+            delivery: Delivery {
+                form,
+                ..Delivery::default()
+            },
+            default_env: "none",
+            services: &mut services,
+            rare: RareSpans::LeftOut,
+        };
+        assert_eq!(reader.read(&chunk, None).unwrap().priority, expected);
+    }
+}
