@@ -116,14 +116,24 @@ pub(super) fn reading(n_read: usize, n_traces: usize) -> Row {
 }
 
 /// The answer in one sentence.
-fn lead(census: &Census) -> String {
+fn lead(facts: &Facts<'_>) -> String {
+    let census = facts.census;
     let (n_traces, n_kept) = (census.n_traces, census.n_kept);
     let n_lost = n_traces - n_kept - census.n_unknown;
     if n_traces == 0 {
         return "No trace yet: there is nothing to keep and nothing to lose.".to_owned();
     }
     if census.n_unknown == n_traces {
-        return "The file does not say what an Agent would have kept.".to_owned();
+        return if facts.is_file {
+            "The file does not say what an Agent would have kept.".to_owned()
+        } else {
+            format!("Of {n_traces} traces the root was not seen: nothing is known (sim).")
+        };
+    }
+    if n_lost == 0 && census.n_unknown > 0 {
+        return format!(
+            "Datadog would have got {n_kept} of {n_traces} traces (sim), none is lost."
+        );
     }
     if n_lost == 0 {
         return format!("Datadog would have got all {n_traces} traces (sim).");
@@ -208,7 +218,7 @@ pub(super) fn legend(target_tps: f64) -> String {
 
 fn funnel(facts: &Facts<'_>) -> Vec<Row> {
     let census = facts.census;
-    let mut rows = vec![Row::new(Part::Funnel, Kind::Lead(lead(census)))];
+    let mut rows = vec![Row::new(Part::Funnel, Kind::Lead(lead(facts)))];
     if let Some(words) = arithmetic(facts) {
         rows.push(Row::new(Part::Funnel, Kind::Words(words)));
     }
@@ -225,7 +235,11 @@ fn funnel(facts: &Facts<'_>) -> Vec<Row> {
         range => format!("tracer (sim)  would keep, {}", rate_words(range)),
     };
     let tone = (Bucket::Sent, Tone::Plain);
-    rows.push(count(facts, census.n_sent, &sent, tone));
+    let sent = count(facts, census.n_sent, &sent, tone);
+    rows.push(Row {
+        bucket: census.sent_filter.and(sent.bucket),
+        ..sent
+    });
     for (by, _) in Sampler::NAMES {
         let number = census.of_fate(Fate::Kept(by));
         if number > 0 || by == Sampler::Priority {
@@ -245,6 +259,15 @@ fn funnel(facts: &Facts<'_>) -> Vec<Row> {
         let words = "lost (sim)  rejected before, or by the Agent";
         let tone = (Bucket::Dropped, Tone::Lost);
         rows.push(count(facts, number, words, tone));
+    }
+    if census.n_unknown > 0 {
+        let words = if facts.is_file {
+            "unknown (sim)  root not seen, or not said"
+        } else {
+            "unknown (sim)  root not seen"
+        };
+        let tone = (Bucket::Unknown, Tone::Plain);
+        rows.push(count(facts, census.n_unknown, words, tone));
     }
     rows
 }
@@ -443,14 +466,18 @@ pub(super) fn filter(bucket: Bucket, facts: &Facts<'_>) -> String {
             Client::UserKeep => "prio:>=2",
             Client::Silent => "-prio:>=0 -prio:<0",
             Client::RateReject => "prio:0",
-            Client::RuleReject => "prio:<0 dm:-3 -@_dd.limit_psr:<1",
-            Client::LimitReject => "prio:<0 dm:-3 @_dd.limit_psr:<1",
+            Client::RuleReject => {
+                "prio:<0 (dm:-3 or dm:-11 or dm:-12 or @_dd.rule_psr:*) -dm:-4 -@_dd.limit_psr:<1"
+            }
+            Client::LimitReject => "prio:-1 @_dd.limit_psr:<1 -dm:-4",
             Client::HandReject => "prio:<0 dm:-4",
-            Client::UserReject => "prio:<0 -dm:-3 -dm:-4",
+            Client::UserReject => {
+                "prio:<0 -dm:-3 -dm:-11 -dm:-12 -dm:-4 -@_dd.rule_psr:* -@_dd.limit_psr:<1"
+            }
         }
         .to_owned(),
-        // The Agent keeps what the tracer wants kept.
-        Bucket::Sent => by(Sampler::Priority),
+        Bucket::Sent => facts.census.sent_filter.unwrap_or_default().to_owned(),
+        Bucket::Unknown => "sim:unknown".to_owned(),
         Bucket::Kept(sampler) => by(sampler),
         Bucket::DroppedByRate => "sim:rate".to_owned(),
         Bucket::Dropped => "sim:drop -sim:rate".to_owned(),
