@@ -246,6 +246,46 @@ fn what_the_tracer_sends_is_listed_beside_a_probabilistic_sampler_too() {
 }
 
 #[test]
+fn beside_a_probabilistic_sampler_no_target_is_reckoned_with_and_no_rule_promised_to_help() {
+    let mut seat = rejected(probabilistic(10.0));
+    assert!(seat.shows("The probabilistic sampler keeps 10 % of all (sim)."));
+    assert!(!seat.shows("Busiest 5 s"));
+    assert!(!seat.shows("2 to 5 of 50"));
+    seat.keys("K");
+    assert!(
+        seat.shows("decides whatever the client says"),
+        "{}",
+        seat.lines().join("\n")
+    );
+    assert!(!seat.shows("never drops"));
+}
+
+#[test]
+fn the_extra_rate_is_a_part_of_the_arithmetic() {
+    let agent = sampler::Settings {
+        extra_rate: 0.5,
+        ..sampler::Settings::default()
+    };
+    let sampling = SamplingSettings {
+        agent,
+        ..SamplingSettings::default()
+    };
+    let store = Store::new(1 << 20).with_model(sampling.model());
+    let options = UiOptions {
+        sampling,
+        ..options()
+    };
+    let mut seat = Seat::over(store, (160, 36), options);
+    seat.inbound(python(burst(0, 100), 10_000));
+    seat.keys("3");
+    let line = seat.line_with("Busiest 5 s");
+    assert!(
+        line.contains("rate 0.25 = 10/20, times the extra rate 0.5"),
+        "{line}"
+    );
+}
+
+#[test]
 fn a_trace_without_its_root_is_a_number_of_its_own() {
     let mut seat = after_a_burst(120, 36);
     let child = |number| SpanSpec::under(id(number), 1, "llm.generate", 1, 1);

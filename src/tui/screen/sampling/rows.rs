@@ -6,7 +6,7 @@ use super::cards::Client;
 use super::census::{Bucket, Census, Range, ServiceCount, Strip, to_f64};
 use super::told;
 use crate::config::SamplingSettings;
-use crate::sampler::{Fate, Sampler};
+use crate::sampler::{Fate, Sampler, Settings};
 use crate::store::{Store, TraceEntry, TraceKey};
 use crate::trace::{Span, Text, UnixNanos};
 use crate::tui::text;
@@ -174,8 +174,18 @@ fn rate_words(range: Range) -> String {
 
 /// The rate that follows from the busiest five seconds, with its arithmetic.
 fn arithmetic(facts: &Facts<'_>) -> Option<String> {
+    let settings = facts.store.model().settings();
+    if let Some(sampler) = settings.probabilistic {
+        let percent = number(sampler.rate() * 100.0);
+        return Some(format!(
+            "The probabilistic sampler keeps {percent} % of all (sim)."
+        ));
+    }
     let burst = facts.census.burst.as_ref()?;
-    let target = facts.store.model().settings().target_tps;
+    let target = settings.target_tps;
+    let extra = extra_rate(settings);
+    let words = |extra| format!(", times the extra rate {}", number(extra));
+    let extra_words = extra.map(words).unwrap_or_default();
     let tps = burst.per_second();
     let at = text::time_of_day(UnixNanos(burst.start));
     let at = at.split('.').next().unwrap_or("");
@@ -195,14 +205,22 @@ fn arithmetic(facts: &Facts<'_>) -> Option<String> {
         ),
     };
     if burst.rate() < 1.0 {
-        let rate = number(burst.rate());
+        let rate = number(burst.rate() * extra.unwrap_or(1.0));
         let share_of = number(burst.share);
         return Some(format!(
-            "{busiest}; {share}: rate {rate} = {share_of}/{}, from the next 5 s on and for 30 s.",
+            "{busiest}; {share}: rate {rate} = {share_of}/{}{extra_words}, from the next 5 s on and for 30 s (sim).",
             number(tps)
         ));
     }
-    Some(format!("{busiest}; {share}: the rate stays 1."))
+    Some(format!(
+        "{busiest}; {share}: the rate stays 1{extra_words} (sim)."
+    ))
+}
+
+/// The factor on every rate, if it is one that changes them.
+pub(super) fn extra_rate(settings: &Settings) -> Option<f64> {
+    let extra = settings.extra_rate;
+    extra.total_cmp(&1.0).is_ne().then_some(extra)
 }
 
 /// What it takes to lose most of a burst, in the numbers of this Agent.

@@ -2,7 +2,7 @@
 //! from here.
 
 use super::census::Census;
-use super::rows::{Facts, Row, legend, number};
+use super::rows::{Facts, Row, extra_rate, legend, number};
 use crate::config::Answers;
 use crate::sampler::{AgentModel, Pieces};
 use crate::store::{Counters, Told};
@@ -25,8 +25,12 @@ pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
                      for nothing (sim), so a trace counts once, as without it";
         rows.push(Row::fact("early chunks", words));
     }
+    let settings = facts.store.model().settings();
+    // With these the arithmetic of the target alone does not tell how much is kept.
+    if settings.probabilistic.is_none() && extra_rate(settings).is_none() {
+        rows.push(Row::fact("2 to 5 of 50", legend(settings.target_tps)));
+    }
     rows.extend([
-        Row::fact("2 to 5 of 50", legend(facts.store.model().settings().target_tps)),
         Row::fact("no effect", "DD_TRACE_SAMPLE_RATE: ddtrace 4 ignores it; K writes a rule, which counts"),
         Row::fact("not known", "what Datadog retains after 15 minutes, rates set from Datadog's side, an extension without a sampler"),
     ]);
@@ -58,8 +62,8 @@ fn model(facts: &Facts<'_>) -> String {
     if let Some(probabilistic) = settings.probabilistic {
         parts.push(format!("probabilistic {}", number(probabilistic.rate())));
     }
-    if settings.extra_rate < 1.0 {
-        parts.push(format!("extra rate {}", number(settings.extra_rate)));
+    if let Some(extra) = extra_rate(settings) {
+        parts.push(format!("extra rate {}", number(extra)));
     }
     parts.push("M changes it; all that is marked (sim) follows from it".to_owned());
     parts.join("  ")
