@@ -153,6 +153,159 @@ fn enter_lists_what_a_row_counts() {
     }
 }
 
+/// Lists what the selected row counts, and says so if that is another number.
+#[track_caller]
+fn check_lists(mut seat: Seat, words: &str) {
+    for _ in 0..20 {
+        if seat.line_with("│>").contains(words) {
+            break;
+        }
+        seat.keys("j");
+    }
+    let line = seat.line_with("│>");
+    assert!(line.contains(words), "{words}: {line}");
+    let number = line.split_whitespace().nth(1).unwrap().to_owned();
+    let n_traces = seat.app.store().n_traces();
+    seat.keys("<enter>");
+    let found = format!("{number} of {n_traces}");
+    assert!(seat.shows(&found), "{words}\n{}", seat.lines().join("\n"));
+}
+
+/// Ten traces of each way in which a client rejects, beside others.
+fn rejected(options: UiOptions) -> Seat {
+    let rejected = |number: u64, maker: &str| {
+        let span = root(id(number), "GET /healthz", 3).metric("_sampling_priority_v1", -1.0);
+        match maker {
+            "" => span,
+            maker => span.tag("_dd.p.dm", maker),
+        }
+    };
+    let ruled = |number, maker| rejected(number, maker).metric("_dd.rule_psr", 0.3);
+    let limited = |number, maker| rejected(number, maker).metric("_dd.limit_psr", 0.5);
+    let spans = vec![
+        rejected(0, "-3"),
+        rejected(1, "-11"),
+        ruled(2, "-12"),
+        ruled(3, ""),
+        limited(4, "-3").metric("_dd.rule_psr", 1.0),
+        limited(5, "").metric("_dd.rule_psr", 0.3),
+        limited(6, "-11"),
+        rejected(7, "-4"),
+        rejected(8, ""),
+        automatic(9, "POST /v1/generate", 3),
+        automatic(10, "POST /v1/generate", 3).metric("_sampling_priority_v1", 2.0),
+    ];
+    let store = Store::new(1 << 20).with_model(options.sampling.model());
+    let mut seat = Seat::over(store, (120, 36), options);
+    let chunks = (0..).zip(spans).map(|(number, span)| one(number, span));
+    seat.inbound(python(chunks.collect(), 10_000));
+    seat.keys("3");
+    seat
+}
+
+#[test]
+fn every_way_to_reject_is_listed_as_it_is_counted() {
+    for (number, words) in [
+        (4, "client  rejected by a rule"),
+        (3, "client  rejected by its limiter"),
+        (1, "client  rejected by hand"),
+        (1, "client  rejected by the user"),
+        (2, "tracer (sim)  would keep"),
+        (9, "lost (sim)  rejected before"),
+    ] {
+        let seat = rejected(options());
+        let line = seat.line_with(words);
+        assert!(line.contains(&format!(" {number}  ")), "{line}");
+        check_lists(seat, words);
+    }
+}
+
+fn probabilistic(percentage: f32) -> UiOptions {
+    let agent = sampler::Settings {
+        probabilistic: Some(sampler::Probabilistic::of_percentage(percentage)),
+        ..sampler::Settings::default()
+    };
+    let sampling = SamplingSettings {
+        agent,
+        ..SamplingSettings::default()
+    };
+    UiOptions {
+        sampling,
+        ..options()
+    }
+}
+
+#[test]
+fn what_the_tracer_sends_is_listed_beside_a_probabilistic_sampler_too() {
+    for percentage in [0.0, 100.0] {
+        check_lists(
+            rejected(probabilistic(percentage)),
+            "tracer (sim)  would keep",
+        );
+    }
+}
+
+#[test]
+fn beside_a_probabilistic_sampler_no_target_is_reckoned_with_and_no_rule_promised_to_help() {
+    let mut seat = rejected(probabilistic(10.0));
+    assert!(seat.shows("The probabilistic sampler keeps 10 % of all (sim)."));
+    assert!(!seat.shows("Busiest 5 s"));
+    assert!(!seat.shows("2 to 5 of 50"));
+    seat.keys("K");
+    assert!(
+        seat.shows("decides whatever the client says"),
+        "{}",
+        seat.lines().join("\n")
+    );
+    assert!(!seat.shows("never drops"));
+}
+
+#[test]
+fn the_extra_rate_is_a_part_of_the_arithmetic() {
+    let agent = sampler::Settings {
+        extra_rate: 0.5,
+        ..sampler::Settings::default()
+    };
+    let sampling = SamplingSettings {
+        agent,
+        ..SamplingSettings::default()
+    };
+    let store = Store::new(1 << 20).with_model(sampling.model());
+    let options = UiOptions {
+        sampling,
+        ..options()
+    };
+    let mut seat = Seat::over(store, (160, 36), options);
+    seat.inbound(python(burst(0, 100), 10_000));
+    seat.keys("3");
+    let line = seat.line_with("Busiest 5 s");
+    assert!(
+        line.contains("rate 0.25 = 10/20, times the extra rate 0.5"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_trace_without_its_root_is_a_number_of_its_own() {
+    let mut seat = after_a_burst(120, 36);
+    let child = |number| SpanSpec::under(id(number), 1, "llm.generate", 1, 1);
+    let drawn = |number| child(number).metric("_sampling_priority_v1", 1.0);
+    let chunks = (900..903).map(|number| one(number, drawn(number)));
+    seat.millis += 1_000;
+    let millis = seat.millis;
+    seat.inbound(python(chunks.collect(), millis));
+    seat.draw();
+    let line = seat.line_with("unknown (sim)");
+    assert!(line.contains(" 3  unknown (sim)  root not seen"), "{line}");
+    let all = seat.lines().join("\n");
+    assert!(
+        seat.shows("traces 53 = kept 50 + dropped 0 (sim) + 3"),
+        "{all}"
+    );
+    assert!(seat.shows("Datadog would have got 50 of 53 traces (sim)"));
+    check_lists(seat, "unknown (sim)  root not seen");
+}
+
 #[test]
 fn enter_opens_a_lost_trace_and_esc_leads_back() {
     let mut seat = mixed(120, 36);

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use crate::normalize;
 use crate::sampler::{Fate, Verdict};
 use crate::store::{Store, TraceEntry, TraceKey};
-use crate::trace::{SamplingFacts, SamplingPriority, Span, Text, UnixNanos};
+use crate::trace::{SamplingFacts, SamplingMechanism, SamplingPriority, Span, Text, UnixNanos};
 
 /// Traces that may wait to be read again; beyond that all are.
 const TOUCHED_MAX: usize = 100_000;
@@ -39,21 +39,17 @@ pub(super) enum Client {
 
 impl Client {
     fn of(facts: &SamplingFacts<'_>) -> Self {
-        const RULES: [u8; 3] = [3, 11, 12];
-        const MANUAL: u8 = 4;
-        let mechanism = facts.mechanism().map(|mechanism| mechanism.0);
-        let is_limited = facts.limit_rate.is_some_and(|rate| rate < 1.0)
-            && facts.rule_rate.is_some_and(|rate| rate >= 1.0);
+        let mechanism = facts.mechanism();
         match facts.priority {
             None => Self::Silent,
             Some(SamplingPriority(1)) => Self::AutoKeep,
             Some(SamplingPriority(0)) => Self::RateReject,
             Some(SamplingPriority(2..)) => Self::UserKeep,
-            Some(_) if mechanism == Some(MANUAL) => Self::HandReject,
-            Some(_) if is_limited => Self::LimitReject,
+            Some(_) if mechanism == Some(SamplingMechanism::MANUAL) => Self::HandReject,
+            Some(_) if facts.is_limited() => Self::LimitReject,
             Some(_)
                 if facts.rule_rate.is_some()
-                    || mechanism.is_some_and(|number| RULES.contains(&number)) =>
+                    || mechanism.is_some_and(SamplingMechanism::is_rule) =>
             {
                 Self::RuleReject
             }
@@ -81,7 +77,10 @@ pub(super) struct Card {
     pub(super) at: UnixNanos,
     pub(super) duration: i64,
     pub(super) client: Client,
+    /// As the list of traces shows it: unknown while only a missing root can tell.
     pub(super) fate: Fate,
+    /// What the model said when its chunks came, which is what counters count.
+    pub(super) counted: Fate,
     /// Whether the tracer would have kept it with the Agent's rates; `None` if no rate decides.
     pub(super) redraw: Option<bool>,
     /// The rate it would have been drawn with.
@@ -100,9 +99,14 @@ impl Card {
         matches!(self.fate, Fate::Dropped | Fate::DroppedByRate)
     }
 
+    /// Whether anything is known of what an Agent would make of it.
+    pub(super) fn is_settled(&self) -> bool {
+        self.fate != Fate::Unknown
+    }
+
     /// Whether the tracer would send it as one to keep.
     pub(super) fn is_sent(&self) -> bool {
-        self.redraw.unwrap_or(!self.client.is_reject())
+        self.is_settled() && self.redraw.unwrap_or(!self.client.is_reject())
     }
 
     /// Whether the priority sampler of an Agent counts it: what people and rules decide it does not.
@@ -191,7 +195,7 @@ impl Cards {
         let env = normalize::env(env.unwrap_or_default());
         let name = head.map(Span::service).unwrap_or_default();
         let facts = entry.sampling();
-        let verdict = entry.verdict();
+        let verdict = entry.settled_verdict();
         let redraw = verdict.as_ref().and_then(Verdict::tracer);
         #[expect(
             clippy::cast_possible_truncation,
@@ -205,7 +209,8 @@ impl Cards {
             at: entry.first_seen().wall,
             duration: entry.duration(),
             client: Client::of(&facts),
-            fate: entry.fate(),
+            fate: verdict.as_ref().map_or(Fate::Unknown, Verdict::fate),
+            counted: entry.fate(),
             redraw: redraw.map(|redraw| redraw.is_kept),
             rate,
             is_error: entry.is_error(),

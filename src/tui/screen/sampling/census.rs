@@ -26,6 +26,8 @@ pub(super) enum Bucket {
     Kept(Sampler),
     DroppedByRate,
     Dropped,
+    /// Not known yet.
+    Unknown,
     Service(ServiceNumber),
     LostErrors,
     /// Lost, and longer than so many nanoseconds.
@@ -49,6 +51,7 @@ impl Bucket {
             Self::Kept(by) => card.fate == Fate::Kept(by),
             Self::DroppedByRate => card.fate == Fate::DroppedByRate,
             Self::Dropped => card.fate == Fate::Dropped,
+            Self::Unknown => !card.is_settled(),
             Self::Service(service) => card.service == service,
             Self::LostErrors => card.is_lost() && card.is_error,
             Self::LostSlow(beyond) => card.is_lost() && card.duration > beyond,
@@ -133,6 +136,11 @@ pub(super) struct Census {
     pub(super) n_kept: usize,
     pub(super) n_sent: usize,
     pub(super) n_unknown: usize,
+    /// Of those, what was counted as kept or as dropped until the root comes.
+    pub(super) n_unsettled_kept: usize,
+    pub(super) n_unsettled_dropped: usize,
+    /// A filter that lists what the tracer would send, if one does.
+    pub(super) sent_filter: Option<&'static str>,
     pub(super) by_client: BTreeMap<Client, usize>,
     pub(super) by_fate: BTreeMap<Fate, usize>,
     /// The rates by which the tracer would have dropped.
@@ -190,6 +198,7 @@ impl Census {
         census.strip = strip(cards);
         census.burst = burst(&buckets, cards, target_tps);
         census.lost = lost(cards);
+        census.sent_filter = sent_filter(cards);
         census
     }
 
@@ -197,7 +206,12 @@ impl Census {
         self.n_traces += 1;
         self.n_kept += usize::from(card.is_kept());
         self.n_sent += usize::from(card.is_sent());
-        self.n_unknown += usize::from(card.fate == Fate::Unknown);
+        if !card.is_settled() {
+            self.n_unknown += 1;
+            self.n_unsettled_kept += usize::from(matches!(card.counted, Fate::Kept(_)));
+            let is_dropped = matches!(card.counted, Fate::Dropped | Fate::DroppedByRate);
+            self.n_unsettled_dropped += usize::from(is_dropped);
+        }
         *self.by_client.entry(card.client).or_default() += 1;
         *self.by_fate.entry(card.fate).or_default() += 1;
         let Some(rate) = card.rate.map(f64::from) else {
@@ -285,6 +299,36 @@ fn burst(
         n_others: services.len() - 1,
         share: sampler::share(target_tps, tps.collect()),
     })
+}
+
+/// The filter that lists what the tracer would send. No term says so itself: mostly the priority sampler
+/// keeps just that, a sampler that goes before it leaves what the clients keep, and where neither is so
+/// no list would be the one that was counted.
+fn sent_filter(cards: &Cards) -> Option<&'static str> {
+    type Lists = fn(&Card) -> bool;
+    const FILTERS: [(&str, Lists); 3] = [
+        ("sim:priority", is_followed),
+        ("-sim:unknown -prio:<=0", |card| {
+            card.is_settled() && !card.client.is_reject()
+        }),
+        (
+            "-sim:unknown (sim:priority or prio:>=2 or (-prio:>=0 -prio:<0))",
+            |card| {
+                let is_undrawn = matches!(card.client, Client::UserKeep | Client::Silent);
+                is_followed(card) || card.is_settled() && is_undrawn
+            },
+        ),
+    ];
+    let all = |lists: Lists| {
+        let mut cards = cards.iter();
+        cards.all(|(_, card)| lists(card) == card.is_sent())
+    };
+    let found = FILTERS.into_iter().find(|(_, lists)| all(*lists));
+    found.map(|(filter, _)| filter)
+}
+
+fn is_followed(card: &Card) -> bool {
+    card.fate == Fate::Kept(Sampler::Priority)
 }
 
 /// Errors, the slowest, then the resources of which most is lost.

@@ -244,16 +244,16 @@ fn count_line(
 }
 
 /// Cells of seen, kept, and the two rates.
-const SERVICE_NUMBERS: usize = 7 + 12 + 10 + 10;
+const SERVICE_NUMBERS: usize = 7 + 12 + 12 + 10;
 
 fn service_heading(theme: &Theme, room: usize) -> Line {
     let name = room.saturating_sub(SERVICE_NUMBERS + 2).max(NAME_MIN);
     let words = format!(
-        "{}{:>7}{:>12}{:>10}{:>10}",
+        "{}{:>7}{:>12}{:>12}{:>10}",
         text::left("service, env", name, theme.glyphs),
         "seen",
         "kept (sim)",
-        "rate now",
+        "rate (sim)",
         "then"
     );
     vec![(2, words, theme.dim)]
@@ -268,7 +268,7 @@ fn service_line(service: &ServiceCount, theme: &Theme, room: usize) -> Line {
     let names = format!("{}, {env}", service.name);
     let names = text::visible(names.into(), theme.glyphs);
     let words = format!(
-        "{}{:>7}{:>12}{:>10}{:>10}",
+        "{}{:>7}{:>12}{:>12}{:>10}",
         text::left(&names, name, theme.glyphs),
         service.n_seen,
         service.n_kept,

@@ -6,7 +6,7 @@ use super::cards::Client;
 use super::census::{Bucket, Census, Range, ServiceCount, Strip, to_f64};
 use super::told;
 use crate::config::SamplingSettings;
-use crate::sampler::{Fate, Sampler};
+use crate::sampler::{Fate, Sampler, Settings};
 use crate::store::{Store, TraceEntry, TraceKey};
 use crate::trace::{Span, Text, UnixNanos};
 use crate::tui::text;
@@ -116,14 +116,24 @@ pub(super) fn reading(n_read: usize, n_traces: usize) -> Row {
 }
 
 /// The answer in one sentence.
-fn lead(census: &Census) -> String {
+fn lead(facts: &Facts<'_>) -> String {
+    let census = facts.census;
     let (n_traces, n_kept) = (census.n_traces, census.n_kept);
     let n_lost = n_traces - n_kept - census.n_unknown;
     if n_traces == 0 {
         return "No trace yet: there is nothing to keep and nothing to lose.".to_owned();
     }
     if census.n_unknown == n_traces {
-        return "The file does not say what an Agent would have kept.".to_owned();
+        return if facts.is_file {
+            "The file does not say what an Agent would have kept.".to_owned()
+        } else {
+            format!("Of {n_traces} traces the root was not seen: nothing is known (sim).")
+        };
+    }
+    if n_lost == 0 && census.n_unknown > 0 {
+        return format!(
+            "Datadog would have got {n_kept} of {n_traces} traces (sim), none is lost."
+        );
     }
     if n_lost == 0 {
         return format!("Datadog would have got all {n_traces} traces (sim).");
@@ -164,8 +174,18 @@ fn rate_words(range: Range) -> String {
 
 /// The rate that follows from the busiest five seconds, with its arithmetic.
 fn arithmetic(facts: &Facts<'_>) -> Option<String> {
+    let settings = facts.store.model().settings();
+    if let Some(sampler) = settings.probabilistic {
+        let percent = number(sampler.rate() * 100.0);
+        return Some(format!(
+            "The probabilistic sampler keeps {percent} % of all (sim)."
+        ));
+    }
     let burst = facts.census.burst.as_ref()?;
-    let target = facts.store.model().settings().target_tps;
+    let target = settings.target_tps;
+    let extra = extra_rate(settings);
+    let words = |extra| format!(", times the extra rate {}", number(extra));
+    let extra_words = extra.map(words).unwrap_or_default();
     let tps = burst.per_second();
     let at = text::time_of_day(UnixNanos(burst.start));
     let at = at.split('.').next().unwrap_or("");
@@ -185,14 +205,22 @@ fn arithmetic(facts: &Facts<'_>) -> Option<String> {
         ),
     };
     if burst.rate() < 1.0 {
-        let rate = number(burst.rate());
+        let rate = number(burst.rate() * extra.unwrap_or(1.0));
         let share_of = number(burst.share);
         return Some(format!(
-            "{busiest}; {share}: rate {rate} = {share_of}/{}, from the next 5 s on and for 30 s.",
+            "{busiest}; {share}: rate {rate} = {share_of}/{}{extra_words}, from the next 5 s on and for 30 s (sim).",
             number(tps)
         ));
     }
-    Some(format!("{busiest}; {share}: the rate stays 1."))
+    Some(format!(
+        "{busiest}; {share}: the rate stays 1{extra_words} (sim)."
+    ))
+}
+
+/// The factor on every rate, if it is one that changes them.
+pub(super) fn extra_rate(settings: &Settings) -> Option<f64> {
+    let extra = settings.extra_rate;
+    extra.total_cmp(&1.0).is_ne().then_some(extra)
 }
 
 /// What it takes to lose most of a burst, in the numbers of this Agent.
@@ -208,7 +236,7 @@ pub(super) fn legend(target_tps: f64) -> String {
 
 fn funnel(facts: &Facts<'_>) -> Vec<Row> {
     let census = facts.census;
-    let mut rows = vec![Row::new(Part::Funnel, Kind::Lead(lead(census)))];
+    let mut rows = vec![Row::new(Part::Funnel, Kind::Lead(lead(facts)))];
     if let Some(words) = arithmetic(facts) {
         rows.push(Row::new(Part::Funnel, Kind::Words(words)));
     }
@@ -225,7 +253,11 @@ fn funnel(facts: &Facts<'_>) -> Vec<Row> {
         range => format!("tracer (sim)  would keep, {}", rate_words(range)),
     };
     let tone = (Bucket::Sent, Tone::Plain);
-    rows.push(count(facts, census.n_sent, &sent, tone));
+    let sent = count(facts, census.n_sent, &sent, tone);
+    rows.push(Row {
+        bucket: census.sent_filter.and(sent.bucket),
+        ..sent
+    });
     for (by, _) in Sampler::NAMES {
         let number = census.of_fate(Fate::Kept(by));
         if number > 0 || by == Sampler::Priority {
@@ -245,6 +277,15 @@ fn funnel(facts: &Facts<'_>) -> Vec<Row> {
         let words = "lost (sim)  rejected before, or by the Agent";
         let tone = (Bucket::Dropped, Tone::Lost);
         rows.push(count(facts, number, words, tone));
+    }
+    if census.n_unknown > 0 {
+        let words = if facts.is_file {
+            "unknown (sim)  root not seen, or not said"
+        } else {
+            "unknown (sim)  root not seen"
+        };
+        let tone = (Bucket::Unknown, Tone::Plain);
+        rows.push(count(facts, census.n_unknown, words, tone));
     }
     rows
 }
@@ -443,14 +484,18 @@ pub(super) fn filter(bucket: Bucket, facts: &Facts<'_>) -> String {
             Client::UserKeep => "prio:>=2",
             Client::Silent => "-prio:>=0 -prio:<0",
             Client::RateReject => "prio:0",
-            Client::RuleReject => "prio:<0 dm:-3 -@_dd.limit_psr:<1",
-            Client::LimitReject => "prio:<0 dm:-3 @_dd.limit_psr:<1",
+            Client::RuleReject => {
+                "prio:<0 (dm:-3 or dm:-11 or dm:-12 or @_dd.rule_psr:*) -dm:-4 -@_dd.limit_psr:<1"
+            }
+            Client::LimitReject => "prio:-1 @_dd.limit_psr:<1 -dm:-4",
             Client::HandReject => "prio:<0 dm:-4",
-            Client::UserReject => "prio:<0 -dm:-3 -dm:-4",
+            Client::UserReject => {
+                "prio:<0 -dm:-3 -dm:-11 -dm:-12 -dm:-4 -@_dd.rule_psr:* -@_dd.limit_psr:<1"
+            }
         }
         .to_owned(),
-        // The Agent keeps what the tracer wants kept.
-        Bucket::Sent => by(Sampler::Priority),
+        Bucket::Sent => facts.census.sent_filter.unwrap_or_default().to_owned(),
+        Bucket::Unknown => "sim:unknown".to_owned(),
         Bucket::Kept(sampler) => by(sampler),
         Bucket::DroppedByRate => "sim:rate".to_owned(),
         Bucket::Dropped => "sim:drop -sim:rate".to_owned(),

@@ -9,6 +9,7 @@ use ratatui::layout::Rect;
 use super::cards::{Cards, ServiceNumber};
 use super::census::Bucket;
 use crate::env_lines::{RuleFor, sampling_rules};
+use crate::sampler::{Settings, number};
 use crate::store::{Store, TraceEntry, TraceKey};
 use crate::trace::Span;
 use crate::tui::screen::{Focus, ViewContext, help};
@@ -81,7 +82,7 @@ impl WrittenRule {
             .map(|line| (line, theme.key))
             .collect();
         lines.push((String::new(), theme.text));
-        for words in self.words() {
+        for words in self.words(context.store.model().settings()) {
             let words = text::wrap(&words, room, 3, theme.glyphs);
             lines.extend(words.into_iter().map(|line| (line, theme.text)));
         }
@@ -99,11 +100,23 @@ impl WrittenRule {
         }
     }
 
-    fn words(&self) -> Vec<String> {
+    fn words(&self, agent: &Settings) -> Vec<String> {
+        let (never, whatever) = match agent.probabilistic {
+            None => (" which an Agent never drops,", String::new()),
+            Some(sampler) => (
+                "",
+                format!(
+                    " But the probabilistic sampler of this Agent decides whatever the client says: \
+                     it keeps {} % of all (sim).",
+                    number(sampler.rate() * 100.0)
+                ),
+            ),
+        };
         let mut words = vec![
-            "Set it in the environment of the app. What it matches the client keeps by priority 2, \
-             which an Agent never drops, at most DD_TRACE_RATE_LIMIT a second (100 unless set)."
-                .to_owned(),
+            format!(
+                "Set it in the environment of the app. What it matches the client keeps by priority \
+                 2,{never} at most DD_TRACE_RATE_LIMIT a second (100 unless set).{whatever}"
+            ),
             "It takes the place of rules that are set already, and of the Agent's rates for what it \
              matches."
                 .to_owned(),

@@ -1,7 +1,8 @@
 //! What was counted, what clients told and were told, which Agent is assumed, and what nobody can know
 //! from here.
 
-use super::rows::{Facts, Row, legend, number};
+use super::census::Census;
+use super::rows::{Facts, Row, extra_rate, legend, number};
 use crate::config::Answers;
 use crate::sampler::{AgentModel, Pieces};
 use crate::store::{Counters, Told};
@@ -17,15 +18,19 @@ pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
             told_by_tracer(counters, facts.store.told()),
         ),
         Row::fact("seen by us", seen(counters)),
-        Row::fact("balance", balance(counters)),
+        Row::fact("balance", balance(counters, facts.census)),
     ];
     if facts.store.model().pieces() == Pieces::LeftOut {
         let words = "--live makes clients send spans as they end: what came before its local root counts \
                      for nothing (sim), so a trace counts once, as without it";
         rows.push(Row::fact("early chunks", words));
     }
+    let settings = facts.store.model().settings();
+    // With these the arithmetic of the target alone does not tell how much is kept.
+    if settings.probabilistic.is_none() && extra_rate(settings).is_none() {
+        rows.push(Row::fact("2 to 5 of 50", legend(settings.target_tps)));
+    }
     rows.extend([
-        Row::fact("2 to 5 of 50", legend(facts.store.model().settings().target_tps)),
         Row::fact("no effect", "DD_TRACE_SAMPLE_RATE: ddtrace 4 ignores it; K writes a rule, which counts"),
         Row::fact("not known", "what Datadog retains after 15 minutes, rates set from Datadog's side, an extension without a sampler"),
     ]);
@@ -57,8 +62,8 @@ fn model(facts: &Facts<'_>) -> String {
     if let Some(probabilistic) = settings.probabilistic {
         parts.push(format!("probabilistic {}", number(probabilistic.rate())));
     }
-    if settings.extra_rate < 1.0 {
-        parts.push(format!("extra rate {}", number(settings.extra_rate)));
+    if let Some(extra) = extra_rate(settings) {
+        parts.push(format!("extra rate {}", number(extra)));
     }
     parts.push("M changes it; all that is marked (sim) follows from it".to_owned());
     parts.join("  ")
@@ -121,22 +126,29 @@ fn seen(counters: &Counters) -> String {
     )
 }
 
-fn balance(counters: &Counters) -> String {
+fn balance(counters: &Counters, census: &Census) -> String {
     let verdicts = &counters.traces_by_verdict;
     let kept = verdicts.iter().filter(|(name, _)| name.starts_with("kept"));
     let n_kept: u64 = kept.map(|(_, number)| *number).sum();
     let unknown = verdicts.get("unknown").copied().unwrap_or(0);
     let n_traces: u64 = verdicts.values().sum();
-    let unknown_words = match unknown {
-        0 => String::new(),
-        unknown => format!(" + unknown {unknown}"),
-    };
+    let whole = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let unsettled = [census.n_unsettled_kept, census.n_unsettled_dropped].map(whole);
+    let [unsettled_kept, unsettled_dropped] = unsettled;
+    let n_unsettled = unsettled_kept + unsettled_dropped;
+    let beside = [(unknown, "unknown"), (n_unsettled, "root not seen")];
+    let beside = beside.iter().filter(|(number, _)| *number > 0);
+    let beside: String = beside
+        .map(|(number, words)| format!(" + {number} {words}"))
+        .collect();
+    let n_dropped = n_traces - n_kept - unknown;
     format!(
-        "spans {} = shown {} + evicted {} + duplicate {}   traces {n_traces} = kept {n_kept} + dropped {} (sim){unknown_words}",
+        "spans {} = shown {} + evicted {} + duplicate {}   traces {n_traces} = kept {} + dropped {} (sim){beside}",
         counters.spans_received,
         counters.spans_shown,
         counters.spans_evicted,
         counters.spans_duplicate,
-        n_traces - n_kept - unknown,
+        n_kept.saturating_sub(unsettled_kept),
+        n_dropped.saturating_sub(unsettled_dropped),
     )
 }
