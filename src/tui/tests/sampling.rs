@@ -286,6 +286,35 @@ fn the_extra_rate_is_a_part_of_the_arithmetic() {
 }
 
 #[test]
+fn what_the_tracer_sends_cannot_be_opened_where_no_filter_lists_it() {
+    let agent = sampler::Settings {
+        rare: Some(sampler::RareSettings::default()),
+        ..sampler::Settings::default()
+    };
+    let sampling = SamplingSettings {
+        agent,
+        ..SamplingSettings::default()
+    };
+    let store = Store::new(1 << 20).with_model(sampling.model());
+    let options = UiOptions {
+        sampling,
+        ..options()
+    };
+    let mut seat = Seat::over(store, (120, 36), options);
+    for second in 0..20_u64 {
+        seat.millis = 10_000 + i64::try_from(second).unwrap() * 1_000;
+        let millis = seat.millis;
+        seat.inbound(python(burst(second * 50, 50), millis));
+    }
+    seat.keys("3");
+    assert!(seat.line_with("by its rare sampler").contains(" 1  "));
+    assert!(seat.shows("tracer (sim)  would keep"));
+    seat.keys("jj");
+    let line = seat.line_with("│>");
+    assert!(line.contains("keeps what the tracer keeps"), "{line}");
+}
+
+#[test]
 fn a_trace_without_its_root_is_a_number_of_its_own() {
     let mut seat = after_a_burst(120, 36);
     let child = |number| SpanSpec::under(id(number), 1, "llm.generate", 1, 1);

@@ -101,26 +101,26 @@ impl WrittenRule {
     }
 
     fn words(&self, agent: &Settings) -> Vec<String> {
-        let (never, whatever) = match agent.probabilistic {
-            None => (" which an Agent never drops,", String::new()),
-            Some(sampler) => (
-                "",
-                format!(
-                    " But the probabilistic sampler of this Agent decides whatever the client says: \
-                     it keeps {} % of all (sim).",
-                    number(sampler.rate() * 100.0)
-                ),
-            ),
+        let never = match agent.probabilistic {
+            None => " which an Agent never drops,",
+            Some(_) => "",
         };
         let mut words = vec![
             format!(
                 "Set it in the environment of the app. What it matches the client keeps by priority \
-                 2,{never} at most DD_TRACE_RATE_LIMIT a second (100 unless set).{whatever}"
+                 2,{never} at most DD_TRACE_RATE_LIMIT a second (100 unless set)."
             ),
             "It takes the place of rules that are set already, and of the Agent's rates for what it \
              matches."
                 .to_owned(),
         ];
+        if let Some(sampler) = agent.probabilistic {
+            words.push(format!(
+                "The probabilistic sampler of this Agent decides whatever the client says: it keeps {} % \
+                 of all (sim).",
+                number(sampler.rate() * 100.0)
+            ));
+        }
         if self.is_broader {
             words.push(
                 "A rule cannot say * or ?: ? stands for any letter there, so it may keep more."

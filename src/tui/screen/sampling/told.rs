@@ -136,11 +136,11 @@ fn balance(counters: &Counters, census: &Census) -> String {
     let unsettled = [census.n_unsettled_kept, census.n_unsettled_dropped].map(whole);
     let [unsettled_kept, unsettled_dropped] = unsettled;
     let n_unsettled = unsettled_kept + unsettled_dropped;
-    let beside = [(unknown, "unknown"), (n_unsettled, "root not seen")];
-    let beside = beside.iter().filter(|(number, _)| *number > 0);
-    let beside: String = beside
-        .map(|(number, words)| format!(" + {number} {words}"))
-        .collect();
+    let beside = [(unknown, "unknown"), (n_unsettled, "root not seen")].map(|it| match it {
+        (0, _) => String::new(),
+        (number, words) => format!(" + {number} {words}"),
+    });
+    let beside = beside.concat();
     let n_dropped = n_traces - n_kept - unknown;
     format!(
         "spans {} = shown {} + evicted {} + duplicate {}   traces {n_traces} = kept {} + dropped {} (sim){beside}",
