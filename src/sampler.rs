@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 pub use self::core::share;
 pub use digest::{
-    Delivery, Digest, RareSpans, Reader, Signed, SingleSpans, sampled_priority, weight,
+    Delivery, Digest, RareSpans, Reader, Signed, SingleSpans, came_at, sampled_priority, weight,
 };
 pub use draw::{HashedId, Probabilistic, is_within, place};
 pub use model::{AgentModel, Model, Pieces, Process, Turn};

@@ -278,7 +278,9 @@ impl Store {
             if chunk.is_empty() {
                 continue;
             }
-            let verdict = self.judge(&mut turn, &chunk, via);
+            let id = chunk.trace_id();
+            let known = self.twin_for(id);
+            let verdict = self.judge(known, &mut turn, &chunk, via);
             if is_counted {
                 self.count_arrived(&chunk);
             }
@@ -295,8 +297,9 @@ impl Store {
                 now,
                 relay: received.relay,
             };
-            let key = self.insert_chunk(chunk.trace_id(), chunk, delivery);
-            self.give_verdict(key, verdict);
+            let key = known.unwrap_or_else(|| self.add_entry(id, now));
+            self.insert_chunk(key, id, chunk, delivery);
+            self.add_verdict(key, known, verdict);
         }
     }
 
@@ -398,19 +401,29 @@ impl Store {
         self.revision
     }
 
-    fn insert_chunk(&mut self, id: TraceId, chunk: TraceChunk, delivery: Delivery<'_>) -> TraceKey {
+    /// Adds a chunk to the trace it belongs to. One that says the high half of its id says it for the
+    /// trace, which may have come without.
+    fn insert_chunk(
+        &mut self,
+        key: TraceKey,
+        id: TraceId,
+        chunk: TraceChunk,
+        delivery: Delivery<'_>,
+    ) {
         raise(&mut self.counters.spans_received, count(chunk.len()));
         self.revision += 1;
         let revision = self.revision;
-        let key = self.key_for(id, delivery.now);
         let span_ids = || chunk.spans().map(Span::span_id);
         let woken = self.logs.woken_by(id.low(), span_ids());
         self.logs.remember_spans(key, span_ids());
         let container = self.container_of(&chunk, delivery);
         self.remember_dictionary(&chunk);
         let Some(entry) = self.entry_mut(key) else {
-            return key;
+            return;
         };
+        if id.high() != 0 {
+            entry.set_trace_id(id);
+        }
         let (bytes, was_complete) = (entry.bytes(), entry.is_complete());
         let is_new = entry.n_spans() == 0;
         let inserted = entry.insert(chunk, delivery);
@@ -428,7 +441,6 @@ impl Store {
         self.reconsider(woken);
         let woken = self.locate(key, container);
         self.reconsider(woken);
-        key
     }
 
     /// The container of a chunk: the relay's that passed it on, else the one its tags name.
@@ -466,22 +478,6 @@ impl Store {
     fn count_inserted(&mut self, inserted: Inserted) {
         raise(&mut self.counters.spans_shown, inserted.n_new);
         raise(&mut self.counters.spans_duplicate, inserted.n_duplicate);
-    }
-
-    /// The trace a chunk belongs to. A chunk that does not say the high half of its id (only the
-    /// first span of a chunk carries it, and some writers forget) joins the newest trace with its
-    /// low half, and the other way round.
-    fn key_for(&mut self, id: TraceId, now: Now) -> TraceKey {
-        let found = self.twin_for(id);
-        match found {
-            Some(key) => {
-                if let (true, Some(entry)) = (id.high() != 0, self.entry_mut(key)) {
-                    entry.set_trace_id(id);
-                }
-                key
-            }
-            None => self.add_entry(id, now),
-        }
     }
 
     fn add_entry(&mut self, id: TraceId, now: Now) -> TraceKey {

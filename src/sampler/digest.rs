@@ -8,7 +8,7 @@ use crate::normalize::{
 };
 use crate::trace::{
     ChunkFacts, PayloadForm, SamplingMechanism, SamplingPriority, Span, SpanId, Text, TraceChunk,
-    TraceId, UnixNanos, tag,
+    TraceId, UnixNanos, Via, tag,
 };
 
 /// The rate at which a client has thinned what it sends, on the root.
@@ -32,6 +32,16 @@ pub struct Delivery<'a> {
     /// The format of the payload: in v1.0 neither the status code nor the class of an error makes two
     /// spans different (`computeSpanHashV1`).
     pub form: PayloadForm,
+}
+
+/// When a chunk came. Spans in a file came to nobody when they are read: an Agent would have got them
+/// when the last of them had ended.
+pub fn came_at(via: Via, read_at: UnixNanos, chunk: &TraceChunk) -> UnixNanos {
+    let end = || chunk.spans().map(Span::end).max();
+    match via {
+        Via::File => end().unwrap_or(read_at),
+        _ => read_at,
+    }
 }
 
 /// What the samplers ask of a chunk.
@@ -331,7 +341,7 @@ fn is_by_rate(chunk: &TraceChunk, facts: Option<&ChunkFacts>) -> bool {
         return true;
     };
     let mechanism = crate::trace::DecisionMaker(said).mechanism();
-    mechanism.is_some_and(|SamplingMechanism(number)| matches!(number, 0 | 1))
+    mechanism.is_some_and(SamplingMechanism::is_rate)
 }
 
 fn hash(span: &Normalized<'_>, env: &str, (form, resource): (PayloadForm, Resource)) -> u32 {

@@ -7,19 +7,22 @@ use crate::trace::{PayloadForm, TraceId};
 ///
 /// After `pkg/trace/sampler/sampler.go` (`SampleByRate`) of `DataDog/datadog-agent`.
 pub fn is_within(trace_id_low: u64, rate: f64) -> bool {
-    const FACTOR: u64 = 1_111_111_111_111_111_111;
     if rate >= 1.0 || rate.is_nan() {
         return true;
     }
-    trace_id_low.wrapping_mul(FACTOR) < threshold(rate)
+    spread(trace_id_low) < threshold(rate)
 }
 
 /// Where a trace falls, 0 to 1: a rate above it keeps the trace.
 pub fn place(trace_id_low: u64) -> f64 {
-    const FACTOR: u64 = 1_111_111_111_111_111_111;
     #[expect(clippy::as_conversions, reason = "a share of 2^64 for people to read")]
-    let place = trace_id_low.wrapping_mul(FACTOR) as f64 / u64::MAX as f64;
+    let place = spread(trace_id_low) as f64 / u64::MAX as f64;
     place
+}
+
+/// An id as a number that is anywhere among all.
+fn spread(trace_id_low: u64) -> u64 {
+    trace_id_low.wrapping_mul(1_111_111_111_111_111_111)
 }
 
 fn threshold(rate: f64) -> u64 {

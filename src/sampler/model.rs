@@ -8,11 +8,11 @@ use hashbrown::HashMap;
 use super::replay::WhatIf;
 use super::{
     Agent, AgentDecision, Delivery, Digest, RareSpans, RateTable, Reader, Redraw, Sampler,
-    Services, Settings, Verdict, draw,
+    Services, Settings, Verdict, came_at, draw,
 };
 use crate::trace::{
     ChunkFacts, RelaySource, SamplingPriority, TraceChunk, TracerInfo, TracerPayload, UnixNanos,
-    tag,
+    Via, tag,
 };
 
 /// So many processes and containers are told apart at a time.
@@ -144,9 +144,9 @@ impl Turn<'_> {
         }
     }
 
-    /// What follows in this delivery came at another time.
-    pub fn set_time(&mut self, at: UnixNanos) {
-        self.delivery.at = at;
+    /// The next chunk is this one ([`came_at`]).
+    pub fn chunk_came(&mut self, via: Via, chunk: &TraceChunk) {
+        self.delivery.at = came_at(via, self.delivery.at, chunk);
     }
 }
 
@@ -225,11 +225,6 @@ impl Model {
             let (service, env) = self.services.names(service);
             (service, env, rate)
         })
-    }
-
-    /// The rates that the Agent of a process answers now.
-    pub fn table(&self, process: Process) -> Option<&Arc<RateTable>> {
-        self.agents.get(&self.agent_of(process)).map(Agent::table)
     }
 
     /// A delivery begins. The client has decided its traces with the rates of the answer before; the

@@ -43,11 +43,6 @@ impl RateTable {
         self.by_key.get(DEFAULT_KEY).copied()
     }
 
-    /// Whether it says anything.
-    pub fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
-    }
-
     fn add(&mut self, services: &mut Services, (service, env): (&str, &str), rate: f64) {
         let rate = rate.clamp(0.0, 1.0);
         self.by_service.insert(services.id(service, env), rate);

@@ -60,39 +60,48 @@ impl Score {
             rate,
         }
     }
-}
 
-impl Score {
     /// Whether it would keep a chunk now, without counting it.
     pub(super) fn would_keep(&self, digest: &Digest, signed: Signed) -> bool {
         let Some(core) = &self.core else {
             return false;
         };
-        let signature = signed.signature;
-        let is_apart = core.len() < usize::try_from(SIGNATURES).unwrap_or(usize::MAX)
-            || core.own_rate(signature).is_some();
-        let rate = core.rate(if is_apart {
-            signature
-        } else {
-            Signature(signature.0 % SIGNATURES)
-        });
+        let rate = core.rate(folded(core, self.known.as_ref(), signed.signature));
         draw::is_within(digest.trace_id.low(), digest.client_rate * rate)
     }
 }
 
-/// `shrink`: a sampler that counts many signatures folds the new ones.
+/// `shrink`: a sampler that counts many signatures folds those that had no rate when there came to be
+/// too many. Who has one is noted then.
 fn shrunk(
     core: &Core<Signature>,
     known: &mut Option<HashSet<Signature>>,
     signature: Signature,
 ) -> Signature {
-    if core.len() < usize::try_from(SIGNATURES).unwrap_or(usize::MAX) {
+    if !is_crowded(core) {
         *known = None;
-        return signature;
+    } else if known.is_none() {
+        *known = Some(core.rated().collect());
     }
-    let known = known.get_or_insert_with(|| core.rated().collect());
-    if known.contains(&signature) {
+    folded(core, known.as_ref(), signature)
+}
+
+/// What a signature is counted as, by those that are known; by who has a rate now, while none is noted.
+fn folded(
+    core: &Core<Signature>,
+    known: Option<&HashSet<Signature>>,
+    signature: Signature,
+) -> Signature {
+    let is_known = || match known {
+        Some(known) => known.contains(&signature),
+        None => core.own_rate(signature).is_some(),
+    };
+    if !is_crowded(core) || is_known() {
         return signature;
     }
     Signature(signature.0 % SIGNATURES)
+}
+
+fn is_crowded(core: &Core<Signature>) -> bool {
+    core.len() >= usize::try_from(SIGNATURES).unwrap_or(usize::MAX)
 }

@@ -223,7 +223,7 @@ fn check_table(default_env: &str, envs: &[&str], expected: &[&str]) {
             model.decide(&mut turn, &payload.chunks[0], None, None);
         }
     }
-    let table = model.table(Process::default()).unwrap();
+    let (_, table) = model.tables().next().unwrap();
     let keys: Vec<&str> = table.entries().map(|(key, _)| key).collect();
     assert_eq!(keys, expected);
     let rates: Vec<f64> = table.entries().map(|(_, rate)| rate).collect();

@@ -8,7 +8,7 @@ use super::{Answer, Object, same};
 use crate::export::SimulatedJson;
 use crate::sampler::{Delivery, Model, Process, Verdict};
 use crate::store::{Arrival, SpanIndex, Store, TraceEntry, TraceKey};
-use crate::trace::{ChunkBuilder, PayloadForm, Span, TraceChunk, TracerPayload, UnixNanos, Via};
+use crate::trace::{ChunkBuilder, PayloadForm, TraceChunk, TracerPayload, UnixNanos};
 
 /// What of a verdict is compared; the reason is only words for it.
 const COMPARED: [&str; 4] = ["kept", "by", "tracer", "agent"];
@@ -97,11 +97,7 @@ fn deliver(
     let mut turn = model.begin(sent, process, payload.n_chunks, 0);
     let came = delivery.iter().filter(|came| came.n_spans() > 0);
     for (came, chunk) in came.zip(&payload.chunks) {
-        if came.arrival.via == Via::File
-            && let Some(end) = chunk.spans().map(Span::end).max()
-        {
-            turn.set_time(end);
-        }
+        turn.chunk_came(came.arrival.via, chunk);
         let known = verdicts.get(&came.trace.key()).copied();
         let root = known.and_then(|known| known.tracer());
         let facts = came.arrival.facts.as_deref();

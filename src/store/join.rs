@@ -83,7 +83,7 @@ impl Store {
     }
 
     /// The newest trace with an id: all of it, else its low half, where the one or the other does
-    /// not say the high half.
+    /// not say the high half: only the first span of a chunk carries it, and some writers forget.
     pub(super) fn twin_for(&self, id: TraceId) -> Option<TraceKey> {
         let exact = self.twins(id.low()).find(|entry| entry.trace_id() == id);
         let unsaid = |entry: &&TraceEntry| id.high() == 0 || entry.trace_id().high() == 0;

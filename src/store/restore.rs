@@ -3,7 +3,7 @@
 use super::counters::raise;
 use super::entry::Delivery;
 use super::logs::{Joined, LogKey};
-use super::{Arrival, Counters, KnownBy, REQUESTS_MAX, Store, TraceEntry, TraceKey};
+use super::{Arrival, Counters, KnownBy, REQUESTS_MAX, Store, TraceKey};
 use crate::ingest::RequestRecord;
 use crate::logs::{LogRecord, Remark};
 use crate::sampler::Verdict;
@@ -41,10 +41,10 @@ impl Store {
             now: Now::default(),
             relay: None,
         };
-        let known = self.twin_for(id).and_then(|key| self.trace(key));
-        let before = known.map(TraceEntry::fate);
-        let key = self.insert_chunk(id, chunk, delivery);
-        self.restore_verdict(key, before, said.verdict);
+        let known = self.twin_for(id);
+        let key = known.unwrap_or_else(|| self.add_entry(id, delivery.now));
+        self.insert_chunk(key, id, chunk, delivery);
+        self.set_verdict(key, known, said.verdict);
         self.evict();
         self.changed.clear();
         self.revision += 1;

@@ -2,8 +2,8 @@
 
 use super::{Store, TraceEntry, TraceKey};
 use crate::sampler::replay::{Came, Tape, TapedTrace};
-use crate::sampler::{Delivery, Process, RareSpans};
-use crate::trace::{PayloadForm, SamplingMechanism, Span, TraceChunk, UnixNanos, Via};
+use crate::sampler::{Delivery, Process, RareSpans, came_at};
+use crate::trace::{PayloadForm, SamplingMechanism, TraceChunk};
 
 impl Store {
     /// Reads everything that the samplers ask of the traces that are held.
@@ -38,11 +38,9 @@ impl Store {
 }
 
 fn taped(entry: &TraceEntry) -> TapedTrace {
-    /// Rules are written by users, or set from Datadog's side.
-    const RULES: [u8; 3] = [3, 11, 12];
     let mechanism = entry.sampling().mechanism();
-    let is_drawn = mechanism.is_none_or(|SamplingMechanism(number)| matches!(number, 0 | 1));
-    let is_ruled = mechanism.is_some_and(|SamplingMechanism(number)| RULES.contains(&number));
+    let is_drawn = mechanism.is_none_or(SamplingMechanism::is_rate);
+    let is_ruled = mechanism.is_some_and(SamplingMechanism::is_rule);
     TapedTrace {
         id: entry.trace_id(),
         start: entry.start(),
@@ -51,18 +49,15 @@ fn taped(entry: &TraceEntry) -> TapedTrace {
     }
 }
 
-/// How a chunk of a trace came. Of chunks that were put together the last arrival counts.
+/// How a chunk of a trace came: chunks and arrivals stand in one order, but where chunks have gone, or
+/// were put together in an export.
 fn came<'a>(entry: &'a TraceEntry, place: usize, chunk: &'a TraceChunk) -> Option<Came<'a>> {
     let arrivals = entry.arrivals();
     let arrival = arrivals.get(place).or(arrivals.last())?;
     let tracer = entry.tracer();
-    let read_at = || -> UnixNanos { chunk.spans().map(Span::end).max().unwrap_or_default() };
     Some(Came {
         delivery: Delivery {
-            at: match arrival.via {
-                Via::File => read_at(),
-                _ => arrival.at,
-            },
+            at: came_at(arrival.via, arrival.at, chunk),
             language: &tracer.language,
             env: &tracer.env,
             form: PayloadForm::default(),
