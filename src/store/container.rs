@@ -80,6 +80,17 @@ static NOTHING: ContainerFacts = ContainerFacts {
     restored: None,
 };
 
+impl<'a> TraceContainer<'a> {
+    /// Of a container of which only the process is known.
+    pub(super) fn of_process(runtime_id: Option<Text<'a>>) -> Self {
+        Self {
+            facts: &NOTHING,
+            runtime_id,
+            known_by: KnownBy::RuntimeId,
+        }
+    }
+}
+
 impl TraceEntry {
     /// The container it ran in, as far as anything is known of it.
     pub fn container(&self) -> Option<TraceContainer<'_>> {
@@ -92,11 +103,7 @@ impl TraceEntry {
                 runtime_id,
                 known_by: known.by,
             }),
-            None => runtime_id.map(|_| TraceContainer {
-                facts: &NOTHING,
-                runtime_id,
-                known_by: KnownBy::RuntimeId,
-            }),
+            None => runtime_id.map(|_| TraceContainer::of_process(runtime_id)),
         }
     }
 }

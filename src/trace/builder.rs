@@ -9,9 +9,7 @@ use super::dictionary::{Interner, Role};
 use super::record::{RECORD_BYTES, Record, Stored};
 use super::tag::Marks;
 use super::value::Seen;
-use super::{
-    Attribute, Field, Presence, Span, StrId, TraceChunk, TraceId, Value, ValueWriter,
-};
+use super::{Attribute, Field, Presence, Span, StrId, TraceChunk, TraceId, Value, ValueWriter};
 
 /// The chunk outgrew what the builder was allowed, or what 32 bits can number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

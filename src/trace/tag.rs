@@ -68,8 +68,13 @@ impl Marks {
     pub(super) fn of(key: &[u8]) -> Self {
         match key {
             b"modal.task_id" | b"modal_task_id" | b"container_id" => Self::CONTAINER,
-            b"cold_start" | b"faas.coldstart" | b"modal.cold_start" | b"modal.is_cold"
-            | b"modal.warm" | b"modal.model_load_ms" | b"model_load_ms" => Self::START,
+            b"cold_start"
+            | b"faas.coldstart"
+            | b"modal.cold_start"
+            | b"modal.is_cold"
+            | b"modal.warm"
+            | b"modal.model_load_ms"
+            | b"model_load_ms" => Self::START,
             b"error_type" => Self::ERROR_CLASS,
             _ => Self(0),
         }
