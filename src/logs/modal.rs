@@ -1,5 +1,7 @@
-//! What the `modal` command line client says of itself, between the lines of the containers. On a
-//! pipe nothing but the words tells them apart; they were taken from modal 1.3.1 and 1.6.4.
+//! What Modal says between the lines of an app: its command line client of itself, its platform and the
+//! client within the container of inputs and snapshots. On a pipe nothing but the words tells them apart.
+//!
+//! The words of the command line client were taken from modal 1.3.1 and 1.6.4.
 
 /// A status line of Modal's client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,19 +29,27 @@ pub enum Status {
     Other,
 }
 
+/// How an input ended that did not end itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It reached the timeout of its function.
+    Timeout,
+    /// It was cancelled: by whoever called it, by a client that hung up, with its app.
+    Cancelled,
+    /// Its container was killed, whatever ran in it.
+    Killed,
+}
+
 /// How the other lines begin.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 9] = [
     "├── ",
     "└── ",
     "│   ",
     "=> Step ",
     "Building image im-",
     "Built image im-",
-    "Runner failed with exit code: ",
     "Runner terminated",
     "Creating memory snapshot for Function.",
-    "Snapshot created. Restoring Function from memory snapshot.",
-    "Restoring Function from memory snapshot.",
     "✓ ",
 ];
 
@@ -77,6 +87,86 @@ pub(super) fn status(line: &str) -> Option<Status> {
         Some(url) if is_tree && !url.contains("modal.com/") => Status::WebUrl(url.into()),
         _ => Status::Other,
     })
+}
+
+/// How the platform says that a container begins from a snapshot, its first one or a later one.
+const RESTORING: [&str; 2] = [
+    "Restoring Function from memory snapshot",
+    "Snapshot created. Restoring Function from memory snapshot",
+];
+
+/// How the platform begins to speak of an input, and what it says of a timeout.
+const CURRENT_INPUT: &str = "Task's current input";
+const HIT_ITS_TIMEOUT: &str = " hit its timeout of ";
+const CANCELLED_BECAUSE: &str = " cancelled because: ";
+
+/// The platform on containers that are gone: an exit code of 137 is what it says where memory ran out, and
+/// for any other kill; a worker that was taken away; one that did not stop when it should.
+const KILLED: [&str; 3] = [
+    "Runner failed with exit code: ",
+    "Runner failed with exception: ",
+    "Runner has been shutting down for too long",
+];
+
+/// How the client within the container begins its lines, unless its logger was given another form.
+const CONTAINER_CLIENT: &str = "[modal-client] ";
+
+/// `IOContext.cancel` and `handle_input_exception` of `modal/_runtime/container_io_manager.py` in
+/// `modal-labs/modal-client`.
+const CANCELLED: [&str; 2] = [
+    "Received a cancellation signal while processing input ",
+    "Successfully canceled input ",
+];
+
+/// How much of a line is looked at: an input's id is within the first words.
+const END_BYTES_MAX: usize = 1024;
+
+/// Whether the platform says that a container begins from a memory snapshot. That it makes one is
+/// nothing of the kind: the container that is copied began as any other.
+pub(super) fn restores(line: &str) -> bool {
+    RESTORING.iter().any(|words| line.starts_with(words))
+}
+
+/// How an input ended, as the platform or the client within its container says it, and the input's id
+/// where it is said: `in-…`, as `modal.current_input_id()` gives it.
+pub(super) fn end(line: &str) -> Option<(End, Option<&str>)> {
+    let text = head(line);
+    if text.starts_with(CURRENT_INPUT) {
+        // The reason comes after the cancellation, and is what counts.
+        let end = if text.contains(HIT_ITS_TIMEOUT) {
+            End::Timeout
+        } else if text.contains(CANCELLED_BECAUSE) {
+            End::Cancelled
+        } else {
+            return None;
+        };
+        return Some((end, input_id(text)));
+    }
+    if KILLED.iter().any(|words| text.starts_with(words)) {
+        return Some((End::Killed, None));
+    }
+    // A time stands between the name and the words.
+    let said = match text.strip_prefix(CONTAINER_CLIENT) {
+        Some(rest) => rest.split_once(' ').map_or(rest, |(_, said)| said),
+        None => text,
+    };
+    let is_cancelled = CANCELLED.iter().any(|words| said.starts_with(words));
+    is_cancelled.then(|| (End::Cancelled, input_id(said)))
+}
+
+/// The first input that is named.
+fn input_id(text: &str) -> Option<&str> {
+    let is_end = |char: char| !(char.is_ascii_alphanumeric() || matches!(char, '-' | ':'));
+    let mut words = text.split(is_end).map(|word| word.trim_end_matches(':'));
+    words.find(|word| word.len() > "in-".len() && word.starts_with("in-"))
+}
+
+fn head(line: &str) -> &str {
+    let mut end = line.len().min(END_BYTES_MAX);
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    line.get(..end).unwrap_or_default()
 }
 
 fn app(text: &str) -> Option<Status> {
@@ -144,6 +234,10 @@ mod tests {
             Some(Status::Stopped),
         );
         check("=> Step 0: FROM base", Some(Status::Other));
+        check(
+            "Creating memory snapshot for Function.",
+            Some(Status::Other),
+        );
         check("✓ App deployed in 3.1s! 🎉", Some(Status::Other));
     }
 
@@ -160,5 +254,102 @@ mod tests {
         ] {
             check(line, None);
         }
+    }
+
+    #[test]
+    fn a_restore_is_told_from_the_making_of_a_snapshot() {
+        for line in [
+            "Restoring Function from memory snapshot.",
+            "Snapshot created. Restoring Function from memory snapshot.",
+        ] {
+            assert!(restores(line), "{line}");
+            check(line, None);
+        }
+        for line in [
+            "Creating memory snapshot for Function.",
+            "Creating GPU memory snapshot for Function.",
+            "Snapshot created.",
+            "I am Restoring Function from memory snapshot.",
+            "",
+        ] {
+            assert!(!restores(line), "{line}");
+        }
+    }
+
+    #[track_caller]
+    fn check_end(line: &str, expected: Option<(End, Option<&str>)>) {
+        assert_eq!(end(line), expected, "{line}");
+        check(line, None);
+    }
+
+    #[test]
+    fn the_end_of_an_input_is_heard() {
+        // A log of Modal that stands in a public repository: timeout of a function on a B200.
+        let id = "in-01KPJ3A91C01CVK1YZXBJKX4K1:1776576439351-0";
+        let timeout = Some((End::Timeout, Some(id)));
+        let cancelled = Some((End::Cancelled, Some(id)));
+        check_end(
+            &format!("Task's current input {id} hit its timeout of 3600s"),
+            timeout,
+        );
+        check_end(
+            &format!(
+                "Task's current input(s) [\"{id}\"] cancelled because: Task's current input {id} hit its timeout of 3600s"
+            ),
+            timeout,
+        );
+        check_end(
+            "Task's current input hit its timeout of 600s",
+            Some((End::Timeout, None)),
+        );
+        check_end(
+            &format!("Task's current input(s) [\"{id}\"] cancelled because: app stopped"),
+            cancelled,
+        );
+        check_end(
+            &format!(
+                "[modal-client] 2026-04-19T06:27:26+0000 Received a cancellation signal while processing input ('{id}',)"
+            ),
+            cancelled,
+        );
+        check_end(
+            &format!(
+                "[modal-client] 2026-04-19T06:27:28+0000 Successfully canceled input ('{id}',)"
+            ),
+            cancelled,
+        );
+        check_end(&format!("Successfully canceled input ('{id}',)"), cancelled);
+        let killed = Some((End::Killed, None));
+        check_end("Runner failed with exit code: 137", killed);
+        // Found in logs of `modal run` that users have published.
+        check_end(
+            "Runner failed with exception: Worker disappeared, in-progress inputs will be re-scheduled.",
+            killed,
+        );
+        check_end(
+            "Runner has been shutting down for too long (grace period: 30 seconds)",
+            killed,
+        );
+    }
+
+    #[test]
+    fn what_only_sounds_like_an_end_is_none() {
+        for line in [
+            "",
+            "Task's current input",
+            "Task's current input in-1 is slow",
+            "the runner hit its timeout of 5s",
+            "[modal-client] 2026-04-19T06:27:26+0000 Input in-1 missing from active input tracking",
+            "[modal-client]",
+            "Successfully canceled",
+            "Test runner failed with exit code: 1",
+        ] {
+            check_end(line, None);
+        }
+        let far = format!(
+            "{CURRENT_INPUT} {}{HIT_ITS_TIMEOUT}5s",
+            "é".repeat(END_BYTES_MAX)
+        );
+        check_end(&far, None);
     }
 }
