@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::{message, said, words};
 use crate::trace::{Span, Text, tag};
 
-/// What the message of an error says of the GPU's memory; PyTorch's old and new wordings, XLA's, CuPy's and
+/// What the message of an error says of the GPU's memory; `PyTorch`'s old and new wordings, XLA's, `CuPy`'s and
 /// llama.cpp's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OomFigures {
@@ -16,11 +16,11 @@ pub struct OomFigures {
     pub capacity_bytes: Option<u64>,
     /// What of it nobody used.
     pub free_bytes: Option<u64>,
-    /// What all processes used that the message names, not by PyTorch alone.
+    /// What all processes used that the message names, not by `PyTorch` alone.
     pub in_use_bytes: Option<u64>,
-    /// What PyTorch (or CuPy) had given to the program.
+    /// What `PyTorch` (or `CuPy`) had given to the program.
     pub allocated_by_torch_bytes: Option<u64>,
-    /// What PyTorch held in all, given or kept to be given again.
+    /// What `PyTorch` held in all, given or kept to be given again.
     pub reserved_bytes: Option<u64>,
     /// The number of the GPU, as the process counts them.
     pub gpu: Option<u32>,
@@ -61,7 +61,7 @@ const TRIED: [&str; 7] = [
     "ailed to allocate ",
     ": allocating ",
 ];
-/// What stands before the size of the GPU; PyTorch 2.1 and 2.2 misspell it.
+/// What stands before the size of the GPU; early releases of `PyTorch` 2 misspell it.
 const CAPACITY: [&str; 2] = ["total capacity of ", "total capacty of "];
 /// What stands before the number of the GPU.
 const GPU: [&str; 4] = ["(GPU ", ". GPU ", "device ordinal ", "on device "];
@@ -123,15 +123,15 @@ impl OomFigures {
     }
 }
 
-/// All that the named processes use. PyTorch 2 names them one by one, or its own alone.
+/// All that the named processes use. `PyTorch` 2 names them one by one, or its own alone.
 fn in_use(text: &str) -> Option<u64> {
     let mentions = text.match_indices(" memory in use").take(MENTIONS_MAX);
     let sizes = mentions.filter_map(|(place, _)| last_size(text.get(..place)?));
     sizes.reduce(u64::saturating_add)
 }
 
-/// What PyTorch held in all. From 1.4 on to 2.0 it says so; before, as `cached`, and since, only how much more
-/// than what it had given.
+/// What `PyTorch` held in all. Later releases of 1 say so; before, as `cached`, and since 2.1 it is only said how
+/// much more that was than what it had given.
 fn reserved(text: &str, allocated: Option<u64>) -> Option<u64> {
     let more = || {
         let kept = before(text, " cached").or_else(|| before(text, " is reserved by PyTorch"))?;
@@ -195,7 +195,7 @@ fn bytes(number: &str, unit: &str) -> Option<u64> {
         .checked_add(u64::try_from(part_bytes).ok()?)
 }
 
-/// As PyTorch writes sizes.
+/// As `PyTorch` writes sizes.
 fn size(bytes: u64) -> String {
     let units = [("TiB", TIB), ("GiB", GIB), ("MiB", MIB), ("KiB", KIB)];
     let Some((name, unit)) = units.into_iter().find(|(_, unit)| bytes >= *unit) else {

@@ -81,7 +81,7 @@ const CLASSES: [(&str, Outcome); 15] = [
 /// What it may say instead of leaving the tag out; Python's `None` comes as its name.
 const NO_CLASSES: [&str; 7] = ["", "none", "null", "nil", "ok", "false", "no_error"];
 
-/// What GPU libraries say when memory is out: PyTorch's allocator, the driver and the runtime beneath it,
+/// What GPU libraries say when memory is out: `PyTorch`'s allocator, the driver and the runtime beneath it,
 /// Triton, llama.cpp, cuBLAS, cuDNN, XLA (JAX), TensorFlow.
 const OUT_OF_MEMORY: [&str; 16] = [
     "CUDA out of memory",
@@ -195,30 +195,38 @@ pub(super) fn is_out_of_memory(message: &str) -> bool {
 
 /// The class of the exception with which a traceback ends.
 pub(super) fn of_stack(stack: &str) -> Option<Outcome> {
-    stack.lines().rev().find_map(exception).flatten()
+    stack.lines().rev().find_map(exception)
 }
 
 /// The most telling class of the exceptions in a text of tracebacks: loggers put causes before or after what
 /// they caused.
 pub(super) fn of_exceptions(text: &str) -> Option<Outcome> {
-    text.lines().filter_map(exception).flatten().max()
+    text.lines()
+        .filter_map(exception)
+        .filter(|class| is_telling(*class))
+        .max()
 }
 
 /// The class of a line without a level: the last line of a traceback, as an interpreter prints it.
 pub(super) fn of_bare_line(line: &str) -> Option<Outcome> {
-    exception(after_rank(line)).flatten()
+    exception(after_rank(line)).filter(|class| is_telling(*class))
+}
+
+/// That there was an error is what its spans say.
+fn is_telling(outcome: Outcome) -> bool {
+    outcome > Outcome::Error
 }
 
 /// The class of a message of an error's level, in which an exception may be named anywhere.
 pub(super) fn of_error_line(message: &str) -> Option<Outcome> {
-    let names = message.split(|char| !is_dotted(char));
-    let names = names.map(|name| name.trim_end_matches('.'));
-    let named = names.filter(|name| is_sure(name)).filter_map(of_type).max();
-    of_message(message).max(named)
+    let words = message.split(|char| !is_dotted(char));
+    let words = words.map(|word| word.trim_end_matches('.'));
+    let by_name = words.filter(|word| is_sure(word)).filter_map(of_type).max();
+    of_message(message).max(by_name)
 }
 
-/// What a line says that begins with an exception's name; the inner `None` for one of no class.
-fn exception(line: &str) -> Option<Option<Outcome>> {
+/// The class of a line that begins with an exception's name.
+fn exception(line: &str) -> Option<Outcome> {
     // The members of an exception group stand behind a bar.
     let line = line.trim_start().strip_prefix("| ").unwrap_or(line);
     let (name, message) = match line.split_once(": ") {
@@ -226,7 +234,8 @@ fn exception(line: &str) -> Option<Option<Outcome>> {
         None => (line.trim_end().trim_end_matches(':'), ""),
     };
     let is_name = !name.is_empty() && name.chars().all(is_dotted) && is_sure(name);
-    is_name.then(|| of_type(name).or_else(|| of_message(message)))
+    let class = || of_type(name).or_else(|| of_message(message));
+    is_name.then(|| class().unwrap_or(Outcome::Error))
 }
 
 /// What stands behind `[rank0]: `, which `torchrun` puts before the lines of its processes.

@@ -5,9 +5,9 @@ use super::*;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// Hundredths of a unit, as PyTorch writes them; it is cut, not rounded.
-fn hundredths(number: u64, unit: u64) -> Option<u64> {
-    Some(number * unit / 100)
+/// Hundredths of a unit, as they are written; what is left of a byte is cut.
+fn hundredths(number: u64, unit: u64) -> u64 {
+    number * unit / 100
 }
 
 #[track_caller]
@@ -25,28 +25,29 @@ fn torch_1_names_them_in_brackets() {
     check(
         "CUDA out of memory. Tried to allocate 2.26 GiB (GPU 0; 6.00 GiB total capacity; 781.59 MiB already allocated; 3.03 GiB free; 1.24 GiB reserved in total by PyTorch)",
         OomFigures {
-            tried_bytes: hundredths(226, GIB),
+            tried_bytes: Some(hundredths(226, GIB)),
             capacity_bytes: Some(6 * GIB),
-            free_bytes: hundredths(303, GIB),
+            free_bytes: Some(hundredths(303, GIB)),
             in_use_bytes: None,
-            allocated_by_torch_bytes: hundredths(78159, MIB),
-            reserved_bytes: hundredths(124, GIB),
+            allocated_by_torch_bytes: Some(hundredths(78159, MIB)),
+            reserved_bytes: Some(hundredths(124, GIB)),
             gpu: Some(0),
         },
         "tried to allocate 2.26 GiB of 6.00 GiB, 3.03 GiB free (GPU 0)",
     );
+    // JDAI-CV/centerX, issue 51.
+    let second = "CUDA out of memory. Tried to allocate 130.00 MiB (GPU 1; 7.80 GiB total capacity; 5.91 GiB already allocated; 33.56 MiB free; 6.09 GiB reserved in total by PyTorch)";
+    assert_eq!(OomFigures::read(second).unwrap().gpu, Some(1));
     // pytorch/pytorch, issue 16417: torch 1.0, where `cached` is what is kept beside what is allocated.
     check(
         "CUDA out of memory. Tried to allocate 12.50 MiB (GPU 0; 10.92 GiB total capacity; 8.57 MiB already allocated; 9.28 GiB free; 4.68 MiB cached)",
         OomFigures {
-            tried_bytes: hundredths(1250, MIB),
-            capacity_bytes: hundredths(1092, GIB),
-            free_bytes: hundredths(928, GIB),
+            tried_bytes: Some(hundredths(1250, MIB)),
+            capacity_bytes: Some(hundredths(1092, GIB)),
+            free_bytes: Some(hundredths(928, GIB)),
             in_use_bytes: None,
-            allocated_by_torch_bytes: hundredths(857, MIB),
-            reserved_bytes: hundredths(857, MIB)
-                .zip(hundredths(468, MIB))
-                .map(|(one, other)| one + other),
+            allocated_by_torch_bytes: Some(hundredths(857, MIB)),
+            reserved_bytes: Some(hundredths(857, MIB) + hundredths(468, MIB)),
             gpu: Some(0),
         },
         "tried to allocate 12.50 MiB of 10.92 GiB, 9.28 GiB free (GPU 0)",
@@ -59,38 +60,34 @@ fn torch_2_writes_sentences() {
     check(
         "CUDA out of memory. Tried to allocate 1.70 GiB. GPU 0 has a total capacty of 6.00 GiB of which 0 bytes is free. Of the allocated memory 2.93 GiB is allocated by PyTorch, and 2.30 GiB is reserved by PyTorch but unallocated. If reserved but unallocated memory is large try setting max_split_size_mb to avoid fragmentation.",
         OomFigures {
-            tried_bytes: hundredths(170, GIB),
+            tried_bytes: Some(hundredths(170, GIB)),
             capacity_bytes: Some(6 * GIB),
             free_bytes: Some(0),
             in_use_bytes: None,
-            allocated_by_torch_bytes: hundredths(293, GIB),
-            reserved_bytes: hundredths(293, GIB)
-                .zip(hundredths(230, GIB))
-                .map(|(one, other)| one + other),
+            allocated_by_torch_bytes: Some(hundredths(293, GIB)),
+            reserved_bytes: Some(hundredths(293, GIB) + hundredths(230, GIB)),
             gpu: Some(0),
         },
         "tried to allocate 1.70 GiB of 6.00 GiB, 0 bytes free (GPU 0)",
     );
-    // A test of a public repository, from a run on an L4 shared by two processes: torch 2.6 and later.
+    // vLLM on a card that two processes share, in notes that a user has published: torch 2.5 or later.
     check(
-        "CUDA out of memory. Tried to allocate 60.00 MiB. GPU 1 has a total capacity of 21.67 GiB of which 255.75 MiB is free. Process 2109 has 344.00 MiB memory in use. Process 1448259 has 21.07 GiB memory in use. Of the allocated memory 20.08 GiB is allocated by PyTorch, with 328.00 MiB allocated in private pools (e.g., CUDA Graphs), and 56.49 MiB is reserved by PyTorch but unallocated.",
+        "CUDA out of memory. Tried to allocate 270.00 MiB. GPU 0 has a total capacity of 21.67 GiB of which 255.75 MiB is free. Process 2109 has 344.00 MiB memory in use. Process 1448259 has 21.07 GiB memory in use. Of the allocated memory 20.08 GiB is allocated by PyTorch, with 328.00 MiB allocated in private pools (e.g., CUDA Graphs), and 56.49 MiB is reserved by PyTorch but unallocated.",
         OomFigures {
-            tried_bytes: Some(60 * MIB),
-            capacity_bytes: hundredths(2167, GIB),
-            free_bytes: hundredths(25575, MIB),
-            in_use_bytes: hundredths(2107, GIB).map(|bytes| bytes + 344 * MIB),
-            allocated_by_torch_bytes: hundredths(2008, GIB),
-            reserved_bytes: hundredths(2008, GIB)
-                .zip(hundredths(5649, MIB))
-                .map(|(one, other)| one + other),
-            gpu: Some(1),
+            tried_bytes: Some(270 * MIB),
+            capacity_bytes: Some(hundredths(2167, GIB)),
+            free_bytes: Some(hundredths(25575, MIB)),
+            in_use_bytes: Some(hundredths(2107, GIB) + 344 * MIB),
+            allocated_by_torch_bytes: Some(hundredths(2008, GIB)),
+            reserved_bytes: Some(hundredths(2008, GIB) + hundredths(5649, MIB)),
+            gpu: Some(0),
         },
-        "tried to allocate 60.00 MiB of 21.67 GiB, 255.75 MiB free (GPU 1)",
+        "tried to allocate 270.00 MiB of 21.67 GiB, 255.75 MiB free (GPU 0)",
     );
     // pytorch/pytorch, issue 16417, a comment of 2024.
     let message = "CUDA out of memory. Tried to allocate 22.00 MiB. GPU 0 has a total capacity of 23.65 GiB of which 11.06 MiB is free. Including non-PyTorch memory, this process has 23.60 GiB memory in use. Of the allocated memory 22.90 GiB is allocated by PyTorch, and 194.87 MiB is reserved by PyTorch but unallocated.";
     let figures = OomFigures::read(message).unwrap();
-    assert_eq!(figures.in_use_bytes, hundredths(2360, GIB));
+    assert_eq!(figures.in_use_bytes, Some(hundredths(2360, GIB)));
 }
 
 #[test]
