@@ -1,10 +1,12 @@
 //! What follows from spans and lines beside what they say: which of them begin work in a process, and
 //! whether a request paid for the start of its container. Rules over plain values; it holds no traces.
 
+pub mod outcome;
 mod sight;
 pub mod start;
 
 pub use sight::{InitSpan, LifecycleNames};
+pub use outcome::Outcome;
 pub(crate) use sight::{Lifecycle, SeenRoot, Sighting};
 pub use start::{
     Beginning, ContainerPast, Evidence, Opening, RestoredBy, Said, StartKind, StartReason,

@@ -68,7 +68,7 @@ impl Store {
             Remark::Unsent { traces, .. } => {
                 raise(&mut self.counters.client_unsent_traces, *traces);
             }
-            Remark::DatadogInit => {}
+            Remark::Restoring | Remark::Ended { .. } | Remark::DatadogInit => {}
         }
     }
 
