@@ -229,7 +229,8 @@ mod tests {
     #[test]
     fn every_line_belongs_to_a_span_that_is_sent_and_lies_in_its_time() {
         let now = UnixNanos(1_795_204_425_287_000_000);
-        let chunks = Script::begin(Story::Live, now).due(now);
+        let payloads = Script::begin(Story::Live, now).due(now);
+        let chunks: Vec<_> = payloads.into_iter().flatten().collect();
         let (body, n_lines) = body(&chunks);
         let items: Vec<serde_json::Value> = serde_json::from_slice(&body).unwrap();
         assert_eq!(items.len(), n_lines);

@@ -27,7 +27,7 @@ const PARTIAL_FLUSH_SPANS: usize = 300;
 const KILLED_AFTER_MS: i64 = 2_300;
 /// A container that is kept ready waits so long for its first request.
 const IDLE_MS: i64 = 3_400;
-/// The second of two first requests comes so long after the first.
+/// The second of two first requests comes so long after the first, and shares its cold start.
 const SECOND_AFTER_MS: i64 = 120;
 const WORKER_CONTAINERS: usize = 6;
 
@@ -187,7 +187,8 @@ impl Script {
             self.killed_request(now);
         } else if number % 12 == 3 {
             if let Some(mut container) = self.documents.take_next(now) {
-                let long = requests::long_document(&mut self.dice);
+                let mut long = requests::long_document(&mut self.dice);
+                self.tag_input(&mut long, &container);
                 container.free_at = container.free_at.max(now.plus(long.lasts_ns()));
                 container.n_requests += 1;
                 self.partially(long, now, &container.process, LONG_CHUNK_SPANS);
