@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::TraceEntry;
 use crate::json::{Kind, Raw};
 use crate::logs::LogRecord;
-use crate::trace::{ContainerFacts, Hello, RelaySource, Span, Text, TraceChunk, tag};
+use crate::trace::tag::{self, Marks};
+use crate::trace::{ContainerFacts, Hello, RelaySource, Span, Text, TraceChunk};
 
 /// How many processes with a relay are remembered: of more, the newest.
 const RELAYS_MAX: usize = 1_024;
@@ -183,7 +184,7 @@ impl Shelf {
 
     /// The container that the tags of a chunk name.
     pub(super) fn of_chunk(&mut self, chunk: &TraceChunk) -> Option<Shelved> {
-        if !chunk.may_name_container() {
+        if !chunk.marks().has(Marks::CONTAINER) {
             return None;
         }
         let (span, name) = chunk
