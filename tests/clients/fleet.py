@@ -4,11 +4,13 @@
     overlap    two containers with `max_inputs=8`: in threads, and in tasks; the first eight inputs begin at once
     fork       a container whose process forks twice before its first input, and serves in all three
     restored   a snapshot that comes back twice: one process and runtime-id, three containers
+    loaded     a container that loads its model in a span of another name than `modal.init`
+    outside    a process that is no container
 
 TAGS is `helper` (the lines that `modtrace-tui env modal` prints, the default) or `task_id` (that tag and no other).
 The log lines come first. The last line is JSON: `spans` as sent.py has them, and `facts.requests`, for each request
 its `trace_id span_id task_id input_id function_call_id start duration`, and `kind`, what its start really was:
-`cold`, `cold_shared` (it began while the cold one ran), `restored` or `warm`.
+`cold`, `cold_shared` (it began while the cold one ran), `restored`, `warm`, or null where there is no container.
 """
 
 import asyncio
@@ -31,6 +33,8 @@ SCENARIOS = {
     "overlap": ["threads", "tasks"],
     "fork": ["fork"],
     "restored": ["restored"],
+    "loaded": ["loaded"],
+    "outside": ["outside"],
 }
 
 
@@ -43,7 +47,9 @@ def main(scenario, tags):
     containers = []
     with tempfile.TemporaryDirectory() as folder:
         for program in SCENARIOS[scenario]:
-            environment = {**os.environ, "MODAL_TASK_ID": new_task_id(), "TMPDIR": folder}
+            environment = {**os.environ, "TMPDIR": folder}
+            if program != "outside":
+                environment["MODAL_TASK_ID"] = new_task_id()
             arguments = [sys.executable, __file__, "--container", program, tags]
             containers.append(subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True))
         said = [container.communicate()[0].splitlines() for container in containers]
@@ -100,7 +106,7 @@ class Container:
 
     @contextlib.contextmanager
     def task_id_only(self):
-        self.tracer.current_root_span().set_tag("modal.task_id", os.environ["MODAL_TASK_ID"])
+        self.tracer.current_root_span().set_tag("modal.task_id", os.environ.get("MODAL_TASK_ID", ""))
         yield
 
     def lifecycle(self, name):
@@ -111,7 +117,8 @@ class Container:
     @contextlib.contextmanager
     def request(self, kind=None):
         """One input, with its ids set and taken back as Modal's container does around the function."""
-        name = f"{os.environ['MODAL_TASK_ID']}-{os.getpid()}-{next(self.numbers)}"
+        task_id = os.environ.get("MODAL_TASK_ID")
+        name = f"{task_id}-{os.getpid()}-{next(self.numbers)}"
         end_input = self.begin_input([f"in-{name}"], [f"fc-{name}"], [""])
         with self.tracer.trace("document.process", resource=f"process {name}", span_type="serverless") as root, self.tags():
             self.log.info("received", input=f"in-{name}")
@@ -124,7 +131,7 @@ class Container:
             {
                 "trace_id": f"{root.trace_id:032x}",
                 "span_id": str(root.span_id),
-                "task_id": os.environ["MODAL_TASK_ID"],
+                "task_id": task_id,
                 "input_id": f"in-{name}",
                 "function_call_id": f"fc-{name}",
                 "start": root.start_ns,
@@ -214,6 +221,16 @@ class Container:
             os.environ["MODAL_TASK_ID"] = new_task_id()
             self.serve("restored", "warm", "warm")
         self.lifecycle("modal.exit")
+
+    def loaded(self):
+        from modal._runtime.container_io_manager import _ContainerIOManager
+
+        _ContainerIOManager._singleton = self  # `modal.is_local()` is false then, as in Modal's own process.
+        self.lifecycle("load_model")
+        self.serve("cold", "warm")
+
+    def outside(self):
+        self.serve(None, None)
 
 
 if __name__ == "__main__":
