@@ -170,15 +170,18 @@ class Container:
     def tasks(self):
         """As Modal runs coroutines."""
 
-        async def one(barrier, kind=None):
+        async def one(begun, all_begun, kind=None):
             with self.request(kind):
-                await barrier.wait()
+                begun.append(kind)
+                if len(begun) == MAX_INPUTS:
+                    all_begun.set()
+                await all_begun.wait()
                 await asyncio.sleep(0.01)
 
         async def all_of_them():
             for kind in (None, "warm"):
-                barrier = asyncio.Barrier(MAX_INPUTS)
-                await asyncio.gather(*(one(barrier, kind) for _ in range(MAX_INPUTS)))
+                begun, all_begun = [], asyncio.Event()
+                await asyncio.gather(*(one(begun, all_begun, kind) for _ in range(MAX_INPUTS)))
 
         self.lifecycle("modal.init")
         asyncio.run(all_of_them())
@@ -223,9 +226,9 @@ class Container:
         self.lifecycle("modal.exit")
 
     def loaded(self):
-        from modal._runtime.container_io_manager import _ContainerIOManager
+        import modal
 
-        _ContainerIOManager._singleton = self  # `modal.is_local()` is false then, as in Modal's own process.
+        modal.is_local = lambda: False  # As in the process that Modal starts; everywhere else it is true.
         self.lifecycle("load_model")
         self.serve("cold", "warm")
 

@@ -116,7 +116,7 @@ fn check_first(traces: &[Value]) {
 /// The lines within a request carry its ids, and those after it do not.
 #[track_caller]
 fn check_lines(requests: &[Value], stdout: &str) {
-    let lines = stdout.lines().map(|line| line.parse::<Value>());
+    let lines = stdout.lines().map(str::parse::<Value>);
     let lines: Vec<Value> = lines.collect::<Result<_, _>>().expect("JSON lines");
     let within: Vec<_> = lines
         .iter()
