@@ -5,8 +5,8 @@ pub mod outcome;
 mod sight;
 pub mod start;
 
-pub use sight::{InitSpan, LifecycleNames};
 pub use outcome::Outcome;
+pub use sight::{InitSpan, LifecycleNames};
 pub(crate) use sight::{Lifecycle, SeenRoot, Sighting};
 pub use start::{
     Beginning, ContainerPast, Evidence, Opening, RestoredBy, Said, StartKind, StartReason,

@@ -21,6 +21,7 @@ mod index;
 mod join;
 mod judge;
 mod logs;
+mod outcome;
 mod restore;
 mod root;
 mod starts;
@@ -57,6 +58,7 @@ use counters::raise;
 use entries::Entries;
 use entry::{Delivery, Inserted};
 use logs::Logs;
+use outcome::Inputs;
 use starts::{Seen, Whence};
 
 /// A trace, numbered by first arrival. Never used again.
@@ -118,6 +120,7 @@ pub struct Store {
     logs: Logs,
     shelf: Shelf,
     fleet: Fleet,
+    inputs: Inputs,
     /// The traces that have changed since the caller was told.
     changed: Vec<TraceKey>,
     #[expect(clippy::vec_box, reason = "moved out of its slot, not copied")]
@@ -148,6 +151,7 @@ impl Store {
             logs: Logs::default(),
             shelf: Shelf::default(),
             fleet: Fleet::default(),
+            inputs: Inputs::default(),
             changed: Vec::new(),
             evicted: Vec::new(),
             counters: Counters::default(),

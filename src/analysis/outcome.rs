@@ -76,13 +76,9 @@ impl Outcome {
     }
 }
 
-/// The tag by which an app names the class of an error itself, also where it raises nothing and leaves the
-/// error flag at 0.
-pub const ERROR_CLASS: &str = "error_type";
-
 /// The members of a structured line that name an exception's class.
 const CLASS_KEYS: [&str; 5] = [
-    ERROR_CLASS,
+    tag::ERROR_CLASS,
     tag::ERROR_TYPE,
     "error.kind",
     "exc_type",
@@ -101,7 +97,7 @@ const MESSAGE_KEYS: [&str; 6] = [
 /// The class of a span's error; `None` if it says of none. A span without an error costs one look at its
 /// tags.
 pub fn of_span(span: Span<'_>) -> Option<Outcome> {
-    let class = span.meta_text(ERROR_CLASS).map(words::head);
+    let class = span.meta_text(tag::ERROR_CLASS).map(words::head);
     let class = class.filter(|class| !words::is_no_class(class));
     if !span.is_error() && class.is_none() {
         return None;

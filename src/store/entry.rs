@@ -11,6 +11,7 @@ use super::fleet::Request;
 use super::index::SpanMap;
 use super::root::LocalRoot;
 use super::{LogKey, SpanIndex, Summary, TraceKey};
+use crate::analysis::Outcome;
 use crate::logs::LogRecord;
 use crate::sampler::{Fate, Verdict};
 use crate::trace::{
@@ -75,6 +76,10 @@ struct Beside {
     containers: SmallVec<[Arc<str>; 1]>,
     /// Why its local roots count as cold or warm, as an export says it.
     told_evidence: Vec<(SpanIndex, Box<str>)>,
+    /// What its lines say of how it ended.
+    line_outcome: Option<Outcome>,
+    /// What Modal says of it.
+    told_outcome: Option<Outcome>,
 }
 
 /// What became of the spans of a chunk.
@@ -380,6 +385,21 @@ impl TraceEntry {
 
     pub(super) fn tell_evidence(&mut self, root: SpanIndex, sentence: Box<str>) {
         self.beside_mut().told_evidence.push((root, sentence));
+    }
+
+    /// How it ended, by its lines and by what Modal says of its input.
+    pub(super) fn line_outcome(&self) -> Option<Outcome> {
+        let beside = self.beside.as_ref()?;
+        beside.line_outcome.max(beside.told_outcome)
+    }
+
+    pub(super) fn set_line_outcome(&mut self, outcome: Option<Outcome>) {
+        self.beside_mut().line_outcome = outcome;
+    }
+
+    pub(super) fn set_told_outcome(&mut self, outcome: Outcome) {
+        let beside = self.beside_mut();
+        beside.told_outcome = beside.told_outcome.max(Some(outcome));
     }
 
     pub(super) fn known_container(&self) -> Option<&Known> {

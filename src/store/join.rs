@@ -68,7 +68,17 @@ impl Store {
             Remark::Unsent { traces, .. } => {
                 raise(&mut self.counters.client_unsent_traces, *traces);
             }
-            Remark::Restoring | Remark::Ended { .. } | Remark::DatadogInit => {}
+            Remark::Restoring => {
+                if let Some(container) = &record.container {
+                    self.hear_restore(container, record.at);
+                }
+            }
+            Remark::Ended { input, .. } => {
+                if let Some(input) = input {
+                    self.hear_end(record, input);
+                }
+            }
+            Remark::DatadogInit => {}
         }
     }
 
@@ -146,11 +156,13 @@ impl Store {
         }
         if let Some(before) = before {
             self.change_lines(before.trace, |entry| entry.remove_log(key));
+            self.line_left(before.trace, key);
         }
         let Some(joined) = joined else {
             return Vec::new();
         };
         self.change_lines(joined.trace, |entry| entry.add_log(key));
+        self.line_came(joined.trace, key);
         self.learn_container(key, joined)
     }
 

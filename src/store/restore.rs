@@ -122,6 +122,12 @@ impl Store {
         if let Some(Remark::Modal(status)) = record.remark.as_deref() {
             self.logs.modal.hear(status, record.at, now);
         }
+        if let Some(Remark::Ended {
+            input: Some(input), ..
+        }) = record.remark.as_deref()
+        {
+            self.hear_end(&record, input);
+        }
         let key = self.logs.push(record, now);
         if joined.is_some() {
             self.set_joined(key, joined);

@@ -36,6 +36,7 @@ pub(super) struct Seen {
     end: UnixNanos,
     placed: Option<Placed>,
     discovery: Discovery,
+    input: Option<Box<str>>,
     at: UnixNanos,
 }
 
@@ -93,6 +94,7 @@ impl Store {
             said: sighting.said,
             placed,
             discovery,
+            input: super::outcome::input_of(chunk),
             at,
         }
     }
@@ -124,6 +126,9 @@ impl Store {
     /// Takes in what a chunk showed, once its spans are in their trace.
     pub(super) fn settle(&mut self, key: TraceKey, seen: Seen) {
         self.follow(seen.discovery);
+        if let Some(input) = &seen.input {
+            self.note_input(key, input);
+        }
         let mut added = SmallVec::<[SpanIndex; 1]>::new();
         for root in &seen.roots {
             added.extend(self.add_root(key, *root, seen.said, seen.placed));

@@ -49,6 +49,8 @@ pub const WARM: &str = "modal.warm";
 pub const MODEL_LOAD_MS: [&str; 2] = ["modal.model_load_ms", "model_load_ms"];
 /// How long the model worked, in milliseconds.
 pub const INFER_MS: [&str; 2] = ["modal.infer_ms", "infer_ms"];
+/// The input of Modal that a request is: `in-…`.
+pub const INPUT_ID: &str = "modal.input_id";
 /// The class of an error that the app writes itself.
 pub const ERROR_CLASS: &str = "error_type";
 
@@ -63,6 +65,8 @@ impl Marks {
     pub(crate) const START: Self = Self(2);
     /// Tags that name the class of an error.
     pub(crate) const ERROR_CLASS: Self = Self(4);
+    /// Tags that name the input of Modal.
+    pub(crate) const INPUT: Self = Self(8);
 
     /// What a tag with this key may say.
     pub(super) fn of(key: &[u8]) -> Self {
@@ -76,6 +80,7 @@ impl Marks {
             | b"modal.model_load_ms"
             | b"model_load_ms" => Self::START,
             b"error_type" => Self::ERROR_CLASS,
+            b"modal.input_id" => Self::INPUT,
             _ => Self(0),
         }
     }
@@ -115,7 +120,10 @@ mod tests {
             .iter()
             .map(|key| (key, Marks::CONTAINER))
             .chain(starts.map(|key| (key, Marks::START)))
-            .chain([(&ERROR_CLASS, Marks::ERROR_CLASS)])
+            .chain([
+                (&ERROR_CLASS, Marks::ERROR_CLASS),
+                (&INPUT_ID, Marks::INPUT),
+            ])
         {
             assert!(Marks::of(key.as_bytes()).has(mark), "{key}");
         }

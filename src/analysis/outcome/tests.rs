@@ -3,6 +3,7 @@
 mod figures;
 mod lines;
 
+use crate::trace::tag::ERROR_CLASS;
 use proptest::prelude::*;
 
 use super::*;
