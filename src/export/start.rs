@@ -85,7 +85,7 @@ pub(super) struct ReadLocalRoot {
 impl ReadLocalRoot {
     pub(super) fn into_told(self) -> ToldRoot {
         ToldRoot {
-            span_id: Some(SpanId(self.span_id.0)),
+            span_id: SpanId(self.span_id.0),
             container: self.container.and_then(ContainerJson::into_facts),
             start: told(self.start_kind.as_deref(), self.start_evidence),
         }

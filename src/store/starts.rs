@@ -18,6 +18,9 @@ use crate::analysis::{
 };
 use crate::trace::{Hello, RelaySource, Span, TraceChunk, TraceId, TracerInfo, UnixNanos, tag};
 
+/// More work than this is not looked through for the first request after the init.
+const EARLY_MAX: usize = 4_096;
+
 /// Whence a chunk came.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Whence<'a> {
@@ -183,7 +186,9 @@ impl Store {
         }
         let root = LocalRoot::new(index, seen.lifecycle, said, placed);
         let bytes = entry.bytes();
-        entry.add_local_root(root);
+        if !entry.add_local_root(root) {
+            return None;
+        }
         self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
         self.enter(key, root);
         if said.cold() == Some(true) {
@@ -350,12 +355,15 @@ impl Store {
         let Some(container) = self.fleet.container(key) else {
             return;
         };
-        let held = container.first_requests().find_map(|request| {
-            let entry = self.trace(request.trace)?;
-            let opening = self.opening(entry, entry.local_root(request.span)?)?;
-            let is_of_init = container.past().is_during_init(opening.start, opening.end);
-            (!is_of_init).then_some(opening)
-        });
+        let held = container
+            .first_requests()
+            .take(EARLY_MAX)
+            .find_map(|request| {
+                let entry = self.trace(request.trace)?;
+                let opening = self.opening(entry, entry.local_root(request.span)?)?;
+                let is_of_init = container.past().is_during_init(opening.start, opening.end);
+                (!is_of_init).then_some(opening)
+            });
         let both = [held, container.gone_opening()];
         let opening = both.into_iter().flatten().min_by_key(Opening::rank);
         let beginning = self.fleet.beginning(container);

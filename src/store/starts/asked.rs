@@ -9,6 +9,9 @@ use crate::trace::tag;
 impl Store {
     /// Whether a trace paid for the start of its container; `None` for what is no request.
     pub fn start_kind(&self, trace: &TraceEntry) -> Option<StartKind> {
+        if let Some((kind, _)) = trace.told_start() {
+            return Some(*kind);
+        }
         match trace.own_root() {
             Some(root) => root.start_kind(),
             None => Some(StartKind::Unknown),
@@ -17,6 +20,9 @@ impl Store {
 
     /// Why, in one sentence; `None` for what is no request.
     pub fn start_evidence(&self, trace: &TraceEntry) -> Option<String> {
+        if let Some((_, evidence)) = trace.told_start() {
+            return Some(evidence.to_string());
+        }
         match trace.own_root() {
             Some(root) => self.evidence(trace, root),
             None => Some("its local root has not been seen".to_owned()),
@@ -96,5 +102,12 @@ impl Store {
         let entry = self.trace(request.trace);
         let root = entry.and_then(|entry| entry.local_root(request.span));
         root.is_some_and(|root| root.reason() != StartReason::DuringInit)
+    }
+}
+
+impl TraceEntry {
+    /// How it began, as an export says of it as a whole.
+    fn told_start(&self) -> Option<&(StartKind, Box<str>)> {
+        self.told()?.start.as_ref()
     }
 }
