@@ -9,7 +9,7 @@ use crate::analysis::StartKind;
 use crate::ingest::RequestRecord;
 use crate::logs::{LogRecord, Remark};
 use crate::sampler::Verdict;
-use crate::trace::{ContainerFacts, Now, SpanId, TraceChunk, TraceId, TracerInfo};
+use crate::trace::{ContainerFacts, Now, SpanId, TraceChunk, TraceId, TracerInfo, UnixNanos};
 
 /// What an export says of a trace beside its spans.
 #[derive(Debug, Default)]
@@ -49,6 +49,8 @@ impl ToldTrace {
 pub struct ToldRoot {
     /// The span.
     pub span_id: SpanId,
+    /// When it began, since ids repeat.
+    pub began: UnixNanos,
     /// Where it ran.
     pub container: Option<(ContainerFacts, KnownBy)>,
     /// Whether it paid for the start of its container, and why.

@@ -76,7 +76,8 @@ impl Store {
         trace: &'a TraceEntry,
         root: &LocalRoot,
     ) -> Option<TraceContainer<'a>> {
-        let runtime_id = trace.span(root.span())?.meta_text(tag::RUNTIME_ID);
+        let of_span = trace.span(root.span())?.meta_text(tag::RUNTIME_ID);
+        let runtime_id = of_span.or_else(|| trace.tracer_runtime_id());
         let container = root.container().and_then(|key| self.fleet.container(key));
         let named = container.zip(root.known_by());
         match named {

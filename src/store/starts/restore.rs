@@ -18,7 +18,8 @@ impl Store {
     ) {
         for root in told {
             let entry = self.trace(key);
-            let Some(span) = entry.and_then(|entry| entry.span_with_id(root.span_id)) else {
+            let span = entry.and_then(|entry| entry.index_of(root.span_id, root.began));
+            let Some(span) = span else {
                 continue;
             };
             let is_here = self
