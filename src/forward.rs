@@ -50,6 +50,8 @@ pub struct Outgoing<'a> {
     pub received: UnixNanos,
     /// Which of its spans go.
     pub places: Places<'a>,
+    /// Who says which of its spans enter a service.
+    pub top_level: TopLevel,
     /// Whose job its statistics are.
     pub counted_by: CountedBy,
     /// What the simulated Agent says, if it is asked: then only what it keeps goes, marked as it marks
@@ -74,6 +76,17 @@ impl Places<'_> {
             Self::Only(places) => places.binary_search(&place).is_ok(),
         }
     }
+}
+
+/// Who says which spans enter a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopLevel {
+    /// The client, who said `Datadog-Client-Computed-Top-Level`: what it does not mark enters none.
+    ByClient,
+    /// The client did not say so: what follows from services and parents is marked, too.
+    ByUs,
+    /// Nobody knows what the client said. One that marks mostly marks a span of each chunk.
+    Unknown,
 }
 
 /// Who makes statistics of spans.

@@ -104,7 +104,11 @@ pub(crate) fn group_names(sent: &GroupNames<'_>, language: &str) -> [String; 3] 
     let name = field::span_name(Text::from(sent.name));
     let resource = field::resource(Text::from(sent.resource), &name.value);
     let resource = resource.value.into_owned();
-    [service.value.into_owned(), name.value.into_owned(), resource]
+    [
+        service.value.into_owned(),
+        name.value.into_owned(),
+        resource,
+    ]
 }
 
 /// An environment as the Agent keeps it (`pkg/trace/traceutil/normalize`, `NormalizeTagValue`).

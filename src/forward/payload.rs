@@ -273,7 +273,10 @@ fn message(client: &TracerInfo) -> pb::TracerPayload {
 fn chunk_head(prepared: &Prepared<'_>, marks: &Marks) -> pb::TraceChunk {
     let facts = prepared.facts();
     let mut tags = facts.map(|facts| tag_map(&facts.tags)).unwrap_or_default();
-    let said = prepared.chunk().decision_maker().map(|said| said.to_lossy());
+    let said = prepared
+        .chunk()
+        .decision_maker()
+        .map(|said| said.to_lossy());
     let decided = marks.decision_maker().map(Into::into).or(said);
     if let Some(decided) = decided {
         tags.insert(tag::DECISION_MAKER.to_owned(), decided.into_owned());

@@ -1,7 +1,7 @@
 //! A chunk as the Agent keeps it, with the client it belongs to: read once, for the payload and for the
 //! statistics. Encodes nothing.
 
-use super::{AddedTags, CountedBy, Outgoing};
+use super::{AddedTags, CountedBy, Outgoing, TopLevel};
 use crate::normalize::{Dropped, Normalized, NormalizedChunk, Request, env, normalize_chunk};
 use crate::sampler::Verdict;
 use crate::trace::{ChunkFacts, PayloadForm, SamplingPriority, Text, TraceId, TracerInfo, tag};
@@ -26,11 +26,14 @@ impl<'a> Prepared<'a> {
     ///
     /// What the Agent drops goes nowhere.
     pub fn new(outgoing: Outgoing<'a>, added: &'a AddedTags) -> Result<Self, Dropped> {
-        // A client that marks where it enters a service marks at least one span; its header said so.
-        let has_top_level = outgoing.chunk.spans().any(|span| {
-            let mut marks = tag::TOP_LEVEL.into_iter();
-            marks.any(|mark| span.metric(mark) == Some(1.0))
-        });
+        let has_top_level = match outgoing.top_level {
+            TopLevel::ByClient => true,
+            TopLevel::ByUs => false,
+            TopLevel::Unknown => outgoing.chunk.spans().any(|span| {
+                let mut marks = tag::TOP_LEVEL.into_iter();
+                marks.any(|mark| span.metric(mark) == Some(1.0))
+            }),
+        };
         let request = Request {
             language: &outgoing.tracer.language,
             received: outgoing.received,

@@ -214,9 +214,11 @@ fn said(variable: Option<&str>) -> Option<&str> {
 fn key(options: &ForwardOptions<'_>) -> Result<Secret, String> {
     let Some(key) = said(options.api_key) else {
         return Err(match said(options.datadog_api_key) {
-            Some(_) => "DD_API_KEY is not set, but DATADOG_API_KEY is: like the Agent, this program \
+            Some(_) => {
+                "DD_API_KEY is not set, but DATADOG_API_KEY is: like the Agent, this program \
                 reads only DD_API_KEY, so set that to the same key."
-                .to_owned(),
+                    .to_owned()
+            }
             None => "DD_API_KEY is not set: set it to an API key of your Datadog organisation (32 \
                 hexadecimal digits), or leave out --forward datadog."
                 .to_owned(),

@@ -88,7 +88,10 @@ impl Concentrator {
                 continue;
             }
             let payload = payload.get_or_insert_with(|| PayloadKey::of(prepared, &self.agent));
-            let key = (payload.clone(), GroupKey::of(span, prepared.chunk().origin()));
+            let key = (
+                payload.clone(),
+                GroupKey::of(span, prepared.chunk().origin()),
+            );
             let bucket = self.bucket_of(span, now);
             match self.counts(bucket, key) {
                 Some(counts) => counts.add(span, is_top_level, weight),
@@ -157,7 +160,10 @@ impl Concentrator {
             self.n_groups = self.n_groups.saturating_sub(groups.len());
             let mut of_payload: BTreeMap<PayloadKey, Vec<pb::ClientGroupedStats>> = BTreeMap::new();
             for ((payload, key), counts) in groups {
-                of_payload.entry(payload).or_default().push(counts.message(key));
+                of_payload
+                    .entry(payload)
+                    .or_default()
+                    .push(counts.message(key));
             }
             for (payload, stats) in of_payload {
                 let bucket = bucket(start, stats);

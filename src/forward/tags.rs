@@ -52,9 +52,9 @@ fn read(text: &str) -> Result<(&str, &str), String> {
         () if key.is_empty() || value.is_empty() => Err(format!(
             "A tag is written key:value, and in {text:?} one of the two is empty."
         )),
-        () if is_odd(key) || is_odd(value) || key.contains(char::is_whitespace) => Err(format!(
-            "The tag {text:?} has characters that no tag has."
-        )),
+        () if is_odd(key) || is_odd(value) || key.contains(char::is_whitespace) => {
+            Err(format!("The tag {text:?} has characters that no tag has."))
+        }
         () if key.starts_with('_') => Err(format!(
             "The tag {text:?} begins with _, as Datadog's own do; take another name."
         )),

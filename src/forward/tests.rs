@@ -53,6 +53,7 @@ pub(super) fn all<'a>(chunk: &'a TraceChunk, tracer: &'a TracerInfo) -> Outgoing
         form: PayloadForm::Older,
         received: NOW,
         places: Places::All,
+        top_level: TopLevel::Unknown,
         counted_by: CountedBy::Us,
         verdict: None,
     }
@@ -86,8 +87,27 @@ pub(super) fn stats(request: &IntakeRequest) -> pb::StatsPayload {
     rmp_serde::from_slice(&inflated(request)).unwrap()
 }
 
+/// What a real tracer sent.
+pub(super) struct Recorded {
+    pub(super) name: String,
+    pub(super) tracer: TracerInfo,
+    pub(super) top_level: TopLevel,
+    pub(super) chunks: Vec<TraceChunk>,
+}
+
+impl Recorded {
+    pub(super) fn outgoing(&self) -> Vec<Outgoing<'_>> {
+        let chunks = self.chunks.iter();
+        let outgoing = chunks.map(|chunk| Outgoing {
+            top_level: self.top_level,
+            ..all(chunk, &self.tracer)
+        });
+        outgoing.collect()
+    }
+}
+
 /// What real tracers sent, payload by payload.
-pub(super) fn recorded() -> Vec<(String, TracerInfo, Vec<TraceChunk>)> {
+pub(super) fn recorded() -> Vec<Recorded> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/payloads");
     let mut payloads = Vec::new();
     for file in std::fs::read_dir(folder).unwrap() {
@@ -105,10 +125,12 @@ pub(super) fn recorded() -> Vec<(String, TracerInfo, Vec<TraceChunk>)> {
             _ => continue,
         };
         let headers = meta["headers"].as_array().unwrap();
-        let header = |name: &str| {
+        let header = |name: &str| -> Box<str> {
             let mut headers = headers.iter();
             let found = headers.find(|header| header[0] == name);
-            found.map_or("", |header| header[1].as_str().unwrap()).into()
+            found
+                .map_or("", |header| header[1].as_str().unwrap())
+                .into()
         };
         let tracer = TracerInfo {
             language: header("datadog-meta-lang"),
@@ -116,10 +138,18 @@ pub(super) fn recorded() -> Vec<(String, TracerInfo, Vec<TraceChunk>)> {
             tracer_version: header("datadog-meta-tracer-version"),
             ..TracerInfo::default()
         };
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        payloads.push((name, tracer, payload.chunks));
+        let top_level = match &*header("datadog-client-computed-top-level") {
+            "" => TopLevel::ByUs,
+            _ => TopLevel::ByClient,
+        };
+        payloads.push(Recorded {
+            name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+            tracer,
+            top_level,
+            chunks: payload.chunks,
+        });
     }
-    payloads.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    payloads.sort_by(|a, b| a.name.cmp(&b.name));
     assert!(payloads.len() > 20, "only {} payloads", payloads.len());
     payloads
 }

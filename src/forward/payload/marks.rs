@@ -101,7 +101,9 @@ impl Marks {
             Sampler::Rare => rare_place(prepared),
             _ => self.root_place,
         };
-        self.written = place.zip(written).map(|(place, (key, rate))| (place, key, rate));
+        self.written = place
+            .zip(written)
+            .map(|(place, (key, rate))| (place, key, rate));
     }
 
     pub(super) fn priority(&self) -> i32 {
@@ -138,7 +140,6 @@ impl Marks {
             metrics.insert(key.to_owned(), rate);
         }
     }
-
 }
 
 /// Names the high half of the trace's id on the first span, where tracers do, unless one says it.

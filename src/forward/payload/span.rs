@@ -32,7 +32,9 @@ pub(super) fn message(prepared: &Prepared<'_>, marks: &Marks, place: usize) -> p
         ..pb::Span::default()
     };
     let meta = span.meta();
-    message.meta = meta.map(|(key, value)| (key.into_owned(), tag_text(value))).collect();
+    message.meta = meta
+        .map(|(key, value)| (key.into_owned(), tag_text(value)))
+        .collect();
     let added = prepared.added().iter();
     let added = added.map(|(key, value)| (key.to_owned(), value.to_owned()));
     message.meta.extend(added);
@@ -80,7 +82,10 @@ fn link(link: NormalizedLink<'_>) -> pb::SpanLink {
         span_id: sent.span_id.0,
         attributes,
         tracestate: sent.tracestate.to_lossy().into_owned(),
-        flags: sent.flags.and_then(|flags| u32::try_from(flags).ok()).unwrap_or_default(),
+        flags: sent
+            .flags
+            .and_then(|flags| u32::try_from(flags).ok())
+            .unwrap_or_default(),
     }
 }
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::super::tests::{NOW, agent, all, chunks, recorded, span, traces, tracer};
-use super::super::{AddedTags, Outgoing, Places};
+use super::super::tests::{NOW, agent, all, chunks, recorded, span, tracer, traces};
+use super::super::{AddedTags, Outgoing, Places, TopLevel};
 use super::*;
 use crate::trace::{ChunkFacts, Span, TraceChunk};
 
@@ -95,11 +95,13 @@ fn check_same(sent: &pb::Span, span: Span<'_>, name: &str) {
 fn every_recorded_span_arrives_as_its_client_sent_it() {
     let added = AddedTags::default();
     let mut n_compared = 0;
-    for (name, tracer, chunks) in recorded() {
-        let outgoing: Vec<_> = chunks.iter().map(|chunk| all(chunk, &tracer)).collect();
+    for recorded in recorded() {
+        let outgoing = recorded.outgoing();
         if outgoing.is_empty() {
             continue;
         }
+        assert_eq!(recorded.top_level, TopLevel::ByClient);
+        let (name, tracer, chunks) = (&recorded.name, &recorded.tracer, &recorded.chunks);
         let (request, payload) = sent(&outgoing, &added);
         let sent = spans(&payload);
         let spans: Vec<_> = chunks.iter().flat_map(TraceChunk::spans).collect();
@@ -110,7 +112,7 @@ fn every_recorded_span_arrives_as_its_client_sent_it() {
             let is_it = |sent: &&&pb::Span| {
                 sent.span_id == span.span_id().0 && sent.trace_id == span.trace_id().low()
             };
-            check_same(sent.iter().find(is_it).unwrap(), span, &name);
+            check_same(sent.iter().find(is_it).unwrap(), span, name);
             n_compared += 1;
         }
         for client in &payload.tracer_payloads {
@@ -130,7 +132,7 @@ fn a_payload_says_who_sends_and_has_the_headers_of_the_intake() {
         ("Content-Type", "application/x-protobuf"),
         ("Content-Encoding", "gzip"),
         ("X-Datadog-Reported-Languages", "python"),
-        ("User-Agent", super::super::USER_AGENT),
+        ("User-Agent", USER_AGENT),
     ];
     let expected = expected.map(|(name, value)| (name, value.to_owned()));
     assert_eq!(request.headers, expected);
@@ -173,7 +175,11 @@ fn chunks_are_grouped_by_their_client() {
         .iter()
         .map(|client| {
             let ids = client.chunks.iter().map(|chunk| chunk.spans[0].span_id);
-            (&*client.language_name, &*client.runtime_id, ids.collect::<Vec<_>>())
+            (
+                &*client.language_name,
+                &*client.runtime_id,
+                ids.collect::<Vec<_>>(),
+            )
         })
         .collect();
     assert_eq!(
@@ -206,13 +212,23 @@ fn a_client_is_completed_from_its_spans_and_added_tags_win() {
     let added = AddedTags::parse(["team:search", "env:Laptop"]).unwrap();
     let (_, payload) = sent(&[all(&chunks[0], &python)], &added);
     let span = spans(&payload)[0];
-    assert_eq!((&*span.meta["team"], &*span.meta["env"]), ("search", "Laptop"));
+    assert_eq!(
+        (&*span.meta["team"], &*span.meta["env"]),
+        ("search", "Laptop")
+    );
     assert_eq!(payload.tracer_payloads[0].env, "laptop");
 }
 
 #[test]
 fn languages_of_strangers_cannot_end_a_header() {
-    let languages = ["go\r\nX: y", "go|java", "", "go\u{202e}", "python", "python"];
+    let languages = [
+        "go\r\nX: y",
+        "go|java",
+        "",
+        "go\u{202e}",
+        "python",
+        "python",
+    ];
     assert_eq!(joined(languages.into_iter()), "go|goX:y|gojava|python");
 }
 
@@ -235,7 +251,10 @@ fn the_chunk_says_what_was_said_of_it() {
     let (_, payload) = sent(&[outgoing], &AddedTags::default());
     let chunk = &payload.tracer_payloads[0].chunks[0];
     assert_eq!((chunk.priority, &*chunk.origin), (2, "rum"));
-    assert_eq!((&*chunk.tags["_dd.p.ksr"], &*chunk.tags["_dd.p.dm"]), ("0.5", "-3"));
+    assert_eq!(
+        (&*chunk.tags["_dd.p.ksr"], &*chunk.tags["_dd.p.dm"]),
+        ("0.5", "-3")
+    );
     assert_eq!(chunk.spans[0].meta["_dd.p.dm"], "-3");
     // It goes, so it is not dropped.
     assert!(!chunk.dropped_trace);

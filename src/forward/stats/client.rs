@@ -135,7 +135,11 @@ impl ClientAggregator {
                 *said = (**header).to_owned();
             }
         }
-        for group in payload.stats.iter_mut().flat_map(|bucket| &mut bucket.stats) {
+        for group in payload
+            .stats
+            .iter_mut()
+            .flat_map(|bucket| &mut bucket.stats)
+        {
             let sent = GroupNames {
                 service: &group.service,
                 name: &group.name,
@@ -195,7 +199,11 @@ impl Bucket {
     /// `aggregateCounts`, `trimCounts`: its counts wait, the rest goes.
     fn summed(&mut self, mut payload: pb::ClientStatsPayload) -> pb::ClientStatsPayload {
         let groups = self.sums.entry(client_key(&payload)).or_default();
-        for group in payload.stats.iter_mut().flat_map(|bucket| &mut bucket.stats) {
+        for group in payload
+            .stats
+            .iter_mut()
+            .flat_map(|bucket| &mut bucket.stats)
+        {
             let sums = groups.entry(group_key(group)).or_default();
             sums.hits = sums.hits.saturating_add(group.hits);
             sums.errors = sums.errors.saturating_add(group.errors);
@@ -262,7 +270,14 @@ fn group_key(group: &pb::ClientGroupedStats) -> GroupKey {
 
 /// `aggregationToPayloads`.
 fn counts_of(client: ClientKey, bucket: pb::ClientStatsBucket) -> pb::ClientStatsPayload {
-    let [env, hostname, version, container_id, git_commit_sha, image_tag] = client;
+    let [
+        env,
+        hostname,
+        version,
+        container_id,
+        git_commit_sha,
+        image_tag,
+    ] = client;
     pb::ClientStatsPayload {
         env,
         hostname,

@@ -142,7 +142,9 @@ impl GroupKey {
 pub(super) fn is_counted_kind(span: &Normalized<'_>) -> bool {
     let kind = span.meta_text(tag::SPAN_KIND).unwrap_or_default();
     let counted = ["server", "consumer", "client", "producer"];
-    counted.iter().any(|counted| kind.eq_ignore_ascii_case(counted))
+    counted
+        .iter()
+        .any(|counted| kind.eq_ignore_ascii_case(counted))
 }
 
 /// `aggregation.go`, `getStatusCode`: a metric comes before a tag of the same name.
@@ -169,16 +171,34 @@ fn grpc_status(span: &Normalized<'_>) -> Cow<'static, str> {
 fn grpc_number(text: &str) -> Cow<'static, str> {
     /// As `google.rpc.Code` has them, in the order of their numbers.
     const NAMES: [&str; 17] = [
-        "OK", "CANCELLED", "UNKNOWN", "INVALIDARGUMENT", "DEADLINEEXCEEDED", "NOTFOUND",
-        "ALREADYEXISTS", "PERMISSIONDENIED", "RESOURCEEXHAUSTED", "FAILEDPRECONDITION", "ABORTED",
-        "OUTOFRANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATALOSS", "UNAUTHENTICATED",
+        "OK",
+        "CANCELLED",
+        "UNKNOWN",
+        "INVALIDARGUMENT",
+        "DEADLINEEXCEEDED",
+        "NOTFOUND",
+        "ALREADYEXISTS",
+        "PERMISSIONDENIED",
+        "RESOURCEEXHAUSTED",
+        "FAILEDPRECONDITION",
+        "ABORTED",
+        "OUTOFRANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATALOSS",
+        "UNAUTHENTICATED",
     ];
     if let Ok(number) = text.parse::<u32>() {
         return number.to_string().into();
     }
     let name = text.strip_prefix("StatusCode.").unwrap_or(text);
     let name = name.to_ascii_uppercase().replace('_', "");
-    let name = if name == "CANCELED" { "CANCELLED" } else { &*name };
+    let name = if name == "CANCELED" {
+        "CANCELLED"
+    } else {
+        &*name
+    };
     let number = NAMES.iter().position(|known| *known == name);
     number.map_or(Cow::Borrowed(""), |number| number.to_string().into())
 }

@@ -118,7 +118,10 @@ fn a_client_that_is_larger_than_a_payload_is_left_out_and_counted() {
         bytes_max: 4_000,
         ..settings(Coding::Gzip)
     });
-    assert_eq!(batch.push(&Prepared::new(all(&chunks[0], &huge), &added).unwrap()), []);
+    assert_eq!(
+        batch.push(&Prepared::new(all(&chunks[0], &huge), &added).unwrap()),
+        []
+    );
     assert_eq!(batch.left_out().n_oversized_spans, 2);
     batch.push(&Prepared::new(all(&chunks[1], &python), &added).unwrap());
     assert_eq!(batch.flush().unwrap().n_spans(), 1);

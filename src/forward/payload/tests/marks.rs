@@ -55,19 +55,35 @@ fn what_nobody_judges_is_kept_by_hand_unless_the_client_keeps_it() {
 #[test]
 fn each_sampler_writes_its_rate_where_the_agent_has_it() {
     let auto = || json!({"_sampling_priority_v1": 1});
-    check(auto(), Some(kept(Sampler::Priority, Some(0.5))), (1, RATE, Some(0.5)));
+    check(
+        auto(),
+        Some(kept(Sampler::Priority, Some(0.5))),
+        (1, RATE, Some(0.5)),
+    );
     let user = json!({"_sampling_priority_v1": 2});
-    check(user, Some(kept(Sampler::Priority, Some(0.5))), (2, RATE, None));
+    check(
+        user,
+        Some(kept(Sampler::Priority, Some(0.5))),
+        (2, RATE, None),
+    );
     for own in ["_dd.agent_psr", "_dd.rule_psr"] {
         let metrics = json!({"_sampling_priority_v1": 1, own: 0.25});
-        check(metrics, Some(kept(Sampler::Priority, Some(0.5))), (1, RATE, None));
+        check(
+            metrics,
+            Some(kept(Sampler::Priority, Some(0.5))),
+            (1, RATE, None),
+        );
     }
     let rejected = json!({"_sampling_priority_v1": 0});
     let error = kept(Sampler::Error, Some(0.2));
     check(rejected, Some(error), (0, "_dd.errors_sr", Some(0.2)));
     let unsaid = kept(Sampler::NoPriority, Some(0.3));
     check(json!({}), Some(unsaid), (1, "_dd.no_p_sr", Some(0.3)));
-    check(auto(), Some(kept(Sampler::Rare, None)), (1, "_dd.rare", Some(1.0)));
+    check(
+        auto(),
+        Some(kept(Sampler::Rare, None)),
+        (1, "_dd.rare", Some(1.0)),
+    );
     let hashed = kept(Sampler::Probabilistic, Some(0.1));
     check(json!({}), Some(hashed), (1, "_dd.prob_sr", Some(0.1)));
     assert_eq!(chunk_of(&json!({}), Some(hashed)).tags["_dd.p.dm"], "-9");
