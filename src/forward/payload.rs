@@ -16,7 +16,7 @@ use prost::Message as _;
 
 use super::compress::compress;
 use super::{AgentFacts, Coding, Contents, Intake, IntakeRequest, Prepared, USER_AGENT};
-use crate::trace::{SpanId, Tags, TraceId, TracerInfo, printable, tag};
+use crate::trace::{SpanId, Tags, Text, TraceId, TracerInfo, printable, tag};
 use marks::Marks;
 
 /// Bytes of a payload before it is compressed (`trace.go`, `MaxPayloadSize`: "3.2MB is the maximum
@@ -273,10 +273,7 @@ fn message(client: &TracerInfo) -> pb::TracerPayload {
 fn chunk_head(prepared: &Prepared<'_>, marks: &Marks) -> pb::TraceChunk {
     let facts = prepared.facts();
     let mut tags = facts.map(|facts| tag_map(&facts.tags)).unwrap_or_default();
-    let said = prepared
-        .chunk()
-        .decision_maker()
-        .map(|said| said.to_lossy());
+    let said = prepared.chunk().decision_maker().map(Text::to_lossy);
     let decided = marks.decision_maker().map(Into::into).or(said);
     if let Some(decided) = decided {
         tags.insert(tag::DECISION_MAKER.to_owned(), decided.into_owned());

@@ -257,8 +257,8 @@ fn site(text: &str) -> Result<&str, String> {
         return Ok(text);
     }
     // Whoever mixes up two variables must not read a key in the answer.
-    let looks_secret = text.len() >= KEY_DIGITS && !text.contains('.');
-    if looks_secret {
+    let mut words = text.split(|char: char| !char.is_ascii_hexdigit());
+    if words.any(|word| word.len() >= KEY_DIGITS / 2) {
         return Err(format!(
             "DD_SITE does not hold a site, and looks like a key: {EXAMPLES}."
         ));

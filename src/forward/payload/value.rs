@@ -131,12 +131,11 @@ fn typed(entries: Entries<'_>) -> Option<Value<'_>> {
 fn write_json(text: &mut String, value: Value<'_>, depth_left: usize) {
     // Writing to a string does not fail.
     let _written = match value {
-        Value::Null => write!(text, "null"),
         Value::Bool(bool) => write!(text, "{bool}"),
         Value::Int(int) => write!(text, "{int}"),
         Value::Uint(uint) => write!(text, "{uint}"),
         Value::Float(float) if float.is_finite() => write!(text, "{float}"),
-        Value::Float(_) => write!(text, "null"),
+        Value::Null | Value::Float(_) => write!(text, "null"),
         Value::Text(sent) => write!(text, "{}", quoted(&sent.to_lossy())),
         Value::Bytes(bytes) => write!(text, "{}", quoted(&base64_text(bytes))),
         Value::Array(_) | Value::Map(_) if depth_left == 0 => write!(text, "null"),

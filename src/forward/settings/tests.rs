@@ -57,15 +57,6 @@ fn addresses_follow_from_the_site() {
 
 #[test]
 fn sites_are_told_by_their_shape() {
-    let read = |site| {
-        ForwardSettings::read(&ForwardOptions {
-            site: Some(site),
-            ..options()
-        })
-    };
-    for good in ["us3.datadoghq.com", "ddog-gov.com", "ap9.datadoghq.com", ""] {
-        assert!(read(good).is_ok(), "{good}");
-    }
     #[track_caller]
     fn check(site: &str, expected: &str) {
         refused(
@@ -75,6 +66,13 @@ fn sites_are_told_by_their_shape() {
             },
             expected,
         );
+    }
+    for good in ["us3.datadoghq.com", "ddog-gov.com", "ap9.datadoghq.com", ""] {
+        let good = ForwardOptions {
+            site: Some(good),
+            ..options()
+        };
+        assert!(ForwardSettings::read(&good).is_ok(), "{good:?}");
     }
     check("https://app.datadoghq.eu/", "so set it to datadoghq.eu.");
     check("datadoghq", "it is a host such as");
@@ -86,6 +84,8 @@ fn sites_are_told_by_their_shape() {
     check("a..com", "it is a host such as");
     check("a\u{1b}[2J.com", "it is a host such as");
     check(KEY, "looks like a key");
+    check("datadoghq.com?key=0123456789abcdefa91f", "looks like a key");
+    check(&KEY.to_uppercase(), "looks like a key");
 }
 
 #[test]
@@ -194,8 +194,15 @@ fn what_is_no_address_is_told_by_its_variable() {
 proptest! {
     #[test]
     fn whatever_is_said_nothing_panics_and_no_key_is_in_a_sentence(
-        site in ".{0,80}", url in ".{0,80}", key in "[0-9a-f]{20,50}",
+        (before, after) in (".{0,40}", ".{0,40}"),
+        place in 0..3_usize,
+        key in "[0-9a-f]{20,50}",
     ) {
+        let mixed = |at: usize| {
+            let key = if at == place { &*key } else { "" };
+            format!("{before}{key}{after}")
+        };
+        let (site, url) = (mixed(1), mixed(2));
         let options = ForwardOptions {
             api_key: Some(&key),
             datadog_api_key: Some(&key),

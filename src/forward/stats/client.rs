@@ -124,7 +124,7 @@ impl ClientAggregator {
         payload.container_id.clear();
         payload.tags.clear();
         if payload.env.is_empty() {
-            payload.env = (*self.agent.env).to_owned();
+            (*self.agent.env).clone_into(&mut payload.env);
         }
         payload.env = normalize::env(Text::from(&*payload.env)).into_owned();
         for (said, header) in [
@@ -132,7 +132,7 @@ impl ClientAggregator {
             (&mut payload.tracer_version, &tracer.tracer_version),
         ] {
             if said.is_empty() {
-                *said = (**header).to_owned();
+                (**header).clone_into(said);
             }
         }
         for group in payload

@@ -30,11 +30,11 @@ fn chunk_of(metrics: &serde_json::Value, verdict: Option<Verdict>) -> pb::TraceC
 /// The priority of the chunk, and a metric of its root.
 #[track_caller]
 fn check(
-    metrics: serde_json::Value,
+    metrics: &serde_json::Value,
     verdict: Option<Verdict>,
     (priority, key, rate): (i32, &str, Option<f64>),
 ) {
-    let chunk = chunk_of(&metrics, verdict);
+    let chunk = chunk_of(metrics, verdict);
     assert_eq!(chunk.priority, priority);
     assert_eq!(chunk.spans[0].metrics.get(key).copied(), rate, "{key}");
     assert_eq!(chunk.spans.len(), 2);
@@ -45,47 +45,47 @@ const RATE: &str = "_sampling_priority_rate_v1";
 #[test]
 fn what_nobody_judges_is_kept_by_hand_unless_the_client_keeps_it() {
     let said = |priority: i32| json!({"_sampling_priority_v1": priority});
-    check(said(1), None, (1, RATE, None));
-    check(said(2), None, (2, RATE, None));
-    check(said(0), None, (2, "_sampling_priority_v1", Some(0.0)));
-    check(said(-1), None, (2, "_sampling_priority_v1", Some(-1.0)));
-    check(json!({}), None, (2, RATE, None));
+    check(&said(1), None, (1, RATE, None));
+    check(&said(2), None, (2, RATE, None));
+    check(&said(0), None, (2, "_sampling_priority_v1", Some(0.0)));
+    check(&said(-1), None, (2, "_sampling_priority_v1", Some(-1.0)));
+    check(&json!({}), None, (2, RATE, None));
 }
 
 #[test]
 fn each_sampler_writes_its_rate_where_the_agent_has_it() {
     let auto = || json!({"_sampling_priority_v1": 1});
     check(
-        auto(),
+        &auto(),
         Some(kept(Sampler::Priority, Some(0.5))),
         (1, RATE, Some(0.5)),
     );
     let user = json!({"_sampling_priority_v1": 2});
     check(
-        user,
+        &user,
         Some(kept(Sampler::Priority, Some(0.5))),
         (2, RATE, None),
     );
     for own in ["_dd.agent_psr", "_dd.rule_psr"] {
         let metrics = json!({"_sampling_priority_v1": 1, own: 0.25});
         check(
-            metrics,
+            &metrics,
             Some(kept(Sampler::Priority, Some(0.5))),
             (1, RATE, None),
         );
     }
     let rejected = json!({"_sampling_priority_v1": 0});
     let error = kept(Sampler::Error, Some(0.2));
-    check(rejected, Some(error), (0, "_dd.errors_sr", Some(0.2)));
+    check(&rejected, Some(error), (0, "_dd.errors_sr", Some(0.2)));
     let unsaid = kept(Sampler::NoPriority, Some(0.3));
-    check(json!({}), Some(unsaid), (1, "_dd.no_p_sr", Some(0.3)));
+    check(&json!({}), Some(unsaid), (1, "_dd.no_p_sr", Some(0.3)));
     check(
-        auto(),
+        &auto(),
         Some(kept(Sampler::Rare, None)),
         (1, "_dd.rare", Some(1.0)),
     );
     let hashed = kept(Sampler::Probabilistic, Some(0.1));
-    check(json!({}), Some(hashed), (1, "_dd.prob_sr", Some(0.1)));
+    check(&json!({}), Some(hashed), (1, "_dd.prob_sr", Some(0.1)));
     assert_eq!(chunk_of(&json!({}), Some(hashed)).tags["_dd.p.dm"], "-9");
 }
 
@@ -101,7 +101,7 @@ fn a_trace_drawn_anew_has_the_rate_it_was_drawn_with() {
     };
     let verdict = Verdict::new(Some(redraw), agent, Some(Sampler::Priority));
     let metrics = json!({"_sampling_priority_v1": 1, "_dd.agent_psr": 1.0});
-    check(metrics, Some(verdict), (1, "_dd.agent_psr", Some(0.04)));
+    check(&metrics, Some(verdict), (1, "_dd.agent_psr", Some(0.04)));
 
     // An error that its client would have rejected, and that the error sampler keeps at an unknown rate.
     let rejected = Redraw {
@@ -110,15 +110,15 @@ fn a_trace_drawn_anew_has_the_rate_it_was_drawn_with() {
     };
     let verdict = Verdict::new(Some(rejected), agent, Some(Sampler::Error));
     let metrics = json!({"_sampling_priority_v1": 1});
-    check(metrics, Some(verdict), (0, "_dd.errors_sr", None));
+    check(&metrics, Some(verdict), (0, "_dd.errors_sr", None));
 }
 
 #[test]
 fn the_rate_of_the_client_stands_on_the_root() {
     let thinned = json!({"_sampling_priority_v1": 1, "_sample_rate": 0.25});
-    check(thinned, None, (1, "_dd1.sr.rcusr", Some(0.25)));
+    check(&thinned, None, (1, "_dd1.sr.rcusr", Some(0.25)));
     let whole = json!({"_sampling_priority_v1": 1, "_dd1.sr.rcusr": 0.5});
-    check(whole, None, (1, "_dd1.sr.rcusr", None));
+    check(&whole, None, (1, "_dd1.sr.rcusr", None));
 }
 
 #[test]

@@ -45,7 +45,7 @@ proptest! {
         let summary = summary(&durations);
         durations.sort_unstable();
         for part in [0.0, 0.5, 0.75, 0.95, 0.99, 1.0] {
-            let place = (part * (durations.len() - 1) as f64).floor() as usize;
+            let place = usize::try_from(rounded((part * (durations.len() - 1) as f64).floor())).unwrap();
             let exact = durations[place] as f64;
             let read = percentile(&summary, part);
             prop_assert!((read - exact).abs() <= exact * TOLERANCE, "{part}: {read}, not {exact}");
@@ -68,7 +68,7 @@ fn the_bins_are_the_agents() {
     // Where `LogarithmicMapping.Index` of `DataDog/sketches-go` puts a millisecond, cut to ten bits.
     let cut = sketched(1_000_000);
     assert!(cut <= 1_000_000.0 && cut > 998_000.0, "{cut}");
-    let index = (cut.ln() / GAMMA.ln()).floor() as i32;
+    let index = i32::try_from(rounded((cut.ln() / GAMMA.ln()).floor())).unwrap();
     let place = usize::try_from(index - store.contiguous_bin_index_offset).unwrap();
     assert!((store.contiguous_bin_counts[place] - 2.0).abs() < f64::EPSILON);
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -126,4 +127,20 @@ fn what_is_wrong_or_too_much_is_told_with_its_place() {
     check(&json!({"Tags": vec!["a:b"; 300]}), "256");
     check(&json!({"Stats": vec![json!({}); 2_000]}), "1024");
     assert!(decode_whole(b"").is_err());
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_statistics_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _either = decode_whole(&bytes);
+    }
+
+    #[test]
+    fn a_damaged_body_is_statistics_or_an_error(place in any::<prop::sample::Index>(), byte: u8) {
+        let group = json!({"Hits": 3, "PeerTags": ["a:b"], "OkSummary": "x", "Service": "s"});
+        let mut body = packed(&json!({"Tags": ["a"], "Stats": [{"Start": 1, "Stats": [group]}]}));
+        let place = place.index(body.len());
+        body[place] = byte;
+        let _either = decode_whole(&body);
+    }
 }
