@@ -40,7 +40,7 @@ pub struct PayloadSettings {
 /// What did not go, by its reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Spans of chunks that the simulated Agent drops.
+    /// Spans that the simulated Agent drops.
     pub n_sampled_spans: u64,
     /// Spans that alone are larger than a payload may be.
     pub n_oversized_spans: u64,
@@ -179,7 +179,11 @@ impl Batch {
         // The high half of the id goes with each piece, on its first span.
         let head_bytes = head.encoded_len() + FRAME_BYTES + marks::TRACE_ID_BYTES_MAX;
         let mut pieces: Vec<Piece> = Vec::new();
-        for (place, normalized) in prepared.spans().filter(|(_, span)| marks.keeps(span)) {
+        for (place, normalized) in prepared.spans() {
+            if !marks.keeps(normalized) {
+                self.left_out.n_sampled_spans += 1;
+                continue;
+            }
             let span = span::message(prepared, marks, place);
             let bytes = span.encoded_len() + FRAME_BYTES;
             if head_bytes + bytes > room {

@@ -32,8 +32,9 @@ const N_BUCKETS_HELD: i64 = 2;
 /// How far ahead a clock may be. The Agent knows no limit; one that jumps would leave a bucket behind
 /// that is never old enough to go.
 const AHEAD_NS: i64 = 60_000_000_000;
-/// Groups at once; each may have two sketches of 16 KiB.
-const GROUPS_MAX: usize = 20_000;
+/// Groups at once. One takes a kilobyte as services have them; with the longest names and two sketches
+/// of 16 KiB, which takes durations from nanoseconds to years, 38.
+const GROUPS_MAX: usize = 10_000;
 
 /// `statsraw.go`, `relativeAccuracy`, as the width of a bin: 1 % to either side. Its `maxNumBins`, 2,048,
 /// is the crate's own.

@@ -24,7 +24,7 @@ const STEP_NS: i64 = 2_000_000_000;
 /// `oldestBucketStart`.
 const HELD_NS: i64 = 20_000_000_000;
 /// Groups whose counts wait to be added. Beyond that they go as they came.
-const GROUPS_MAX: usize = 20_000;
+const GROUPS_MAX: usize = 10_000;
 
 /// `keyDistributions`, `keyCounts`: what a payload holds once counts and sketches go apart.
 const DISTRIBUTIONS: &str = "distributions";

@@ -127,6 +127,16 @@ fn of_a_dropped_trace_only_the_spans_go_that_a_rule_keeps() {
     let chunk = chunk_of(&metrics, Some(kept(Sampler::SingleSpan, None)));
     let ids: Vec<_> = chunk.spans.iter().map(|span| span.span_id).collect();
     assert_eq!((chunk.priority, ids), (2, vec![2]));
+
+    let chunks = chunks(&json!([[span(1, 1), span(1, 2)]]));
+    let (python, added) = (tracer("python"), AddedTags::default());
+    let outgoing = Outgoing {
+        verdict: Some(kept(Sampler::SingleSpan, None)),
+        ..all(&chunks[0], &python)
+    };
+    let mut batch = Batch::new(settings(Coding::Gzip));
+    batch.push(&Prepared::new(outgoing, &added).unwrap());
+    assert_eq!((batch.n_spans(), batch.left_out().n_sampled_spans), (0, 2));
 }
 
 #[test]
