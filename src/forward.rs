@@ -5,6 +5,7 @@
 //!           (new spans)  (as the  └─▶ stats::Concentrator ────▶ IntakeRequest (stats, msgpack)
 //!                         Agent keeps it)
 //!  body of /v0.6/stats ──────────────▶ stats::ClientAggregator ▶ IntakeRequest (stats, msgpack)
+//!  line that joined a trace ─────────▶ logs::LogBatch ─────────▶ IntakeRequest (logs, JSON)
 //! ```
 //!
 //! Pure: it reads no clock and no environment, sends nothing and holds no queue. Who calls it says
@@ -16,6 +17,7 @@
 //! obfuscation of queries and URLs.
 
 mod compress;
+pub mod logs;
 pub mod payload;
 mod prepared;
 pub mod retry;
@@ -172,6 +174,11 @@ pub enum Contents {
         /// How many spans they count.
         n_hits: u64,
     },
+    /// Log lines.
+    Lines {
+        /// How many.
+        n_lines: usize,
+    },
 }
 
 impl IntakeRequest {
@@ -179,7 +186,7 @@ impl IntakeRequest {
     pub fn n_spans(&self) -> usize {
         match &self.contents {
             Contents::Spans { spans, .. } => spans.len(),
-            Contents::Groups { .. } => 0,
+            Contents::Groups { .. } | Contents::Lines { .. } => 0,
         }
     }
 
@@ -187,7 +194,7 @@ impl IntakeRequest {
     pub fn n_traces(&self) -> usize {
         match self.contents {
             Contents::Spans { n_traces, .. } => n_traces,
-            Contents::Groups { .. } => 0,
+            Contents::Groups { .. } | Contents::Lines { .. } => 0,
         }
     }
 
@@ -196,7 +203,7 @@ impl IntakeRequest {
         let headers = self.headers.iter().map(|(_, value)| value.capacity());
         let spans = match &self.contents {
             Contents::Spans { spans, .. } => size_of_val(&**spans),
-            Contents::Groups { .. } => 0,
+            Contents::Groups { .. } | Contents::Lines { .. } => 0,
         };
         self.body.capacity()
             + spans
