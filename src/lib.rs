@@ -108,6 +108,7 @@ pub mod cli;
 pub mod config;
 pub mod env_lines;
 pub mod export;
+pub mod forward;
 pub mod ingest;
 #[doc(hidden)]
 pub mod io;

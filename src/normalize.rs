@@ -89,6 +89,28 @@ pub fn normalize<'a>(span: Span<'a>, request: Request<'_>) -> Result<Normalized<
     })
 }
 
+/// The names of what a client counted itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GroupNames<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) resource: &'a str,
+}
+
+/// Service, operation and resource of such a group as the Agent keeps them (`normalizer.go`,
+/// `normalizeStatsGroup`).
+pub(crate) fn group_names(sent: &GroupNames<'_>, language: &str) -> [String; 3] {
+    let service = field::service(Text::from(sent.service), language);
+    let name = field::span_name(Text::from(sent.name));
+    let resource = field::resource(Text::from(sent.resource), &name.value);
+    let resource = resource.value.into_owned();
+    [
+        service.value.into_owned(),
+        name.value.into_owned(),
+        resource,
+    ]
+}
+
 /// An environment as the Agent keeps it (`pkg/trace/traceutil/normalize`, `NormalizeTagValue`).
 pub fn env(sent: Text<'_>) -> Cow<'_, str> {
     field::env(sent).value

@@ -4,11 +4,13 @@
 //! `stats_gen.go` in `DataDog/datadog-agent`.
 
 mod sketch;
+mod whole;
 
 use super::error::{DecodeError, Problem};
 use super::msgpack::{Item, Reader, wrong_type};
 use crate::stats::{COUNT_MAX, ClientStats, StatsBucket, StatsGroup, kept_text, rounded};
 use crate::trace::UnixNanos;
+pub(crate) use whole::decode_whole;
 
 /// Groups in a payload at most. The Agent sends on 4,000 at once, and the intake takes 8,000.
 const GROUPS_MAX: usize = 16_384;
@@ -17,16 +19,21 @@ const BUCKETS_MAX: usize = 1_024;
 
 /// Decodes a body. What follows the map is ignored.
 pub(crate) fn decode(body: &[u8]) -> Result<ClientStats, DecodeError> {
-    let mut decoder = Decoder {
-        reader: Reader::new(body),
-        n_groups: 0,
-    };
-    decoder.payload()
+    Decoder::new(body).payload()
 }
 
 struct Decoder<'a> {
     reader: Reader<'a>,
     n_groups: usize,
+}
+
+impl<'a> Decoder<'a> {
+    fn new(body: &'a [u8]) -> Self {
+        Self {
+            reader: Reader::new(body),
+            n_groups: 0,
+        }
+    }
 }
 
 impl Decoder<'_> {

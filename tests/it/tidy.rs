@@ -22,8 +22,16 @@ const SHELL: [&str; 5] = ["io", "run", "cli", "config", "main"];
 const ASYNC: [&str; 2] = ["io", "run"];
 
 /// Who may name `crate::wire`: it decodes for `ingest`, routes for the agent and the demo's client,
-/// and lends the export its text forms of bytes and of numbers JSON cannot hold.
-const WIRE_READERS: [&str; 5] = ["wire", "ingest", "io/agent", "io/demo", "export"];
+/// lends the export its text forms of bytes and of numbers JSON cannot hold, and reads statistics whole
+/// for whoever passes them on.
+const WIRE_READERS: [&str; 6] = [
+    "wire",
+    "ingest",
+    "io/agent",
+    "io/demo",
+    "export",
+    "forward/stats",
+];
 
 #[test]
 fn files_are_short() {
