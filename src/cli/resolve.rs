@@ -122,6 +122,11 @@ fn layered(
             options.logs,
         ),
         flush,
+        init_spans: pick(
+            options.init_span.is_empty(),
+            file.init_span.unwrap_or_default(),
+            options.init_span,
+        ),
         sampling,
         memory_bytes,
         output: if headless {
