@@ -56,6 +56,11 @@ impl Evidence<'_> {
             .and_then(|past| past.init_before(self.request.start));
         let was_ready =
             init.is_some_and(|init| self.request.start.since(init.end) > super::GAP_MAX_NS);
+        let is_restored = self.past.is_some_and(|past| past.restored_by.is_some());
+        if self.reason == StartReason::TagCold && is_restored {
+            let container = self.container.unwrap_or("its container");
+            return Some(format!("but {container} came from a memory snapshot"));
+        }
         if self.reason == StartReason::TagCold && was_ready {
             return Some(format!(
                 "but modal.init had ended {} before",

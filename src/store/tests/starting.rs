@@ -375,6 +375,29 @@ fn two_containers_with_one_runtime_id_came_from_one_snapshot() {
 }
 
 #[test]
+fn the_container_that_a_snapshot_was_made_of_has_an_init_of_its_own() {
+    let steps = works(&[
+        init(1, 0, 4_000),
+        request(2, 4_012, 5),
+        request(3, 9_000, 5).on(Some("ta-B")),
+    ]);
+    check(&steps, 2, StartKind::Cold, "modal.init ended 12 ms before");
+    let evidence = "first on ta-B, which shares its runtime-id with another container: they came from one \
+                    memory snapshot";
+    check(&steps, 3, StartKind::Restored, evidence);
+}
+
+#[test]
+fn a_tag_that_says_cold_of_a_restored_container_is_contradicted() {
+    let says_cold = request(3, 9_000, 5)
+        .on(Some("ta-B"))
+        .tagged("cold_start", "true");
+    let steps = works(&[request(2, 0, 5), says_cold]);
+    let but = "but ta-B came from a memory snapshot";
+    check_contradiction(&steps, 3, StartKind::Cold, but);
+}
+
+#[test]
 fn containers_of_one_snapshot_that_repeat_a_trace_id_keep_their_traces_apart() {
     let mut store = taken(Store::new(PLENTY), &works(&[request(2, 0, 5)]));
     Step::Work(request(2, 70, 5).on(Some("ta-B"))).take(&mut store);
