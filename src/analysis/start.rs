@@ -12,9 +12,6 @@
 mod evidence;
 mod said;
 
-#[cfg(test)]
-mod tests;
-
 use smallvec::SmallVec;
 
 use super::InitSpan;

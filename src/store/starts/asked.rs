@@ -62,12 +62,10 @@ impl Store {
     /// The container that a trace as a whole ran in, as far as anything is known of it: that of its own
     /// local root. What an export says of it stays as it is said.
     pub fn container<'a>(&'a self, trace: &'a TraceEntry) -> Option<TraceContainer<'a>> {
-        let of_trace = trace.container();
-        let root = trace.own_root();
-        let Some(root) = root.filter(|root| !matches!(root.reason(), StartReason::Told(_))) else {
-            return of_trace;
-        };
-        self.container_of_root(trace, root)
+        match trace.own_root() {
+            Some(root) if trace.told().is_none() => self.container_of_root(trace, root),
+            _ => trace.container(),
+        }
     }
 
     /// The container that a local root ran in.
