@@ -478,6 +478,7 @@ impl Store {
             }
         }
         self.fleet.remove_piece(entry.key());
+        self.gone.remember(entry);
     }
 }
 
