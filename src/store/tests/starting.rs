@@ -1,12 +1,13 @@
 //! Whether requests paid for the start of their container: each rule, each contradiction, and that no order
 //! of arrival changes anything.
 
+mod going;
 mod laws;
 
 use super::*;
 use crate::analysis::StartKind;
 use crate::logs::{LogRecord, LogSource};
-use crate::store::LocalRoot;
+use crate::store::{Gone, LocalRoot};
 use crate::trace::{ContainerFacts, Hello, RelaySource};
 
 const MS: i64 = 1_000_000;
