@@ -34,26 +34,20 @@ impl Store {
         if let StartReason::Told(_) = root.reason() {
             return trace.told_evidence(root.span()).map(str::to_owned);
         }
-        self.with_evidence(trace, root, |evidence| evidence.sentence())
+        self.evidence_of(trace, root)?.sentence()
     }
 
     /// Where a tag of the app says otherwise.
     pub fn contradiction(&self, trace: &TraceEntry, root: &LocalRoot) -> Option<String> {
-        self.with_evidence(trace, root, |evidence| evidence.contradiction())
+        self.evidence_of(trace, root)?.contradiction()
     }
 
-    fn with_evidence<T>(
-        &self,
-        trace: &TraceEntry,
-        root: &LocalRoot,
-        say: impl FnOnce(&Evidence<'_>) -> Option<T>,
-    ) -> Option<T> {
+    fn evidence_of(&self, trace: &TraceEntry, root: &LocalRoot) -> Option<Evidence<'_>> {
         let container = root.container().and_then(|key| self.fleet.container(key));
-        let label = container.map(Container::label);
-        say(&Evidence {
+        Some(Evidence {
             reason: root.reason(),
             request: self.opening(trace, root)?,
-            container: label.as_deref(),
+            container: container.map(Container::label),
             past: container.map(Container::past),
             number: self.request_number(trace, root),
         })

@@ -2,13 +2,14 @@
 //! of arrival changes anything.
 
 mod fleet;
+mod going;
 mod laws;
 mod tags;
 
 use super::*;
 use crate::analysis::StartKind;
 use crate::logs::{LogRecord, LogSource};
-use crate::store::LocalRoot;
+use crate::store::{Gone, LocalRoot};
 use crate::trace::{ContainerFacts, Hello, RelaySource};
 
 const MS: i64 = 1_000_000;
@@ -159,8 +160,7 @@ impl Step {
             }
             Self::Line(trace, container) => {
                 let line = format!(
-                    r#"{{"event":"line","modal.task_id":"{container}","dd.trace_id":"{:032x}"}}"#,
-                    trace
+                    r#"{{"event":"line","modal.task_id":"{container}","dd.trace_id":"{trace:032x}"}}"#
                 );
                 store.insert_logs(vec![record(&line)], Now::default());
             }
@@ -186,7 +186,9 @@ fn record(line: &str) -> LogRecord {
 }
 
 fn taken(mut store: Store, steps: &[Step]) -> Store {
-    steps.iter().for_each(|step| step.take(&mut store));
+    for step in steps {
+        step.take(&mut store);
+    }
     store
 }
 

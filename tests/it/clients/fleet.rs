@@ -222,9 +222,10 @@ fn a_task_id_alone_tells_the_containers_apart() {
             assert!(request.root["meta"]["cold_start"].is_null());
             // Its init has a name of its own, so the container may have served before.
             let is_blind = scenario == "loaded" && request.truth["kind"] == "cold";
-            match is_blind {
-                true => assert_eq!(request.trace["start_kind"], "unknown"),
-                false => check_start(request.trace, request.truth),
+            if is_blind {
+                assert_eq!(request.trace["start_kind"], "unknown");
+            } else {
+                check_start(request.trace, request.truth);
             }
         });
     }

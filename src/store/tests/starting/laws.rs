@@ -47,7 +47,7 @@ fn said(store: &Store) -> Vec<(u64, String)> {
             let container = root
                 .container()
                 .and_then(|key| store.fleet().container(key));
-            let label = container.map(|container| container.label());
+            let label = container.map(crate::store::Container::label);
             let words = format!(
                 "{:?} {:?} {:?} {:?} {:?}",
                 root.start_kind(),
