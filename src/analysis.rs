@@ -1,3 +1,15 @@
-//! What is computed from what was captured. It changes nothing and draws nothing.
+//! What follows from spans and lines beside what they say: which of them begin work in a process, and
+//! whether a request paid for the start of its container. Rules over plain values; it holds no traces.
 
+pub mod outcome;
 pub(crate) mod percentile;
+mod sight;
+pub mod start;
+
+pub use outcome::Outcome;
+pub use sight::{InitSpan, LifecycleNames};
+pub(crate) use sight::{Lifecycle, SeenRoot, Sighting};
+pub use start::{
+    Beginning, ContainerPast, Evidence, Opening, RestoredBy, Said, StartKind, StartReason,
+    TagVaries,
+};

@@ -12,6 +12,9 @@ pub use rule::{RuleFor, sampling_rules};
 /// The file that brings requests through a container's stdout.
 pub const RELAY: &str = include_str!("../assets/modtrace_relay.py");
 
+/// What an app on Modal pastes, so that its requests tell their container, input and call.
+pub const MODAL_TAGS: &str = include_str!("../assets/modal_tags.py");
+
 /// Adds formatted text to a text.
 macro_rules! add {
     ($text:ident, $($format:tt)*) => {
@@ -262,7 +265,8 @@ tailscale funnel {port}
 modtrace-tui run{live}{listen} --url {url} --token {token} -- modal serve app.py
 
 # `env=` came with modal 1.2.0; before it: secrets=[modal.Secret.from_dict({{...}})]
-",
+
+{MODAL_TAGS}",
         url = url.trim_end_matches('/'),
     )
 }
@@ -327,6 +331,15 @@ mod tests {
         for line in RELAY_APP.into_iter().chain(RELAY_COMMANDS) {
             assert!(printed.lines().any(|other| other == line), "{line}");
         }
+    }
+
+    #[test]
+    fn the_lines_for_an_app_end_with_the_helper_word_for_word() {
+        let printed = print(Some(Topic::Modal), &reach("127.0.0.1:8126", None, None));
+        // The same file is what the tests with a real client import.
+        let (lines, helper) = printed.split_once("\n\n# In app.py, so that").unwrap();
+        assert_eq!(format!("# In app.py, so that{helper}"), MODAL_TAGS);
+        assert!(lines.contains("modal serve app.py"), "{lines}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod lines;
 mod log;
 mod open;
 mod span;
+mod start;
 mod summary;
 mod text;
 mod told;
@@ -81,7 +82,7 @@ enum Scope {
 /// and a newline, are the walk's; everything else is the layout's.
 trait Layout: std::fmt::Debug + Sync {
     fn begin(&self, out: &mut Vec<u8>, store: &Store, exported_at: UnixNanos) -> io::Result<()>;
-    fn begin_trace(&self, out: &mut Vec<u8>, trace: &TraceEntry) -> io::Result<()>;
+    fn begin_trace(&self, out: &mut Vec<u8>, trace: &TraceEntry, store: &Store) -> io::Result<()>;
     fn span(
         &self,
         out: &mut Vec<u8>,
@@ -350,7 +351,7 @@ impl Export {
             return self.layout.end_traces(&mut self.buffer);
         };
         self.separate(self.written.n_traces == 0);
-        self.layout.begin_trace(&mut self.buffer, trace)?;
+        self.layout.begin_trace(&mut self.buffer, trace, store)?;
         self.written.n_traces += 1;
         self.next = TraceKey(trace.key().0.saturating_add(1));
         self.current = Some(Current {

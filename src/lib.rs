@@ -103,7 +103,7 @@
 //! - **a screen**: a file in `tui/screen/`, its keys a section of `assets/keymap.toml`.
 //! - **an export format**: a file in `export/`, one row in its table.
 
-mod analysis;
+pub mod analysis;
 pub mod cli;
 pub mod config;
 pub mod env_lines;

@@ -47,6 +47,9 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
         Flush::EachSpan => Pieces::LeftOut,
     };
     let mut store = store.with_model(settings.sampling.model().with_pieces(pieces));
+    if matches!(settings.command, Command::Run(_)) {
+        store = store.of_run();
+    }
     if let Command::Simulate(path) = &settings.command {
         return simulate::simulate(path, &settings.sampling, (store, clock.now()));
     }

@@ -14,12 +14,17 @@ mod container;
 mod counters;
 mod entries;
 mod entry;
+mod evict;
+mod fleet;
 mod hear;
 mod index;
 mod join;
 mod judge;
 mod logs;
+mod outcome;
 mod restore;
+mod root;
+mod starts;
 mod summary;
 mod tape;
 mod told;
@@ -34,8 +39,10 @@ use std::sync::{Arc, Weak};
 pub use container::{KnownBy, TraceContainer};
 pub use counters::{Counters, Simulated};
 pub use entry::{Arrival, TraceEntry};
+pub use fleet::{Container, ContainerKey, Fleet};
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
-pub use restore::Restored;
+pub use restore::{Restored, ToldRoot};
+pub use root::LocalRoot;
 pub use summary::Summary;
 pub use told::{Compared, Operation, OperationKey, Tally, Told, ToldClient, ToldSums};
 pub use tree::{RowMark, SpanTree, TreeRow};
@@ -43,12 +50,16 @@ pub use tree::{RowMark, SpanTree, TreeRow};
 use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
 use crate::logs::LogRecord;
 use crate::sampler::{self, Model, Process};
-use crate::trace::{Dictionary, Hello, Now, Span, TraceChunk, TraceId, TracerInfo};
+use crate::trace::{
+    Dictionary, Hello, Now, RelaySource, Span, TraceChunk, TraceId, TracerInfo, UnixNanos,
+};
 use container::{Shelf, Shelved};
 use counters::raise;
 use entries::Entries;
 use entry::{Delivery, Inserted};
 use logs::Logs;
+use outcome::Inputs;
+use starts::{Seen, Whence};
 
 /// A trace, numbered by first arrival. Never used again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,13 +92,18 @@ const ENTRY_OVERHEAD_BYTES: usize = entries::PLACE_BYTES + 24;
 /// How many traces with the same low half of their id are told apart: of more, which only somebody
 /// who means harm sends, the newest.
 const TWINS_MAX: usize = 64;
-/// Lines that belong to no trace may take a quarter of the budget before they go first.
-const LOOSE_SHARE: usize = 4;
 /// What clients told may take an eighth of the budget, and never more than this.
 const TOLD_SHARE: usize = 8;
 const TOLD_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// How far eviction looks for a complete trace before it takes the oldest, complete or not.
-const EVICTION_LOOKAHEAD: usize = 64;
+
+/// A chunk on its way into its trace.
+#[derive(Debug)]
+struct Came {
+    id: TraceId,
+    chunk: TraceChunk,
+    container: Option<Shelved>,
+    seen: Seen,
+}
 
 /// The captured traces, the log of requests and the counters.
 #[derive(Debug)]
@@ -103,6 +119,8 @@ pub struct Store {
     n_recorded: u64,
     logs: Logs,
     shelf: Shelf,
+    fleet: Fleet,
+    inputs: Inputs,
     /// The traces that have changed since the caller was told.
     changed: Vec<TraceKey>,
     #[expect(clippy::vec_box, reason = "moved out of its slot, not copied")]
@@ -132,6 +150,8 @@ impl Store {
             n_recorded: 0,
             logs: Logs::default(),
             shelf: Shelf::default(),
+            fleet: Fleet::default(),
+            inputs: Inputs::default(),
             changed: Vec::new(),
             evicted: Vec::new(),
             counters: Counters::default(),
@@ -188,7 +208,7 @@ impl Store {
             }
             Brought::Stats(stats) => self.hear_stats(*stats),
             Brought::Telemetry(telemetry) => self.hear_telemetry(*telemetry),
-            Brought::Hello(hello) => self.hello(*hello),
+            Brought::Hello(hello) => self.hello(*hello, now.wall),
         }
     }
 
@@ -264,6 +284,11 @@ impl Store {
         self.delivered(is_counted, !payload.chunks.is_empty());
         let process = Process::of(&payload, received.relay);
         let tracer = self.shared_tracer(&payload.tracer);
+        let whence = Whence {
+            at,
+            relay: received.relay,
+            tracer: &tracer,
+        };
         let judged = sampler::Delivery {
             at,
             language: &tracer.language,
@@ -279,7 +304,10 @@ impl Store {
                 continue;
             }
             let id = chunk.trace_id();
-            let known = self.twin_for(id);
+            let container = self.container_of(&chunk, received.relay);
+            let known = container.as_ref().map(|shelved| &*shelved.known);
+            let seen = self.see(&chunk, whence, known);
+            let known = self.home(id, &seen);
             let verdict = self.judge(known, &mut turn, &chunk, via);
             if is_counted {
                 self.count_arrived(&chunk);
@@ -298,7 +326,13 @@ impl Store {
                 relay: received.relay,
             };
             let key = known.unwrap_or_else(|| self.add_entry(id, now));
-            self.insert_chunk(key, id, chunk, delivery);
+            let came = Came {
+                id,
+                chunk,
+                container,
+                seen,
+            };
+            self.insert_chunk(key, came, delivery);
             self.add_verdict(key, known, verdict);
         }
     }
@@ -403,20 +437,19 @@ impl Store {
 
     /// Adds a chunk to the trace it belongs to. One that says the high half of its id says it for the
     /// trace, which may have come without.
-    fn insert_chunk(
-        &mut self,
-        key: TraceKey,
-        id: TraceId,
-        chunk: TraceChunk,
-        delivery: Delivery<'_>,
-    ) {
+    fn insert_chunk(&mut self, key: TraceKey, came: Came, delivery: Delivery<'_>) {
+        let Came {
+            id,
+            chunk,
+            container,
+            seen,
+        } = came;
         raise(&mut self.counters.spans_received, count(chunk.len()));
         self.revision += 1;
         let revision = self.revision;
         let span_ids = || chunk.spans().map(Span::span_id);
         let woken = self.logs.woken_by(id.low(), span_ids());
         self.logs.remember_spans(key, span_ids());
-        let container = self.container_of(&chunk, delivery);
         self.remember_dictionary(&chunk);
         let Some(entry) = self.entry_mut(key) else {
             return;
@@ -441,17 +474,19 @@ impl Store {
         self.reconsider(woken);
         let woken = self.locate(key, container);
         self.reconsider(woken);
+        self.settle(key, seen);
     }
 
     /// The container of a chunk: the relay's that passed it on, else the one its tags name.
-    fn container_of(&mut self, chunk: &TraceChunk, delivery: Delivery<'_>) -> Option<Shelved> {
-        let of_relay = delivery.relay.and_then(|relay| self.shelf.of_relay(relay));
+    fn container_of(&mut self, chunk: &TraceChunk, relay: Option<RelaySource>) -> Option<Shelved> {
+        let of_relay = relay.and_then(|relay| self.shelf.of_relay(relay));
         of_relay.or_else(|| self.shelf.of_chunk(chunk))
     }
 
     /// A relay has said who it is, possibly after it passed on spans.
-    fn hello(&mut self, hello: Hello) {
+    fn hello(&mut self, hello: Hello, at: UnixNanos) {
         let source = hello.source;
+        self.hear_relay(&hello, at);
         if !self.shelf.hello(hello) {
             return;
         }
@@ -494,78 +529,6 @@ impl Store {
     fn twins(&self, low: u64) -> impl Iterator<Item = &TraceEntry> {
         let newest = self.by_low.get(&low).and_then(|key| self.trace(*key));
         std::iter::successors(newest, |entry| self.trace(entry.older_twin()?)).take(TWINS_MAX)
-    }
-
-    /// Gives up what is oldest until the budget is kept. Lines without a trace go first as far as
-    /// they take more than their share; then traces with their lines; then what is left.
-    fn evict(&mut self) {
-        let loose_max = self.memory_bytes_max / LOOSE_SHARE;
-        while self.bytes() > self.memory_bytes_max {
-            if self.logs.loose_bytes() > loose_max && self.remove_loose_line() {
-                continue;
-            }
-            let next = self.next_to_evict();
-            let is_looked_at = next.is_none_or(|key| self.held.contains(&key));
-            if is_looked_at && self.remove_loose_line() {
-                continue;
-            }
-            if next.is_none() {
-                break;
-            }
-            self.remove(next);
-        }
-    }
-
-    /// The oldest complete trace that nobody looks at; if the oldest ones are all unfinished, the
-    /// oldest of them; if everything is looked at, the oldest.
-    fn next_to_evict(&self) -> Option<TraceKey> {
-        let unheld = || {
-            self.traces()
-                .filter(|entry| !self.held.contains(&entry.key()))
-        };
-        let complete = unheld()
-            .take(EVICTION_LOOKAHEAD)
-            .find(|entry| entry.is_complete());
-        let chosen = complete
-            .or_else(|| unheld().next())
-            .or_else(|| self.traces().next());
-        chosen.map(TraceEntry::key)
-    }
-
-    fn remove(&mut self, key: Option<TraceKey>) {
-        let Some(entry) = key.and_then(|key| self.entries.remove(key)) else {
-            return;
-        };
-        self.bytes = self
-            .bytes
-            .saturating_sub(entry.bytes() + ENTRY_OVERHEAD_BYTES);
-        raise(&mut self.counters.traces_evicted, 1);
-        raise(&mut self.counters.spans_evicted, count(entry.n_spans()));
-        self.counters.spans_shown -= count(entry.n_spans());
-        *self.counters.traces(entry.is_complete()) -= 1;
-        self.unlink(&entry);
-        self.remove_lines(&entry);
-        self.evicted.push(entry);
-    }
-
-    /// Takes a trace that was removed out of the chain of its twins.
-    fn unlink(&mut self, removed: &TraceEntry) {
-        let low = removed.trace_id().low();
-        if self.by_low.get(&low) == Some(&removed.key()) {
-            match removed.older_twin() {
-                Some(older) => self.by_low.insert(low, older),
-                None => self.by_low.remove(&low),
-            };
-            return;
-        }
-        let newer = self
-            .twins(low)
-            .find(|entry| entry.older_twin() == Some(removed.key()));
-        if let Some(newer) = newer.map(TraceEntry::key)
-            && let Some(newer) = self.entry_mut(newer)
-        {
-            newer.set_older_twin(removed.older_twin());
-        }
     }
 
     fn entry_mut(&mut self, key: TraceKey) -> Option<&mut TraceEntry> {

@@ -25,7 +25,7 @@ impl Layout for Datadog {
         Ok(())
     }
 
-    fn begin_trace(&self, out: &mut Vec<u8>, _: &TraceEntry) -> io::Result<()> {
+    fn begin_trace(&self, out: &mut Vec<u8>, _: &TraceEntry, _: &Store) -> io::Result<()> {
         out.push(b'[');
         Ok(())
     }

@@ -69,7 +69,7 @@ impl Layout for Json {
         Ok(())
     }
 
-    fn begin_trace(&self, out: &mut Vec<u8>, trace: &TraceEntry) -> io::Result<()> {
+    fn begin_trace(&self, out: &mut Vec<u8>, trace: &TraceEntry, store: &Store) -> io::Result<()> {
         #[derive(Serialize)]
         struct Head<'a> {
             trace_id: DisplayJson<TraceId>,
@@ -78,7 +78,7 @@ impl Layout for Json {
         }
         let head = Head {
             trace_id: DisplayJson(trace.trace_id()),
-            summary: TraceSummary::new(trace),
+            summary: TraceSummary::new(trace, store),
         };
         write_open(out, &head)?;
         out.extend_from_slice(b",\"spans\":[");
@@ -163,7 +163,7 @@ fn write_open(out: &mut Vec<u8>, object: &impl Serialize) -> io::Result<()> {
 pub fn trace_json(store: &Store, key: TraceKey) -> Result<String, super::ExportError> {
     let trace = store.trace(key).ok_or(super::ExportError::Evicted)?;
     let mut out = Vec::new();
-    Json.begin_trace(&mut out, trace)?;
+    Json.begin_trace(&mut out, trace, store)?;
     for (index, span) in trace.spans() {
         out.extend_from_slice(if index.0 == 0 { b"\n" } else { b",\n" });
         Json.span(&mut out, trace, index, span)?;

@@ -16,12 +16,14 @@ use serde::de::DeserializeSeed as _;
 use serde_json::error::Category;
 
 use super::json::VERSION;
+use super::start;
 use super::told::ToldJson;
 use crate::ingest::{Received, RequestRecord};
 use crate::logs::{JoinedBy, LogRecord};
 use crate::sampler::{Fate, Verdict};
-use crate::store::{Arrival, Counters, Joined, KnownBy, LogKey, Restored, Store};
+use crate::store::{Arrival, Counters, Joined, KnownBy, LogKey, Restored, Store, ToldRoot};
 use crate::trace::{ChunkBuilder, ContainerFacts, Now, TraceId, TracerInfo, TracerPayload, Via};
+pub(super) use number::DecimalId;
 
 /// What a file brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,6 +178,9 @@ struct TraceSoFar {
     arrivals: Vec<Arrival>,
     tracer: TracerInfo,
     container: Option<(ContainerFacts, KnownBy)>,
+    start_kind: Option<Box<str>>,
+    start_evidence: Option<Box<str>>,
+    local_roots: Vec<ToldRoot>,
     verdict: Option<Verdict>,
     lines: Vec<(LogRecord, Option<JoinedBy>)>,
 }
@@ -250,15 +255,22 @@ impl<'s> Reading<'s> {
             let fate = verdict.as_ref().map_or(Fate::Unknown, Verdict::fate);
             *self.n_of_fate.entry(fate.name()).or_default() += 1;
         }
+        let own = ToldRoot {
+            start: start::told(trace.start_kind.as_deref(), trace.start_evidence),
+            ..ToldRoot::default()
+        };
+        let mut roots = trace.local_roots;
+        if roots.is_empty() {
+            roots.push(own);
+        }
         let said = Restored {
             arrivals: &trace.arrivals,
             tracer: trace.tracer,
             verdict,
+            container: trace.container,
+            roots,
         };
-        let key = self.store.restore(id, chunk, &said);
-        if let Some((key, (facts, by))) = key.zip(trace.container) {
-            self.store.restore_container(key, facts, by);
-        }
+        let key = self.store.restore(id, chunk, said);
         for (record, by) in trace.lines {
             let by = by.unwrap_or(JoinedBy::TraceId);
             self.restore_line(record, key.map(|trace| Joined { trace, by }));

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::arrival::{ArrivalJson, TextTags};
 use super::span::DisplayJson;
+use super::start::{LocalRootJson, StartJson};
 use super::text::{FloatJson, TextJson};
 use crate::sampler::{AgentDecision, Redraw, Sampler, Verdict};
-use crate::store::{KnownBy, TraceContainer, TraceEntry};
+use crate::store::{KnownBy, Store, TraceContainer, TraceEntry};
 use crate::trace::{ContainerFacts, SamplingFacts, Span, TraceId, TracerInfo};
 
 /// The `trace` line of the headless stream: how many spans, and the summary.
-pub fn trace_event(trace: &TraceEntry) -> impl Serialize + '_ {
+pub fn trace_event<'a>(trace: &'a TraceEntry, store: &'a Store) -> impl Serialize + 'a {
     #[derive(Serialize)]
     struct TraceEvent<'a> {
         event: &'static str,
@@ -27,7 +28,7 @@ pub fn trace_event(trace: &TraceEntry) -> impl Serialize + '_ {
         event: "trace",
         trace_id: DisplayJson(trace.trace_id()),
         spans: trace.n_spans(),
-        summary: TraceSummary::new(trace),
+        summary: TraceSummary::new(trace, store),
     }
 }
 
@@ -37,37 +38,40 @@ pub(super) struct TraceSummary<'a> {
     root: TextJson<'a>,
     service: TextJson<'a>,
     resource: TextJson<'a>,
-    start: i64,
+    #[serde(rename = "start")]
+    began: i64,
     duration: i64,
     error: u8,
     complete: bool,
-    outcome: (),
+    outcome: &'static str,
     arrivals: Vec<ArrivalJson<'a>>,
     tracer: Option<TracerJson<'a>>,
     container: Option<ContainerJson<'a>>,
-    start_kind: (),
-    start_evidence: (),
+    #[serde(flatten)]
+    start: StartJson,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    local_roots: Vec<LocalRootJson<'a>>,
     sampling: SamplingJson<'a>,
     forwarded: (),
 }
 
 impl<'a> TraceSummary<'a> {
-    pub(super) fn new(trace: &'a TraceEntry) -> Self {
+    pub(super) fn new(trace: &'a TraceEntry, store: &'a Store) -> Self {
         let head = trace.head();
         Self {
             root: TextJson(trace.name()),
             service: TextJson(head.map(Span::service).unwrap_or_default()),
             resource: TextJson(head.map(Span::resource).unwrap_or_default()),
-            start: trace.start().0,
+            began: trace.start().0,
             duration: trace.duration(),
             error: trace.is_error().into(),
             complete: trace.is_complete(),
-            outcome: (),
+            outcome: store.outcome(trace).name(),
             arrivals: trace.arrivals().iter().map(ArrivalJson::new).collect(),
             tracer: TracerJson::new(trace.tracer()),
-            container: trace.container().map(ContainerJson::new),
-            start_kind: (),
-            start_evidence: (),
+            container: store.container(trace).map(ContainerJson::new),
+            start: StartJson::of_trace(trace, store),
+            local_roots: LocalRootJson::all(trace, store),
             sampling: SamplingJson(trace.sampling(), trace),
             forwarded: (),
         }
@@ -143,7 +147,7 @@ pub(super) struct ContainerJson<'a> {
 }
 
 impl<'a> ContainerJson<'a> {
-    fn new(container: TraceContainer<'a>) -> Self {
+    pub(super) fn new(container: TraceContainer<'a>) -> Self {
         let facts = container.facts;
         let text = |fact: &'a Option<Box<str>>| fact.as_deref().map(Cow::Borrowed);
         Self {
@@ -171,7 +175,8 @@ impl<'a> ContainerJson<'a> {
             gpu: text(self.gpu),
             ..ContainerFacts::default()
         };
-        (known_by != KnownBy::RuntimeId).then_some((facts, known_by))
+        let says_more = known_by != KnownBy::RuntimeId || facts != ContainerFacts::default();
+        says_more.then_some((facts, known_by))
     }
 }
 

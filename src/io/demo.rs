@@ -16,14 +16,17 @@ use tokio::task::JoinSet;
 use crate::config::{Story, Token};
 use crate::trace::UnixNanos;
 
+mod batch;
 mod encode;
+mod failure;
 mod lines;
+mod process;
 mod requests;
 mod sketch;
 mod story;
 
 use sketch::Chunk;
-use story::Script;
+use story::{Payload, Script};
 
 /// As ddtrace: five attempts, three seconds each.
 const ATTEMPTS: u32 = 5;
@@ -61,11 +64,11 @@ async fn play(target: &DemoTarget, story: Story, clock: fn() -> UnixNanos) {
     let mut client = Client::new(target);
     client.request(Method::GET, "/info", 0, Bytes::new()).await;
     loop {
-        let chunks = script.due(clock());
-        if !chunks.is_empty() {
-            client.send(&chunks).await;
-            client.send_lines(&chunks).await;
+        let payloads = script.due(clock());
+        for payload in &payloads {
+            client.send(payload).await;
         }
+        client.send_lines(&payloads).await;
         match script.wait(clock()) {
             Some(wait) => tokio::time::sleep(wait.min(PAUSE_MAX)).await,
             // The story is told; the connection stays open, as that of an idle service.
@@ -135,8 +138,8 @@ impl Client {
     }
 
     /// What the service printed meanwhile, as a log shipper sends it.
-    async fn send_lines(&mut self, chunks: &[Chunk]) {
-        let (body, n_lines) = lines::body(chunks);
+    async fn send_lines(&mut self, payloads: &[Payload]) {
+        let (body, n_lines) = lines::body(payloads.iter().flatten());
         if n_lines > 0 {
             let logs = "/api/v2/logs";
             self.request(Method::POST, logs, 0, body.into()).await;

@@ -1,5 +1,7 @@
-//! What the `modal` command line client says of itself, between the lines of the containers. On a
-//! pipe nothing but the words tells them apart; they were taken from modal 1.3.1 and 1.6.4.
+//! What Modal says between the lines of an app: its command line client of itself, its platform and the
+//! client within the container of inputs and snapshots. On a pipe nothing but the words tells them apart.
+//!
+//! The words of the command line client were taken from modal 1.3.1 and 1.6.4.
 
 /// A status line of Modal's client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,19 +29,27 @@ pub enum Status {
     Other,
 }
 
+/// How an input ended that did not end itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It reached the timeout of its function.
+    Timeout,
+    /// It was cancelled: by whoever called it, by a client that hung up, with its app.
+    Cancelled,
+    /// Its container was killed, whatever ran in it.
+    Killed,
+}
+
 /// How the other lines begin.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 9] = [
     "├── ",
     "└── ",
     "│   ",
     "=> Step ",
     "Building image im-",
     "Built image im-",
-    "Runner failed with exit code: ",
     "Runner terminated",
     "Creating memory snapshot for Function.",
-    "Snapshot created. Restoring Function from memory snapshot.",
-    "Restoring Function from memory snapshot.",
     "✓ ",
 ];
 
@@ -79,6 +89,86 @@ pub(super) fn status(line: &str) -> Option<Status> {
     })
 }
 
+/// How the platform says that a container begins from a snapshot, its first one or a later one.
+const RESTORING: [&str; 2] = [
+    "Restoring Function from memory snapshot",
+    "Snapshot created. Restoring Function from memory snapshot",
+];
+
+/// How the platform begins to speak of an input, and what it says of a timeout.
+const CURRENT_INPUT: &str = "Task's current input";
+const HIT_ITS_TIMEOUT: &str = " hit its timeout of ";
+const CANCELLED_BECAUSE: &str = " cancelled because: ";
+
+/// The platform on containers that are gone: an exit code of 137 is what it says where memory ran out, and
+/// for any other kill; a worker that was taken away; one that did not stop when it should.
+const KILLED: [&str; 3] = [
+    "Runner failed with exit code: ",
+    "Runner failed with exception: ",
+    "Runner has been shutting down for too long",
+];
+
+/// How the client within the container begins its lines, unless its logger was given another form.
+const CONTAINER_CLIENT: &str = "[modal-client] ";
+
+/// `IOContext.cancel` and `handle_input_exception` of `modal/_runtime/container_io_manager.py` in
+/// `modal-labs/modal-client`.
+const CANCELLED: [&str; 2] = [
+    "Received a cancellation signal while processing input ",
+    "Successfully canceled input ",
+];
+
+/// How much of a line is looked at: an input's id is within the first words.
+const END_BYTES_MAX: usize = 1024;
+
+/// Whether the platform says that a container begins from a memory snapshot. That it makes one is
+/// nothing of the kind: the container that is copied began as any other.
+pub(super) fn restores(line: &str) -> bool {
+    RESTORING.iter().any(|words| line.starts_with(words))
+}
+
+/// How an input ended, as the platform or the client within its container says it, and the input's id
+/// where it is said: `in-…`, as `modal.current_input_id()` gives it.
+pub(super) fn end(line: &str) -> Option<(End, Option<&str>)> {
+    let text = head(line);
+    if text.starts_with(CURRENT_INPUT) {
+        // The reason comes after the cancellation, and is what counts.
+        let end = if text.contains(HIT_ITS_TIMEOUT) {
+            End::Timeout
+        } else if text.contains(CANCELLED_BECAUSE) {
+            End::Cancelled
+        } else {
+            return None;
+        };
+        return Some((end, input_id(text)));
+    }
+    if KILLED.iter().any(|words| text.starts_with(words)) {
+        return Some((End::Killed, None));
+    }
+    // A time stands between the name and the words.
+    let said = match text.strip_prefix(CONTAINER_CLIENT) {
+        Some(rest) => rest.split_once(' ').map_or(rest, |(_, said)| said),
+        None => text,
+    };
+    let is_cancelled = CANCELLED.iter().any(|words| said.starts_with(words));
+    is_cancelled.then(|| (End::Cancelled, input_id(said)))
+}
+
+/// The first input that is named.
+fn input_id(text: &str) -> Option<&str> {
+    let is_end = |char: char| !(char.is_ascii_alphanumeric() || matches!(char, '-' | ':'));
+    let mut words = text.split(is_end).map(|word| word.trim_end_matches(':'));
+    words.find(|word| word.len() > "in-".len() && word.starts_with("in-"))
+}
+
+fn head(line: &str) -> &str {
+    let mut end = line.len().min(END_BYTES_MAX);
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    line.get(..end).unwrap_or_default()
+}
+
 fn app(text: &str) -> Option<Status> {
     Some(Status::App {
         id: app_id(text)?.into(),
@@ -103,62 +193,4 @@ fn url(text: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(line: &str, expected: impl Into<Option<Status>>) {
-        assert_eq!(status(line), expected.into(), "{line}");
-    }
-
-    #[test]
-    fn lines_of_the_client_are_recognised() {
-        check(
-            "✓ Initialized. View run at https://modal.com/apps/mock/main/ap-kdGVwaWBfNwVym97ZkYPCp",
-            Some(Status::App {
-                id: "ap-kdGVwaWBfNwVym97ZkYPCp".into(),
-                page: Some("https://modal.com/apps/mock/main/ap-kdGVwaWBfNwVym97ZkYPCp".into()),
-            }),
-        );
-        check("✓ Created objects.", Some(Status::Created));
-        check(
-            "\u{fe0f}\u{fe0f}⚡\u{fe0f} Serving... hit Ctrl-C to stop!",
-            Some(Status::Serving),
-        );
-        let url = "https://acme--gen-dev.modal.run";
-        check(
-            &format!("├── 🔨 Created web function web => {url}"),
-            Some(Status::WebUrl(url.into())),
-        );
-        check(&format!("│   └── {url}"), Some(Status::WebUrl(url.into())));
-        check("└── Watching /home/dev/service.", Some(Status::Other));
-        check("├── 🔨 Created function process.", Some(Status::Other));
-        check("Serve process 4259 terminated", Some(Status::Reloading));
-        check("🧹 Terminating running containers", Some(Status::Reloading));
-        check(
-            "Disconnecting from Modal - This will terminate your Modal app in a few seconds.",
-            Some(Status::Disconnecting),
-        );
-        check(
-            "✓ App aborted. View run at https://modal.com/apps/mock/main/ap-UCnDmmC4xhiypuHeJD26hK",
-            Some(Status::Stopped),
-        );
-        check("=> Step 0: FROM base", Some(Status::Other));
-        check("✓ App deployed in 3.1s! 🎉", Some(Status::Other));
-    }
-
-    #[test]
-    fn lines_of_containers_are_not() {
-        for line in [
-            "Serving",
-            "✓",
-            "Created objects.",
-            "ap-kdGVwaWBfNwVym97ZkYPCp",
-            "",
-            "Serve process",
-            "⚡",
-        ] {
-            check(line, None);
-        }
-    }
-}
+mod tests;

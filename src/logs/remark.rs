@@ -7,6 +7,15 @@ use super::modal;
 pub enum Remark {
     /// Modal's client speaks of itself.
     Modal(modal::Status),
+    /// Modal's platform begins a container from a memory snapshot.
+    Restoring,
+    /// Modal says how an input ended that did not end itself.
+    Ended {
+        /// How.
+        end: modal::End,
+        /// The input, where it is named: `in-…`.
+        input: Option<Box<str>>,
+    },
     /// A tracer could not reach its agent: `failed to send, dropping N traces to intake at …`.
     Unsent {
         /// How many traces it dropped.
@@ -32,11 +41,33 @@ const DATADOG_INIT: [&str; 2] = [
 impl Remark {
     /// The remark a message makes; mostly none.
     pub(super) fn of(message: &str) -> Option<Self> {
+        if let Some(remark) = Self::of_platform(message) {
+            return Some(remark);
+        }
         if let Some((_, rest)) = message.split_once(UNSENT) {
             return unsent(rest);
         }
         let is_init = DATADOG_INIT.iter().any(|words| message.contains(words));
         is_init.then_some(Self::DatadogInit)
+    }
+
+    /// What Modal says of a container or of an input. Nearly every line is dismissed by its first byte.
+    fn of_platform(message: &str) -> Option<Self> {
+        if !matches!(message.as_bytes().first(), Some(b'R' | b'S' | b'T' | b'[')) {
+            return None;
+        }
+        if modal::restores(message) {
+            return Some(Self::Restoring);
+        }
+        modal::end(message).map(|(end, input)| Self::Ended {
+            end,
+            input: input.map(Into::into),
+        })
+    }
+
+    /// Whether Modal speaks, and not the app.
+    pub(crate) fn is_of_modal(&self) -> bool {
+        matches!(self, Self::Modal(_) | Self::Restoring | Self::Ended { .. })
     }
 
     /// What a plain line says as one of Modal's client.
@@ -87,5 +118,27 @@ mod tests {
             assert_eq!(Remark::of(line), Some(Remark::DatadogInit));
         }
         assert_eq!(Remark::of("ordinary"), None);
+    }
+
+    #[test]
+    fn modals_platform_is_heard() {
+        let restoring = "Restoring Function from memory snapshot.";
+        assert_eq!(Remark::of(restoring), Some(Remark::Restoring));
+        let making = "Creating memory snapshot for Function.";
+        assert_eq!(Remark::of(making), None);
+        assert_eq!(
+            Remark::of_client(making),
+            Some(Remark::Modal(modal::Status::Other))
+        );
+        let timeout = Remark::Ended {
+            end: modal::End::Timeout,
+            input: Some("in-7:1-0".into()),
+        };
+        assert_eq!(
+            Remark::of("Task's current input in-7:1-0 hit its timeout of 20s"),
+            Some(timeout.clone())
+        );
+        assert!(timeout.is_of_modal() && Remark::Restoring.is_of_modal());
+        assert!(!Remark::DatadogInit.is_of_modal());
     }
 }

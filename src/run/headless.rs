@@ -238,7 +238,7 @@ impl Reporter {
             for evicted in store.evicted() {
                 if let Some(at) = self.quiet_at.remove(&evicted.key()) {
                     self.due.remove(&(at, evicted.key()));
-                    self.tell(&export::trace_event(evicted));
+                    self.tell(&export::trace_event(evicted, store));
                 }
             }
         }
@@ -274,7 +274,7 @@ impl Reporter {
             self.due.pop_first();
             self.quiet_at.remove(&key);
             if let Some(trace) = store.trace(key) {
-                self.tell(&export::trace_event(trace));
+                self.tell(&export::trace_event(trace, store));
             }
             if self.pending.len() >= PIECE_BYTES {
                 self.hand_on();
@@ -346,7 +346,7 @@ impl Reporter {
             }
             for (_, key) in mem::take(&mut self.due) {
                 if let Some(trace) = store.trace(key) {
-                    self.tell(&export::trace_event(trace));
+                    self.tell(&export::trace_event(trace, store));
                 }
                 if self.pending.len() >= PIECE_BYTES {
                     self.output.write(mem::take(&mut self.pending)).await?;

@@ -10,9 +10,10 @@ use super::{
     Agent, AgentDecision, Delivery, Digest, RareSpans, RateTable, Reader, Redraw, Sampler,
     Services, Settings, Verdict, came_at, draw,
 };
+use crate::trace::tag::{self, Marks};
 use crate::trace::{
     ChunkFacts, RelaySource, SamplingPriority, TraceChunk, TracerInfo, TracerPayload, UnixNanos,
-    Via, tag,
+    Via,
 };
 
 /// So many processes and containers are told apart at a time.
@@ -66,7 +67,7 @@ impl Process {
             None if !tracer.runtime_id.is_empty() => numbered(tracer.runtime_id.as_bytes()),
             None => said(tag::RUNTIME_ID).map_or(0, |id| numbered(id.as_bytes())),
         };
-        let names_one = chunk.is_some_and(TraceChunk::may_name_container);
+        let names_one = chunk.is_some_and(|chunk| chunk.marks().has(Marks::CONTAINER));
         let task = || tag::CONTAINER.iter().find_map(|key| said(key));
         let task = if names_one { task() } else { None };
         Self {

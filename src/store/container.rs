@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::TraceEntry;
 use crate::json::{Kind, Raw};
 use crate::logs::LogRecord;
-use crate::trace::{ContainerFacts, Hello, RelaySource, Span, Text, TraceChunk, tag};
+use crate::trace::tag::{self, Marks};
+use crate::trace::{ContainerFacts, Hello, RelaySource, Span, Text, TraceChunk};
 
 /// How many processes with a relay are remembered: of more, the newest.
 const RELAYS_MAX: usize = 1_024;
@@ -79,6 +80,17 @@ static NOTHING: ContainerFacts = ContainerFacts {
     restored: None,
 };
 
+impl<'a> TraceContainer<'a> {
+    /// Of a container of which only the process is known.
+    pub(super) fn of_process(runtime_id: Option<Text<'a>>) -> Self {
+        Self {
+            facts: &NOTHING,
+            runtime_id,
+            known_by: KnownBy::RuntimeId,
+        }
+    }
+}
+
 impl TraceEntry {
     /// The container it ran in, as far as anything is known of it.
     pub fn container(&self) -> Option<TraceContainer<'_>> {
@@ -91,11 +103,7 @@ impl TraceEntry {
                 runtime_id,
                 known_by: known.by,
             }),
-            None => runtime_id.map(|_| TraceContainer {
-                facts: &NOTHING,
-                runtime_id,
-                known_by: KnownBy::RuntimeId,
-            }),
+            None => runtime_id.map(|_| TraceContainer::of_process(runtime_id)),
         }
     }
 }
@@ -183,7 +191,7 @@ impl Shelf {
 
     /// The container that the tags of a chunk name.
     pub(super) fn of_chunk(&mut self, chunk: &TraceChunk) -> Option<Shelved> {
-        if !chunk.may_name_container() {
+        if !chunk.marks().has(Marks::CONTAINER) {
             return None;
         }
         let (span, name) = chunk

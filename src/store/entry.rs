@@ -7,8 +7,11 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::container::{Known, Shelved};
+use super::fleet::Request;
 use super::index::SpanMap;
+use super::root::LocalRoot;
 use super::{LogKey, SpanIndex, Summary, TraceKey};
+use crate::analysis::Outcome;
 use crate::logs::LogRecord;
 use crate::sampler::{Fate, Verdict};
 use crate::trace::{
@@ -71,6 +74,12 @@ struct Beside {
     logs_revision: u64,
     /// The names of the containers it ran in, shared with the index of containers.
     containers: SmallVec<[Arc<str>; 1]>,
+    /// Why its local roots count as cold or warm, as an export says it.
+    told_evidence: Vec<(SpanIndex, Box<str>)>,
+    /// What its lines say of how it ended.
+    line_outcome: Option<Outcome>,
+    /// What Modal says of it.
+    told_outcome: Option<Outcome>,
 }
 
 /// What became of the spans of a chunk.
@@ -96,6 +105,7 @@ pub struct TraceEntry {
     container: Option<Arc<Known>>,
     relay: Option<RelaySource>,
     tracer: Arc<TracerInfo>,
+    pub(super) roots: SmallVec<[LocalRoot; 1]>,
     summary: Summary,
     verdict: Option<Verdict>,
     revision: u64,
@@ -128,6 +138,7 @@ impl TraceEntry {
             container: None,
             relay: None,
             tracer: Arc::default(),
+            roots: SmallVec::new(),
             summary: Summary::default(),
             verdict: None,
             revision: 0,
@@ -286,6 +297,16 @@ impl TraceEntry {
         found.map(|(index, _)| index)
     }
 
+    /// The span with an id and a start.
+    pub(super) fn index_of(&self, id: SpanId, start: UnixNanos) -> Option<SpanIndex> {
+        if let Some(map) = self.map() {
+            return map.at(id, start);
+        }
+        let mut spans = self.spans();
+        let found = spans.find(|(_, span)| span.span_id() == id && span.start() == start);
+        found.map(|(index, _)| index)
+    }
+
     /// What the client decided about sampling. Tracers write it on the local root and on the first
     /// span of a chunk; few spans are asked, so that a row costs the same for any trace, and none
     /// is asked by where chunks begin, which an export does not hold.
@@ -338,6 +359,8 @@ impl TraceEntry {
             + self.brought_bytes
             + spilled_bytes(&self.chunks)
             + spilled_bytes(&self.arrivals)
+            + spilled_bytes(&self.roots)
+            + self.roots.len() * size_of::<Request>()
             + self.rare.as_ref().map_or(0, |rare| rare.heap_bytes())
             + self.beside.as_ref().map_or(0, |beside| beside.heap_bytes())
     }
@@ -351,6 +374,32 @@ impl TraceEntry {
 
     pub(super) fn add_container(&mut self, name: Arc<str>) {
         self.beside_mut().containers.push(name);
+    }
+
+    /// Why a local root counts as cold or warm, as an export says it.
+    pub(super) fn told_evidence(&self, root: SpanIndex) -> Option<&str> {
+        let mut told = self.beside.as_ref()?.told_evidence.iter();
+        told.find(|(span, _)| *span == root)
+            .map(|(_, sentence)| &**sentence)
+    }
+
+    pub(super) fn tell_evidence(&mut self, root: SpanIndex, sentence: Box<str>) {
+        self.beside_mut().told_evidence.push((root, sentence));
+    }
+
+    /// How it ended, by its lines and by what Modal says of its input.
+    pub(super) fn line_outcome(&self) -> Option<Outcome> {
+        let beside = self.beside.as_ref()?;
+        beside.line_outcome.max(beside.told_outcome)
+    }
+
+    pub(super) fn set_line_outcome(&mut self, outcome: Option<Outcome>) {
+        self.beside_mut().line_outcome = outcome;
+    }
+
+    pub(super) fn set_told_outcome(&mut self, outcome: Outcome) {
+        let beside = self.beside_mut();
+        beside.told_outcome = beside.told_outcome.max(Some(outcome));
     }
 
     pub(super) fn known_container(&self) -> Option<&Known> {
@@ -450,6 +499,12 @@ impl Beside {
             + 16
             + self.logs.capacity() * size_of::<LogKey>()
             + spilled_bytes(&self.containers)
+            + self.told_evidence.capacity() * size_of::<(SpanIndex, Box<str>)>()
+            + self
+                .told_evidence
+                .iter()
+                .map(|(_, told)| told.len() + 16)
+                .sum::<usize>()
     }
 }
 
@@ -471,6 +526,6 @@ fn tracer_bytes(tracer: &Arc<TracerInfo>) -> usize {
 }
 
 const _: () = assert!(
-    size_of::<TraceEntry>() <= 264,
+    size_of::<TraceEntry>() <= 288,
     "what a trace costs beside its spans"
 );

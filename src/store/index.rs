@@ -27,6 +27,11 @@ impl SpanMap {
             .copied()
     }
 
+    /// The span with an id and a start.
+    pub(super) fn at(&self, id: SpanId, start: UnixNanos) -> Option<SpanIndex> {
+        self.by_identity.get(&(id, start)).copied()
+    }
+
     /// The first span with this id.
     pub(super) fn first(&self, id: SpanId) -> Option<SpanIndex> {
         self.by_id.get(&id).copied()

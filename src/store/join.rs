@@ -17,9 +17,9 @@ use std::collections::VecDeque;
 use super::container::{Shelved, is_name};
 use super::counters::raise;
 use super::logs::{Extent, Joined, LogKey, names_ids};
-use super::{LogEntry, Store, TraceEntry, TraceKey};
-use crate::logs::{JoinedBy, LogRecord, Remark};
-use crate::trace::{Now, TraceId, UnixNanos};
+use super::{LogEntry, ModalState, Store, TraceEntry, TraceKey};
+use crate::logs::{JoinedBy, LogRecord, LogSource, Remark};
+use crate::trace::{Now, TraceId};
 
 /// How many containers a trace is looked up by.
 const CONTAINERS_OF_A_TRACE_MAX: usize = 4;
@@ -29,8 +29,8 @@ impl Store {
     pub(super) fn add_log(&mut self, record: LogRecord, now: Now) {
         raise(&mut self.counters.logs_received, 1);
         raise(&mut self.counters.logs_unjoined, 1);
-        if let Some(remark) = record.remark.as_deref() {
-            self.hear(remark, record.at, now);
+        if record.remark.is_some() {
+            self.hear(&record, now);
         }
         let may_ask_for_spans = record.ids.spans().next().is_some();
         if may_ask_for_spans && !self.logs.remembers_spans() && self.named_trace(&record).is_none()
@@ -50,11 +50,33 @@ impl Store {
         }
     }
 
-    fn hear(&mut self, remark: &Remark, at: UnixNanos, now: Now) {
+    fn hear(&mut self, record: &LogRecord, now: Now) {
+        let Some(remark) = record.remark.as_deref() else {
+            return;
+        };
         match remark {
-            Remark::Modal(status) => self.logs.modal.hear(status, at, now),
+            Remark::Modal(status) => {
+                let before = self.logs.modal.generation();
+                self.logs.modal.hear(status, record.at, now);
+                let n_new = self.logs.modal.generation() - before;
+                let is_of_app = self.logs.modal.state != ModalState::Unseen;
+                // A file is read from its beginning: what it tells may be long ago.
+                if is_of_app && record.source != LogSource::File {
+                    self.hear_app(n_new);
+                }
+            }
             Remark::Unsent { traces, .. } => {
                 raise(&mut self.counters.client_unsent_traces, *traces);
+            }
+            Remark::Restoring => {
+                if let Some(container) = &record.container {
+                    self.hear_restore(container, record.at);
+                }
+            }
+            Remark::Ended { input, .. } => {
+                if let Some(input) = input {
+                    self.hear_end(record, input);
+                }
             }
             Remark::DatadogInit => {}
         }
@@ -134,11 +156,13 @@ impl Store {
         }
         if let Some(before) = before {
             self.change_lines(before.trace, |entry| entry.remove_log(key));
+            self.line_left(before.trace, key);
         }
         let Some(joined) = joined else {
             return Vec::new();
         };
         self.change_lines(joined.trace, |entry| entry.add_log(key));
+        self.line_came(joined.trace, key);
         self.learn_container(key, joined)
     }
 
@@ -172,7 +196,9 @@ impl Store {
             return Vec::new();
         }
         let container = self.shelf.of_line(record);
-        self.locate(joined.trace, container)
+        let woken = self.locate(joined.trace, container);
+        self.place_by_lines(joined.trace);
+        woken
     }
 
     /// Notes how far a trace reaches in its containers, and one more of them if it is named. Returns
@@ -249,7 +275,7 @@ impl Store {
 }
 
 /// Whether nothing that comes can change where a line belongs.
-fn is_final(record: &LogRecord, joined: Option<Joined>) -> bool {
+pub(super) fn is_final(record: &LogRecord, joined: Option<Joined>) -> bool {
     match joined.map(|joined| joined.by) {
         Some(JoinedBy::TraceId) => true,
         Some(JoinedBy::SpanId) => record.ids.traces().next().is_none(),

@@ -3,11 +3,13 @@
 use super::counters::raise;
 use super::entry::Delivery;
 use super::logs::{Joined, LogKey};
-use super::{Arrival, Counters, KnownBy, REQUESTS_MAX, Store, TraceKey};
+use super::starts::Whence;
+use super::{Arrival, Came, Counters, KnownBy, REQUESTS_MAX, Store, TraceKey};
+use crate::analysis::StartKind;
 use crate::ingest::RequestRecord;
 use crate::logs::{LogRecord, Remark};
 use crate::sampler::Verdict;
-use crate::trace::{ContainerFacts, Now, TraceChunk, TraceId, TracerInfo};
+use crate::trace::{ContainerFacts, Now, SpanId, TraceChunk, TraceId, TracerInfo};
 
 /// What an export says of a trace beside its spans.
 #[derive(Debug, Default)]
@@ -18,6 +20,21 @@ pub struct Restored<'a> {
     pub tracer: TracerInfo,
     /// What the simulated Agent made of it.
     pub verdict: Option<Verdict>,
+    /// Where it ran.
+    pub container: Option<(ContainerFacts, KnownBy)>,
+    /// Its local roots, if they are named; else what is said of the one it stands for.
+    pub roots: Vec<ToldRoot>,
+}
+
+/// What an export says of a local root.
+#[derive(Clone, Debug, Default)]
+pub struct ToldRoot {
+    /// The span; `None` for the one that the trace as a whole stands for.
+    pub span_id: Option<SpanId>,
+    /// Where it ran.
+    pub container: Option<(ContainerFacts, KnownBy)>,
+    /// Whether it paid for the start of its container, and why.
+    pub start: Option<(StartKind, Box<str>)>,
 }
 
 impl Store {
@@ -27,7 +44,7 @@ impl Store {
         &mut self,
         id: TraceId,
         chunk: TraceChunk,
-        said: &Restored<'_>,
+        said: Restored<'_>,
     ) -> Option<TraceKey> {
         let arrivals = said.arrivals;
         if chunk.is_empty() {
@@ -41,20 +58,35 @@ impl Store {
             now: Now::default(),
             relay: None,
         };
-        let known = self.twin_for(id);
+        let at = arrivals.first().map(|arrival| arrival.at);
+        let whence = Whence {
+            at: at.unwrap_or_default(),
+            relay: None,
+            tracer: &tracer,
+        };
+        let container = said.container;
+        let container = container.map(|(facts, by)| self.shelf.restored(facts, by));
+        let known = container.as_ref().map(|shelved| &*shelved.known);
+        let mut seen = self.see(&chunk, whence, known);
+        let known = self.home(id, &seen);
+        let are_roots_named = said.roots.iter().any(|root| root.span_id.is_some());
+        if are_roots_named {
+            seen.without_roots();
+        }
         let key = known.unwrap_or_else(|| self.add_entry(id, delivery.now));
-        self.insert_chunk(key, id, chunk, delivery);
+        let came = Came {
+            id,
+            chunk,
+            container,
+            seen,
+        };
+        self.insert_chunk(key, came, delivery);
+        self.restore_roots(key, said.roots, whence.at);
         self.set_verdict(key, known, said.verdict);
         self.evict();
         self.changed.clear();
         self.revision += 1;
         self.entries.contains(key).then_some(key)
-    }
-
-    /// Puts back where a trace of an export ran, as it is said there.
-    pub fn restore_container(&mut self, key: TraceKey, facts: ContainerFacts, by: KnownBy) {
-        let shelved = self.shelf.restored(facts, by);
-        self.set_container(key, shelved);
     }
 
     /// Adds the counters of an export to ours, before or after its traces. What is held is counted
@@ -89,6 +121,12 @@ impl Store {
         raise(&mut self.counters.logs_unjoined, 1);
         if let Some(Remark::Modal(status)) = record.remark.as_deref() {
             self.logs.modal.hear(status, record.at, now);
+        }
+        if let Some(Remark::Ended {
+            input: Some(input), ..
+        }) = record.remark.as_deref()
+        {
+            self.hear_end(&record, input);
         }
         let key = self.logs.push(record, now);
         if joined.is_some() {

@@ -7,6 +7,7 @@ mod hearing;
 mod joining;
 mod judging;
 mod lines;
+mod starting;
 
 use std::collections::BTreeMap;
 

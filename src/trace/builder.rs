@@ -7,10 +7,9 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use super::chunk::own_string;
 use super::dictionary::{Interner, Role};
 use super::record::{RECORD_BYTES, Record, Stored};
+use super::tag::Marks;
 use super::value::Seen;
-use super::{
-    Attribute, Field, Presence, Span, StrId, TraceChunk, TraceId, Value, ValueWriter, tag,
-};
+use super::{Attribute, Field, Presence, Span, StrId, TraceChunk, TraceId, Value, ValueWriter};
 
 /// The chunk outgrew what the builder was allowed, or what 32 bits can number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +35,7 @@ pub struct ChunkBuilder {
     /// Where those begin that are looked for.
     known: HashTable<u32>,
     seen: Seen,
-    may_name_container: bool,
+    marks: Marks,
     hasher: DefaultHashBuilder,
     /// Bytes of the chunks finished since [`ChunkBuilder::reset`].
     finished_bytes: usize,
@@ -53,7 +52,7 @@ impl Default for ChunkBuilder {
             text: Vec::new(),
             known: HashTable::new(),
             seen: Seen::default(),
-            may_name_container: false,
+            marks: Marks::default(),
             hasher: DefaultHashBuilder::default(),
             finished_bytes: 0,
             limit_bytes: StrId::OWN_BYTES_MAX,
@@ -111,7 +110,7 @@ impl ChunkBuilder {
 
     /// A key of an earlier chunk of this payload is used again, by its number in the dictionary.
     pub(crate) fn key_again(&mut self, id: StrId) {
-        self.may_name_container |= self.interner.names_container(id);
+        self.marks.add(self.interner.marks(id));
     }
 
     /// The value of a tag: the one its key had last time is compared first.
@@ -170,7 +169,7 @@ impl ChunkBuilder {
         if text_bytes.saturating_add(bytes.len()) > self.limit_bytes {
             return Err(self.too_large());
         }
-        self.may_name_container |= tag::names_container(bytes);
+        self.marks.add(Marks::of(bytes));
         let mut length = bytes.len();
         while length >= 0x80 {
             self.text.push(length.to_le_bytes()[0] | 0x80);
@@ -253,7 +252,7 @@ impl ChunkBuilder {
             dictionary: self.interner.dictionary(),
             sketch: self.seen.sketch,
             text_start: u32_len(text_place),
-            may_name_container: self.may_name_container,
+            marks: self.marks,
             ..TraceChunk::default()
         }
     }
@@ -423,7 +422,7 @@ impl ChunkBuilder {
         self.attributes.clear();
         self.text.clear();
         self.seen = Seen::default();
-        self.may_name_container = false;
+        self.marks = Marks::default();
         if self.known.capacity() > 8 * 1024 {
             // Clearing costs its capacity: one huge chunk must not slow every small one after it.
             self.known = HashTable::new();

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::dictionary::Dictionary;
 use super::payload::tags_bytes;
 use super::record::{Packed, RECORD_BYTES, Record, attributes_start};
+use super::tag::Marks;
 use super::value::{Leaf, Leaves, Reader};
 use super::{SamplingPriority, Span, SpanId, Tags, Text, TraceId, Value, tag};
 
@@ -98,7 +99,7 @@ pub struct TraceChunk {
     /// The strings of the dictionary that are values or names in it.
     pub(super) sketch: Sketch,
     pub(super) text_start: u32,
-    pub(super) may_name_container: bool,
+    pub(super) marks: Marks,
 }
 
 /// What a client says of a chunk as a whole, in the formats that can say it apart from its spans.
@@ -197,9 +198,9 @@ impl TraceChunk {
         usize::try_from(start).unwrap_or(usize::MAX)
     }
 
-    /// Whether a tag may name the container it ran in.
-    pub(crate) fn may_name_container(&self) -> bool {
-        self.may_name_container
+    /// What kinds of tags it may hold.
+    pub(crate) fn marks(&self) -> Marks {
+        self.marks
     }
 
     /// Where its shared strings stand.

@@ -13,7 +13,8 @@ use std::sync::{Arc, OnceLock};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::{Field, StrId, tag};
+use super::tag::Marks;
+use super::{Field, StrId};
 
 /// Longer strings rarely repeat.
 pub(super) const STRING_BYTES_MAX: usize = 128;
@@ -116,7 +117,7 @@ struct KeyState {
     /// The value it had last time.
     value: StrId,
     n_values: u16,
-    names_container: bool,
+    marks: Marks,
 }
 
 impl Default for KeyState {
@@ -125,7 +126,7 @@ impl Default for KeyState {
             next: StrId::NONE,
             value: StrId::NONE,
             n_values: 0,
-            names_container: false,
+            marks: Marks::default(),
         }
     }
 }
@@ -202,9 +203,9 @@ impl Interner {
         }
     }
 
-    /// Whether tags with this key name a container.
-    pub(super) fn names_container(&self, key: StrId) -> bool {
-        self.key(key).is_some_and(|state| state.names_container)
+    /// What tags with this key may say.
+    pub(super) fn marks(&self, key: StrId) -> Marks {
+        self.key(key).map_or(Marks::default(), |state| state.marks)
     }
 
     /// A string by its place in the dictionary: found there, or taken in if there is room for it in
@@ -232,7 +233,7 @@ impl Interner {
         self.text.extend_from_slice(bytes);
         self.ends.push(u32::try_from(self.text.len()).ok()?);
         self.keys.push(KeyState {
-            names_container: tag::names_container(bytes),
+            marks: Marks::of(bytes),
             ..KeyState::default()
         });
         let (text, ends, hasher) = (&self.text, &self.ends, &self.hasher);

@@ -36,10 +36,62 @@ pub const MEASURED: &str = "_dd.measured";
 pub const TOP_LEVEL: [&str; 2] = ["_dd.top_level", "_top_level"];
 /// The container, by any of its names: `ta-…`.
 pub const CONTAINER: [&str; 3] = ["modal.task_id", "modal_task_id", "container_id"];
+/// Whether the container was cold, as the app says it.
+pub const COLD: [&str; 4] = [
+    "cold_start",
+    "faas.coldstart",
+    "modal.cold_start",
+    "modal.is_cold",
+];
+/// Whether the app believes that the container was warm.
+pub const WARM: &str = "modal.warm";
+/// How long the model took to load, in milliseconds: next to nothing where it was loaded.
+pub const MODEL_LOAD_MS: [&str; 2] = ["modal.model_load_ms", "model_load_ms"];
+/// How long the model worked, in milliseconds.
+pub const INFER_MS: [&str; 2] = ["modal.infer_ms", "infer_ms"];
+/// The input of Modal that a request is: `in-…`.
+pub const INPUT_ID: &str = "modal.input_id";
+/// The class of an error that the app writes itself.
+pub const ERROR_CLASS: &str = "error_type";
 
-/// Whether a tag with this key names a container.
-pub(super) fn names_container(key: &[u8]) -> bool {
-    CONTAINER.iter().any(|name| name.as_bytes() == key)
+/// What kinds of tags there may be: a bit for each, told by the keys as they are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Marks(u8);
+
+impl Marks {
+    /// Tags that name a container.
+    pub(crate) const CONTAINER: Self = Self(1);
+    /// Tags that say how a container began.
+    pub(crate) const START: Self = Self(2);
+    /// Tags that name the class of an error.
+    pub(crate) const ERROR_CLASS: Self = Self(4);
+    /// Tags that name the input of Modal.
+    pub(crate) const INPUT: Self = Self(8);
+
+    /// What a tag with this key may say.
+    pub(super) fn of(key: &[u8]) -> Self {
+        match key {
+            b"modal.task_id" | b"modal_task_id" | b"container_id" => Self::CONTAINER,
+            b"cold_start"
+            | b"faas.coldstart"
+            | b"modal.cold_start"
+            | b"modal.is_cold"
+            | b"modal.warm"
+            | b"modal.model_load_ms"
+            | b"model_load_ms" => Self::START,
+            b"error_type" => Self::ERROR_CLASS,
+            b"modal.input_id" => Self::INPUT,
+            _ => Self(0),
+        }
+    }
+
+    pub(super) fn add(&mut self, others: Self) {
+        self.0 |= others.0;
+    }
+
+    pub(crate) fn has(self, mark: Self) -> bool {
+        self.0 & mark.0 != 0
+    }
 }
 
 /// The exception's class.
@@ -56,3 +108,25 @@ pub const SPAN_LINKS_JSON: &str = "_dd.span_links";
 pub const SPAN_EVENTS_JSON: &str = "events";
 /// Client, server, producer, consumer or internal.
 pub const SPAN_KIND: &str = "span.kind";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_that_is_asked_for_is_marked() {
+        let starts = COLD.iter().chain(&MODEL_LOAD_MS).chain([&WARM]);
+        for (key, mark) in CONTAINER
+            .iter()
+            .map(|key| (key, Marks::CONTAINER))
+            .chain(starts.map(|key| (key, Marks::START)))
+            .chain([
+                (&ERROR_CLASS, Marks::ERROR_CLASS),
+                (&INPUT_ID, Marks::INPUT),
+            ])
+        {
+            assert!(Marks::of(key.as_bytes()).has(mark), "{key}");
+        }
+        assert_eq!(Marks::of(b"http.url"), Marks::default());
+    }
+}

@@ -4,6 +4,7 @@
 
 mod closed_loop;
 mod counted;
+mod fleet;
 pub(crate) mod otlp;
 mod ruled;
 mod words;

@@ -18,7 +18,7 @@ fn demo(arguments: &[&str]) -> Screen {
 #[test]
 fn the_demo_shows_a_waterfall_takes_keys_and_leaves_with_q() {
     let mut screen = demo(&[]);
-    screen.wait_for(|text| text.contains("batch.worker") || text.contains("document.extract"));
+    screen.wait_for(|text| text.contains("batch-worker") || text.contains("document.extract"));
     screen.press("jjk");
     screen.press("?");
     screen.wait_for(|text| text.contains("quit"));

@@ -197,9 +197,20 @@ fn mock() -> Option<PathBuf> {
     mock.is_file().then_some(mock)
 }
 
-/// `modal serve` over the mock, with `arguments` for it.
+/// `modal serve` of the document processor over the mock, with `arguments` for it.
 #[track_caller]
 fn serve(
+    route: &str,
+    arguments: &[&str],
+    end: impl FnOnce(&mut Headless, &Scratch),
+) -> Option<Finished> {
+    serve_program("modal_app.py", route, arguments, end)
+}
+
+/// The same of another program of `tests/clients`. Its containers' temporary files are the test's.
+#[track_caller]
+pub(crate) fn serve_program(
+    program: &str,
     route: &str,
     arguments: &[&str],
     end: impl FnOnce(&mut Headless, &Scratch),
@@ -213,7 +224,7 @@ fn serve(
     let scratch = Scratch::new();
     let app = Scratch::new();
     fs::copy(
-        root().join("tests/clients/modal_app.py"),
+        root().join("tests/clients").join(program),
         app.path("app.py"),
     )
     .expect("a copy");
@@ -221,6 +232,7 @@ fn serve(
         ("ROUTE".to_owned(), route.to_owned()),
         ("RELAY_FOLDER".to_owned(), text(relay_folder())),
         ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
+        ("TMPDIR".to_owned(), text(scratch.path(""))),
     ];
     let modal = text(python().with_file_name("modal"));
     let mut command = vec![text(python()), text(mock)];

@@ -9,7 +9,7 @@ use crate::trace::TraceId;
 /// A 64-bit id: a decimal string, or a number. A negative number stands for its bits, as the Agent
 /// reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct DecimalId(pub(super) u64);
+pub(in crate::export) struct DecimalId(pub(in crate::export) u64);
 
 impl<'de> Deserialize<'de> for DecimalId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -11,6 +11,7 @@ use super::lines::{LinesSeed, Whose};
 use super::number::AnyTraceId;
 use super::span::SpansSeed;
 use crate::export::arrival::ArrivalJson;
+use crate::export::start::ReadLocalRoot;
 use crate::export::summary::{ContainerJson, ReadSampling, TracerJson};
 
 /// Reads a trace; the caller begins and finishes it.
@@ -23,6 +24,9 @@ enum Member {
     Arrivals,
     Tracer,
     Container,
+    StartKind,
+    StartEvidence,
+    LocalRoots,
     Sampling,
     Spans,
     Logs,
@@ -64,6 +68,13 @@ impl<'de> Visitor<'de> for TraceSeed<'_, '_> {
                 Member::Container => {
                     let container: Option<ContainerJson<'_>> = map.next_value()?;
                     reading.trace.container = container.and_then(ContainerJson::into_facts);
+                }
+                Member::StartKind => reading.trace.start_kind = map.next_value()?,
+                Member::StartEvidence => reading.trace.start_evidence = map.next_value()?,
+                Member::LocalRoots => {
+                    let roots: Vec<ReadLocalRoot> = map.next_value()?;
+                    let roots = roots.into_iter().map(ReadLocalRoot::into_told);
+                    reading.trace.local_roots = roots.collect();
                 }
                 Member::Sampling => {
                     let sampling: Option<ReadSampling> = map.next_value()?;

@@ -90,7 +90,11 @@ fn a_trace_on_the_clipboard_reads_as_in_an_export() {
 fn the_headless_line_has_the_members_of_an_export() {
     let store = small_capture();
     let mut line = Vec::new();
-    write_json(&mut line, &trace_event(store.trace(TraceKey(0)).unwrap())).unwrap();
+    write_json(
+        &mut line,
+        &trace_event(store.trace(TraceKey(0)).unwrap(), &store),
+    )
+    .unwrap();
     let line = String::from_utf8(line).unwrap();
     let (summary, _) = TRACE.split_once(",\"spans\":[\n").unwrap();
     let (_, members) = summary.split_once(",\"root\"").unwrap();

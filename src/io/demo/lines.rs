@@ -14,7 +14,7 @@ enum Moment {
 }
 
 /// What spans print: the span, when, level, event, and which of its tags go along.
-const LINES: [(&str, Moment, &str, &str, &[&str]); 9] = [
+const LINES: [(&str, Moment, &str, &str, &[&str]); 11] = [
     (
         "modal.init",
         Moment::Start,
@@ -76,14 +76,34 @@ const LINES: [(&str, Moment, &str, &str, &[&str]); 9] = [
         Moment::Start,
         "info",
         "batch_started",
-        &["batch_id", "workers"],
+        &["batch_id"],
     ),
+    (
+        "fan-out",
+        Moment::Start,
+        "info",
+        "workers_spawned",
+        &["total_batches"],
+    ),
+    (
+        "batch-worker",
+        Moment::Start,
+        "debug",
+        "batch_received",
+        &["batch.index", "batch.size"],
+    ),
+];
+/// What is printed about an exception: the span it is caught in, the event, and which tags go along.
+const FAILURES: [(&str, &str, &[&str]); 3] = [
+    ("document.extract", "extraction_failed", &["model"]),
+    ("document.parse", "parsing_failed", &["format"]),
+    ("summary.remote", "summary_timed_out", &["timeout_s"]),
 ];
 /// Generations longer than this are worth a warning.
 const SLOW_NS: i64 = 900_000_000;
 
 /// The body for the lines of these chunks, and how many lines there are.
-pub(super) fn body(chunks: &[Chunk]) -> (Vec<u8>, usize) {
+pub(super) fn body<'a>(chunks: impl IntoIterator<Item = &'a Chunk>) -> (Vec<u8>, usize) {
     let mut lines: Vec<(i64, serde_json::Value)> = Vec::new();
     for chunk in chunks {
         let high = chunk.iter().find_map(|span| meta(span, tag::TRACE_ID_HIGH));
@@ -138,9 +158,10 @@ fn of_span(span: &SampleSpan, high: u64) -> Vec<(i64, serde_json::Value)> {
             ),
         ));
     }
-    if span.name == "document.extract" && span.error != 0 {
+    let failed = FAILURES.iter().filter(|_| span.error != 0);
+    for (_, event, tags) in failed.filter(|(name, ..)| *name == span.name) {
         let at = end.saturating_sub(50_000);
-        let mut failed = line(span, high, (at, "error", "extraction_failed"), &["model"]);
+        let mut failed = line(span, high, (at, "error", event), tags);
         if let (Some(stack), Some(line)) = (meta(span, tag::ERROR_STACK), failed.as_object_mut()) {
             line.insert("exception".into(), stack.into());
         }
@@ -167,11 +188,10 @@ fn line(
     line.insert("event".into(), event.into());
     line.insert("level".into(), level.into());
     line.insert("timestamp".into(), timestamp(at).into());
-    let modal = json!({
-        "task_id": meta(span, "modal.task_id"),
-        "region": meta(span, "modal.region"),
-    });
-    line.insert("modal".into(), modal);
+    if let Some(task_id) = meta(span, "modal.task_id") {
+        let modal = json!({ "task_id": task_id, "region": meta(span, "modal.region") });
+        line.insert("modal".into(), modal);
+    }
     let ids = json!({
         "trace_id": TraceId::from_halves(high, span.trace_id).0.to_string(),
         "span_id": span.span_id.to_string(),
@@ -209,7 +229,8 @@ mod tests {
     #[test]
     fn every_line_belongs_to_a_span_that_is_sent_and_lies_in_its_time() {
         let now = UnixNanos(1_795_204_425_287_000_000);
-        let chunks = Script::begin(Story::Live, now).due(now);
+        let payloads = Script::begin(Story::Live, now).due(now);
+        let chunks: Vec<_> = payloads.into_iter().flatten().collect();
         let (body, n_lines) = body(&chunks);
         let items: Vec<serde_json::Value> = serde_json::from_slice(&body).unwrap();
         assert_eq!(items.len(), n_lines);

@@ -1,35 +1,43 @@
 //! What the sample service does with a request: the traces of a document processor with a vision
 //! model, a cache and a database. Pure.
 
-use super::sketch::{Dice, Failure, Shape, Sketch};
+use super::failure;
+use super::process::Gpu;
+use super::sketch::{Dice, Shape, Sketch};
 
 const SERVICE: &str = "document-processor";
-const MODEL: &str = "mineru-vl-2.5";
+pub(super) const MODEL: &str = "mineru-vl-2.5";
 /// Between two pages of a document.
 const PAGE_GAP_US: i64 = 900;
-
-const OUT_OF_MEMORY: Failure = Failure {
-    class: "torch.cuda.CudaOutOfMemoryError",
-    message: "CUDA out of memory. Tried to allocate 2.44 GiB. GPU 0 has a total capacity of 23.69 GiB of which 1.12 GiB is free",
-    stack: "Traceback (most recent call last):
-  File \"/app/app.py\", line 118, in extract
-    pages = self.model.generate(batch, max_new_tokens=4096)
-  File \"/usr/local/lib/python3.11/site-packages/torch/utils/_contextlib.py\", line 116, in decorate_context
-    return func(*args, **kwargs)
-  File \"/app/model.py\", line 71, in generate
-    attention = torch.matmul(query, key.transpose(-1, -2))
-torch.cuda.CudaOutOfMemoryError: CUDA out of memory. Tried to allocate 2.44 GiB. GPU 0 has a total capacity of 23.69 GiB of which 1.12 GiB is free
-",
-};
+/// How long the function that summarizes may take.
+const SUMMARY_TIMEOUT_S: i64 = 3;
 
 /// How a document fares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Extracted,
     OutOfMemory,
+    /// The function that summarizes it takes longer than it may.
+    TimedOut,
 }
 
-fn span(name: &'static str, kind: &'static str, from_us: i64, lasts_us: i64) -> Shape {
+/// What the process did before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Nothing: the GPU compiles its kernels first.
+    Nothing,
+    Requests,
+}
+
+/// What a container of a function loads before its first request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Weights {
+    Whole,
+    /// Of a model for single pages.
+    Small,
+}
+
+pub(super) fn span(name: &'static str, kind: &'static str, from_us: i64, lasts_us: i64) -> Shape {
     Shape {
         service: SERVICE,
         name,
@@ -40,9 +48,19 @@ fn span(name: &'static str, kind: &'static str, from_us: i64, lasts_us: i64) -> 
 }
 
 /// A container comes up: imports, then the model.
-pub(super) fn cold_start(dice: &mut Dice) -> Sketch {
-    let import = dice.between(2_600_000, 3_400_000);
-    let load = dice.between(4_200_000, 5_600_000);
+pub(super) fn cold_start(dice: &mut Dice, weights: Weights) -> Sketch {
+    let (import, load, weights_mib) = match weights {
+        Weights::Whole => (
+            dice.between(2_600_000, 3_400_000),
+            dice.between(4_200_000, 5_600_000),
+            4_812,
+        ),
+        Weights::Small => (
+            dice.between(900_000, 1_200_000),
+            dice.between(1_100_000, 1_500_000),
+            611,
+        ),
+    };
     let mut sketch = Sketch::default();
     let root = sketch.add(
         dice,
@@ -54,7 +72,7 @@ pub(super) fn cold_start(dice: &mut Dice) -> Sketch {
     sketch
         .meta("model", MODEL)
         .meta("device", "cuda:0")
-        .metric("weights_mib", 4_812);
+        .metric("weights_mib", weights_mib);
     sketch.add(
         dice,
         loading,
@@ -71,37 +89,37 @@ pub(super) fn cold_start(dice: &mut Dice) -> Sketch {
             load / 4,
         ),
     );
+    sketch.root_metric("modal.model_load_ms", load / 1_000);
     sketch
 }
 
 /// One document: looked up, parsed page by page, read by the model, stored.
-pub(super) fn document(dice: &mut Dice, outcome: Outcome) -> Sketch {
+pub(super) fn document(dice: &mut Dice, outcome: Outcome, gpu: Gpu, before: Before) -> Sketch {
     let number = dice.between(1_000, 9_999);
     let n_pages = dice.between(1, 5);
     let page = dice.between(40_000, 95_000);
     let look_up = dice.between(700, 2_600);
-    let parse_lasts = 6_000 + n_pages * (page + PAGE_GAP_US);
-    let extract = dice.between(380_000, 1_300_000);
-    let store = dice.between(3_000, 14_000);
+    let extract = Extract {
+        from: 1_900 + look_up + 6_000 + n_pages * (page + PAGE_GAP_US),
+        warm_up: match before {
+            Before::Nothing => dice.between(700_000, 1_300_000),
+            Before::Requests => 0,
+        },
+        generate: dice.between(370_000, 1_290_000),
+    };
+    let afterwards = match outcome {
+        Outcome::Extracted => dice.between(3_000, 14_000),
+        Outcome::OutOfMemory => 0,
+        Outcome::TimedOut => SUMMARY_TIMEOUT_S * 1_000_000 + dice.between(20_000, 60_000),
+    };
 
     let mut sketch = Sketch::default();
-    let extract_at = 1_900 + look_up + parse_lasts;
-    let total = extract_at
-        + extract
-        + 900
-        + if outcome == Outcome::Extracted {
-            store
-        } else {
-            0
-        };
-    let root = sketch.add(
-        dice,
-        0,
-        span("document.process", "serverless", 0, total + 1_400),
-    );
+    let lasts = extract.end() + 900 + afterwards + 1_400;
+    let root = sketch.add(dice, 0, span("document.process", "serverless", 0, lasts));
     sketch
         .meta("document_id", format!("doc-{number}"))
-        .meta("span.kind", "server");
+        .meta("span.kind", "server")
+        .metric("modal.infer_ms", (extract.end() - extract.from) / 1_000);
     let cache = Shape {
         service: "redis",
         ..span("redis.get", "redis", 600, look_up)
@@ -114,31 +132,84 @@ pub(super) fn document(dice: &mut Dice, outcome: Outcome) -> Sketch {
         .meta("span.kind", "client")
         .meta("out.host", "cache.internal");
     parse(dice, &mut sketch, root, 900 + look_up, (n_pages, page));
-    let extracting = sketch.add(
-        dice,
-        root,
-        span("document.extract", "llm", extract_at, extract),
-    );
-    sketch.meta("model", MODEL);
-    let generating = sketch.add(
-        dice,
-        extracting,
-        span("llm.generate", "llm", extract_at + 2_200, extract - 9_500),
-    );
-    let prompt_tokens = 420 + n_pages * dice.between(700, 1_100);
-    sketch
-        .meta("model", MODEL)
-        .metric("tokens.prompt", prompt_tokens);
-    sketch.meta("llm.request", llm_request(number, n_pages));
-    if outcome == Outcome::OutOfMemory {
-        sketch.fail(&[root, extracting, generating], OUT_OF_MEMORY);
-        return sketch;
+    let extracting = extract.draw(dice, &mut sketch, root, (number, n_pages));
+    let at = extract.end() + 500;
+    match outcome {
+        Outcome::Extracted => {
+            sketch.metric("tokens.completion", dice.between(180, 2_400));
+            store(dice, &mut sketch, root, (at, afterwards));
+        }
+        Outcome::OutOfMemory => {
+            let [extracting, generating] = extracting;
+            sketch.fail(
+                &[root, extracting, generating],
+                &failure::out_of_memory(gpu),
+            );
+        }
+        Outcome::TimedOut => {
+            sketch.metric("tokens.completion", dice.between(1_800, 2_400));
+            let calling = sketch.add(dice, root, span("summary.remote", "", at, afterwards));
+            sketch
+                .meta("span.kind", "client")
+                .metric("timeout_s", SUMMARY_TIMEOUT_S);
+            let failure = failure::timeout(&dice.modal_id("in"), SUMMARY_TIMEOUT_S);
+            sketch.fail(&[root, calling], &failure);
+        }
     }
-    let tokens = dice.between(180, 2_400);
-    sketch.metric("tokens.completion", tokens);
+    sketch
+}
+
+/// When the model reads a document.
+struct Extract {
+    from: i64,
+    warm_up: i64,
+    generate: i64,
+}
+
+impl Extract {
+    fn end(&self) -> i64 {
+        self.from + self.warm_up + self.generate + 9_500
+    }
+
+    /// The extraction and, added last, the generation in it.
+    fn draw(
+        &self,
+        dice: &mut Dice,
+        sketch: &mut Sketch,
+        root: u64,
+        (number, n_pages): (i64, i64),
+    ) -> [u64; 2] {
+        let lasts = self.end() - self.from;
+        let extracting = sketch.add(
+            dice,
+            root,
+            span("document.extract", "llm", self.from, lasts),
+        );
+        sketch.meta("model", MODEL);
+        if self.warm_up > 0 {
+            let compile = span("cuda.compile", "", self.from + 1_100, self.warm_up);
+            sketch.add(dice, extracting, compile);
+        }
+        let at = self.from + 2_200 + self.warm_up;
+        let generating = sketch.add(
+            dice,
+            extracting,
+            span("llm.generate", "llm", at, self.generate),
+        );
+        let prompt_tokens = 420 + n_pages * dice.between(700, 1_100);
+        sketch
+            .meta("model", MODEL)
+            .metric("tokens.prompt", prompt_tokens);
+        sketch.meta("llm.request", llm_request(number, n_pages));
+        [extracting, generating]
+    }
+}
+
+/// What was read goes into the database.
+fn store(dice: &mut Dice, sketch: &mut Sketch, root: u64, (from, lasts): (i64, i64)) {
     let database = Shape {
         service: "postgres",
-        ..span("pg.query", "sql", extract_at + extract + 500, store)
+        ..span("pg.query", "sql", from, lasts)
     };
     sketch.add(dice, root, database);
     sketch.resource("INSERT INTO documents (id, body, tokens) VALUES (%s, %s, %s)");
@@ -146,6 +217,18 @@ pub(super) fn document(dice: &mut Dice, outcome: Outcome) -> Sketch {
         .meta("db.name", "documents")
         .meta("span.kind", "client")
         .metric("db.row_count", 1);
+}
+
+/// Somebody asks whether the container is there.
+pub(super) fn health_check(dice: &mut Dice) -> Sketch {
+    let mut sketch = Sketch::default();
+    let lasts = dice.between(900, 2_400);
+    sketch.add(dice, 0, span("fastapi.request", "web", 0, lasts));
+    sketch
+        .resource("GET /healthz")
+        .meta("http.method", "GET")
+        .meta("http.status_code", "200")
+        .meta("span.kind", "server");
     sketch
 }
 
@@ -171,33 +254,6 @@ fn llm_request(number: i64, n_pages: i64) -> String {
         r#"{{"model":"{MODEL}","sampling":{{"temperature":0.1,"top_p":0.9,"max_new_tokens":4096}},"messages":[{{"role":"system","content":"Extract every table as Markdown."}},{{"role":"user","content":[{}]}}],"stream":false}}"#,
         pages.join(",")
     )
-}
-
-/// A batch over forty workers, a few of them slow.
-pub(super) fn fan_out(dice: &mut Dice) -> Sketch {
-    const WORKERS: i64 = 40;
-    let mut workers = Vec::new();
-    for index in 0..WORKERS {
-        let slow = if index % 11 == 7 { 4 } else { 1 };
-        workers.push((4_000 + index * 350, slow * dice.between(90_000, 240_000)));
-    }
-    let end = workers
-        .iter()
-        .map(|(from, lasts)| from + lasts)
-        .max()
-        .unwrap_or(0);
-    let mut sketch = Sketch::default();
-    let root = sketch.add(dice, 0, span("batch.process", "serverless", 0, end + 6_000));
-    sketch
-        .metric("workers", WORKERS)
-        .meta("batch_id", format!("batch-{}", dice.between(100, 999)));
-    for (index, (from, lasts)) in (0..).zip(workers) {
-        sketch.add(dice, root, span("batch.worker", "worker", from, lasts));
-        sketch
-            .metric("worker", index)
-            .metric("pages", dice.between(1, 9));
-    }
-    sketch
 }
 
 /// A document so long that its spans arrive while it is still worked on.

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use super::failure::Failure;
+use super::process::Process;
 use crate::trace::{TraceId, UnixNanos, tag};
 
 /// Numbers that look random and are the same every time (splitmix64).
@@ -28,6 +30,11 @@ impl Dice {
         let width = high.abs_diff(low).max(1);
         low.saturating_add_unsigned(self.id() % width)
     }
+
+    /// An id as Modal gives them out: of a container, an input, a call.
+    pub(super) fn modal_id(&mut self, prefix: &str) -> String {
+        format!("{prefix}-01K{:013X}", self.id() >> 12)
+    }
 }
 
 /// A span as it is sent.
@@ -50,30 +57,6 @@ pub(super) struct SampleSpan {
 /// The spans of one trace that are sent together.
 pub(super) type Chunk = Vec<SampleSpan>;
 
-/// The container the sample service runs in.
-#[derive(Clone, Debug)]
-pub(super) struct Process {
-    runtime_id: String,
-    pid: f64,
-    task_id: String,
-    region: &'static str,
-}
-
-impl Process {
-    pub(super) fn start(dice: &mut Dice) -> Self {
-        Self {
-            runtime_id: format!("{:016x}{:016x}", dice.id(), dice.id()),
-            pid: f64::from(u16::try_from(dice.between(20, 400)).unwrap_or(20)),
-            task_id: format!("ta-01K{:013X}", dice.id() >> 12),
-            region: if dice.between(0, 3) == 0 {
-                "eu-west-1"
-            } else {
-                "us-east-1"
-            },
-        }
-    }
-}
-
 /// What the client decided about a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
@@ -81,6 +64,26 @@ pub(super) enum Decision {
     KeptByDefault,
     /// Drop it: a sampling rule with rate 0.1.
     RejectedByRule,
+}
+
+/// What one process tells the next about a trace that both have spans of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Context {
+    trace_id: u64,
+    /// When the first process began it.
+    began: UnixNanos,
+    decision: Decision,
+}
+
+impl Context {
+    /// A trace begins.
+    pub(super) fn begin(dice: &mut Dice, began: UnixNanos, decision: Decision) -> Self {
+        Self {
+            trace_id: dice.id(),
+            began,
+            decision,
+        }
+    }
 }
 
 /// Where a span stands and how it looks.
@@ -94,22 +97,14 @@ pub(super) struct Shape {
     pub(super) lasts_us: i64,
 }
 
-/// An exception.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Failure {
-    pub(super) class: &'static str,
-    pub(super) message: &'static str,
-    pub(super) stack: &'static str,
-}
-
-/// A trace whose start is not fixed yet. The first span is the root.
+/// What one process does in a trace, its start not fixed yet. The first span is its local root.
 #[derive(Debug, Default)]
 pub(super) struct Sketch {
     spans: Vec<SampleSpan>,
 }
 
 impl Sketch {
-    /// Adds a span under one that was added before, or the root; returns its id.
+    /// Adds a span under one that was added before, or the local root; returns its id.
     pub(super) fn add(&mut self, dice: &mut Dice, parent_id: u64, shape: Shape) -> u64 {
         let span_id = dice.id();
         self.spans.push(SampleSpan {
@@ -151,15 +146,34 @@ impl Sketch {
 
     /// Measures the span added last.
     pub(super) fn metric(&mut self, key: &'static str, number: i64) -> &mut Self {
-        let number = f64::from(i32::try_from(number).unwrap_or(i32::MAX));
         if let Some(span) = self.spans.last_mut() {
-            span.metrics.push((key, number));
+            span.metrics.push((key, float(number)));
+        }
+        self
+    }
+
+    /// Tags the local root.
+    pub(super) fn root_meta(
+        &mut self,
+        key: &'static str,
+        text: impl Into<Cow<'static, str>>,
+    ) -> &mut Self {
+        if let Some(root) = self.spans.first_mut() {
+            root.meta.push((key, text.into()));
+        }
+        self
+    }
+
+    /// Measures the local root.
+    pub(super) fn root_metric(&mut self, key: &'static str, number: i64) -> &mut Self {
+        if let Some(root) = self.spans.first_mut() {
+            root.metrics.push((key, float(number)));
         }
         self
     }
 
     /// Fails the given spans with one exception, as it passes through them.
-    pub(super) fn fail(&mut self, span_ids: &[u64], failure: Failure) {
+    pub(super) fn fail(&mut self, span_ids: &[u64], failure: &Failure) {
         for span in self
             .spans
             .iter_mut()
@@ -167,39 +181,42 @@ impl Sketch {
         {
             span.error = 1;
             span.meta.push((tag::ERROR_TYPE, failure.class.into()));
-            span.meta.push((tag::ERROR_MESSAGE, failure.message.into()));
-            span.meta.push((tag::ERROR_STACK, failure.stack.into()));
+            span.meta
+                .push((tag::ERROR_MESSAGE, failure.message.clone().into()));
+            span.meta
+                .push((tag::ERROR_STACK, failure.stack.clone().into()));
         }
     }
 
-    /// How long the root lasts.
+    /// How long the local root lasts.
     pub(super) fn lasts_ns(&self) -> i64 {
         self.spans.first().map_or(0, |root| root.duration)
     }
 
-    /// The trace as one chunk, with what the client adds.
-    pub(super) fn send(
-        self,
-        dice: &mut Dice,
-        start: UnixNanos,
-        process: &Process,
-        decision: Decision,
-    ) -> Chunk {
-        let mut chunk = self.placed(dice.id(), start);
-        complete(&mut chunk, start, process, decision);
+    /// How long the first span of a name lasts.
+    pub(super) fn lasts_ms(&self, name: &str) -> i64 {
+        let mut spans = self.spans.iter();
+        let found = spans.find(|span| span.name == name);
+        found.map_or(0, |span| span.duration / 1_000_000)
+    }
+
+    /// All of it as one chunk, with what the client adds.
+    pub(super) fn send(self, start: UnixNanos, process: &Process, context: Context) -> Chunk {
+        let (mut chunk, root_id) = self.placed(start, context);
+        complete(&mut chunk, root_id, process, context);
         chunk
     }
 
-    /// The trace in the chunks of a client that flushes partially: spans in the order in which they
-    /// end, so the root comes last. Each with the time at which it is sent.
+    /// In the chunks of a client that flushes partially: spans in the order in which they end, so the
+    /// local root comes last. Each with the time at which it is sent.
     pub(super) fn send_partially(
         self,
-        dice: &mut Dice,
         start: UnixNanos,
         process: &Process,
+        context: Context,
         spans_per_chunk: usize,
     ) -> Vec<(UnixNanos, Chunk)> {
-        let mut spans = self.placed(dice.id(), start);
+        let (mut spans, root_id) = self.placed(start, context);
         spans.sort_by_key(|span| span.start.saturating_add(span.duration));
         let chunks = spans.chunks(spans_per_chunk.max(1)).map(|part| {
             let mut chunk = part.to_vec();
@@ -209,7 +226,7 @@ impl Sketch {
                     .metrics
                     .push(("_dd.py.partial_flush", f64::from(n_spans)));
             }
-            complete(&mut chunk, start, process, Decision::KeptByDefault);
+            complete(&mut chunk, root_id, process, context);
             let last = chunk
                 .last()
                 .map_or(0, |span| span.start.saturating_add(span.duration));
@@ -218,28 +235,30 @@ impl Sketch {
         chunks.collect()
     }
 
-    fn placed(mut self, trace_id: u64, start: UnixNanos) -> Chunk {
+    /// The spans at their times, and which of them is the local root.
+    fn placed(mut self, start: UnixNanos, context: Context) -> (Chunk, u64) {
         for span in &mut self.spans {
-            span.trace_id = trace_id;
+            span.trace_id = context.trace_id;
             span.start = span.start.saturating_add(start.0);
         }
-        self.spans
+        let root_id = self.spans.first().map_or(0, |root| root.span_id);
+        (self.spans, root_id)
     }
 }
 
-/// The tags of a chunk: on every span what `DD_TAGS` says, on the first what concerns the chunk, on
-/// the root what concerns the process.
-fn complete(chunk: &mut Chunk, start: UnixNanos, process: &Process, decision: Decision) {
+fn float(number: i64) -> f64 {
+    f64::from(i32::try_from(number).unwrap_or(i32::MAX))
+}
+
+/// The tags of a chunk: on every span what the app says of its process, on the first what concerns the
+/// chunk, on the local root what the client says of its process.
+fn complete(chunk: &mut Chunk, root_id: u64, process: &Process, context: Context) {
     for span in chunk.iter_mut() {
-        span.meta.push(("env", "dev".into()));
-        span.meta.push(("version", "1.2.3".into()));
-        span.meta
-            .push(("modal.task_id", process.task_id.clone().into()));
-        span.meta.push(("modal.region", process.region.into()));
-        if span.parent_id == 0 {
-            span.meta
-                .push((tag::RUNTIME_ID, process.runtime_id.clone().into()));
-            span.metrics.push(("process_id", process.pid));
+        span.meta.extend(process.tags());
+        if span.span_id == root_id {
+            let runtime_id = process.runtime_id().to_string();
+            span.meta.push((tag::RUNTIME_ID, runtime_id.into()));
+            span.metrics.push((tag::LOCAL_ROOT, process.pid()));
             span.metrics.push(("_dd.top_level", 1.0));
         }
     }
@@ -247,14 +266,14 @@ fn complete(chunk: &mut Chunk, start: UnixNanos, process: &Process, decision: De
         return;
     };
     // The client puts the second in which a trace began into the first 32 bits of its id.
-    let seconds = u32::try_from(start.0.div_euclid(1_000_000_000)).unwrap_or(0);
+    let seconds = u32::try_from(context.began.0.div_euclid(1_000_000_000)).unwrap_or(0);
     let high = TraceId::from_halves(u64::from(seconds) << 32, 0).high();
     first
         .meta
         .push((tag::TRACE_ID_HIGH, format!("{high:016x}").into()));
     first.meta.push(("language", "python".into()));
     first.metrics.push(("_dd.tracer_kr", 1.0));
-    match decision {
+    match context.decision {
         Decision::KeptByDefault => {
             first.meta.push((tag::DECISION_MAKER, "-0".into()));
             first.metrics.push((tag::SAMPLING_PRIORITY, 1.0));

@@ -58,7 +58,8 @@ impl From<&SampleSpan> for Seen {
 }
 
 fn opening() -> (Vec<Chunk>, Vec<Vec<Seen>>) {
-    let chunks = Script::begin(Story::Live, NOW).due(NOW);
+    let payloads = Script::begin(Story::Live, NOW).due(NOW);
+    let chunks: Vec<_> = payloads.into_iter().flatten().collect();
     let seen = chunks
         .iter()
         .map(|chunk| chunk.iter().map(Seen::from).collect())

@@ -45,7 +45,7 @@ proptest! {
         for ((high, low), spans) in &deliveries {
             let trace_id = id(*high, *low);
             let chunk = chunk(id(0, *low), spans);
-            store.restore(trace_id, chunk, &Restored::default());
+            store.restore(trace_id, chunk, Restored::default());
             assert_laws(&store);
         }
         prop_assert!(store.counters().spans_evicted >= counted.1);

@@ -309,10 +309,11 @@ fn a_container_that_a_relay_names_late_is_that_of_the_spans_it_brought() {
         task_id: Some("ta-1".into()),
         ..Default::default()
     };
-    store.hello(crate::trace::Hello {
+    let hello = crate::trace::Hello {
         source,
         container: facts,
-    });
+    };
+    store.hello(hello, UnixNanos(0));
     check_joined(&store, 0, Some((1, JoinedBy::ContainerTime)));
     let known = only_trace(&store).container().unwrap();
     assert_eq!(known.known_by, KnownBy::Relay);

@@ -154,7 +154,7 @@ impl LinesSeen {
     fn take(&mut self, record: &LogRecord, now: Now) {
         self.n_lines += 1;
         self.n_structured += u64::from(record.is_structured());
-        if matches!(record.remark.as_deref(), Some(Remark::Modal(_))) {
+        if record.remark.as_deref().is_some_and(Remark::is_of_modal) {
             self.n_of_modal += 1;
         } else {
             self.first.get_or_insert(now);

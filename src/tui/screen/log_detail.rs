@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::detail::{Detail, DetailTree, Room, Tone, json, numbered};
 use super::log_row::{copied, copied_json, is_error, level_word, offset, span_name};
 use super::{Focus, Outcome, Place, ViewContext};
-use crate::logs::{JoinedBy, LogRecord, Remark};
+use crate::logs::{JoinedBy, LogRecord, Remark, modal};
 use crate::store::{LogEntry, LogKey, Store, TraceEntry};
 use crate::trace::Text;
 use crate::tui::action::Action;
@@ -168,6 +168,15 @@ fn facts(record: &LogRecord, trace: Option<&TraceEntry>, room: Room) -> Vec<Deta
 fn remark_words(remark: &Remark) -> String {
     match remark {
         Remark::Modal(_) => "Modal's client speaks of the app".to_owned(),
+        Remark::Restoring => "Modal begins a container from a memory snapshot".to_owned(),
+        Remark::Ended { end, input } => {
+            let input = input.as_deref().unwrap_or("an input");
+            match end {
+                modal::End::Timeout => format!("Modal ended {input}: it reached its timeout"),
+                modal::End::Cancelled => format!("Modal cancelled {input}"),
+                modal::End::Killed => "Modal says that the container was killed".to_owned(),
+            }
+        }
         Remark::DatadogInit => "datadog-init speaks of itself; harmless".to_owned(),
         Remark::Unsent {
             traces,

@@ -145,7 +145,7 @@ impl WaterfallPane {
         match &mut self.built {
             Some(built) if built.revision == trace.revision() => {}
             Some(built) if trace.n_spans() > FOLLOWED_SPANS_MAX => built.is_behind = true,
-            _ => self.rebuild(store, trace, 0),
+            _ => self.rebuild(trace, 0),
         }
     }
 
@@ -250,11 +250,11 @@ impl WaterfallPane {
         Outcome::Handled
     }
 
-    fn rebuild(&mut self, store: &Store, trace: &TraceEntry, at_uptime_ns: u64) {
+    fn rebuild(&mut self, trace: &TraceEntry, at_uptime_ns: u64) {
         let line = self.selected_line();
         let selected = self.selected();
         self.rows.rebuild(trace);
-        self.workers = Workers::find(&self.rows, trace, store);
+        self.workers = Workers::find(&self.rows, trace);
         self.services.count(trace);
         self.built = Some(Built {
             revision: trace.revision(),

@@ -485,7 +485,7 @@ fn spans_restored_before_the_first_frame_are_listed() {
         arrivals: &[arrival],
         ..Default::default()
     };
-    seat.app.store_mut().restore(id, chunk, &said);
+    seat.app.store_mut().restore(id, chunk, said);
     seat.draw();
     assert!(seat.selected_row().contains("2h GET /restored"));
 }

@@ -198,7 +198,7 @@ impl WaterfallPane {
             built.is_behind && now.saturating_sub(built.at_uptime_ns) >= interval_ns
         });
         if is_due && (context.flow == Flow::Live || self.built.is_none()) {
-            self.rebuild(context.store, trace, now);
+            self.rebuild(trace, now);
         }
     }
 
@@ -267,18 +267,17 @@ impl WaterfallPane {
         let Some(row) = self.cursor.and_then(|item| self.rows.row(item)).copied() else {
             return String::new();
         };
-        let glyphs = context.theme.glyphs;
         let n_rows = self.rows.n_visible();
         let position = self.rows.position(row.item);
         let number = position.map_or(0, |position| position + 1);
         if let Item::Group(id) = row.item {
             let group = self.rows.group(id);
-            let said = group.map(|group| group_row::sentence(&self.workers, group, glyphs));
+            let said = group.map(|group| group_row::sentence(&self.workers, group, context));
             return format!(" row {number}/{n_rows}  {} ", said.unwrap_or_default());
         }
         let self_time = self.self_time(context.store).unwrap_or(0);
         let share = super::row::percent(self_time, trace.duration());
-        let self_time = text::duration(self_time, glyphs);
+        let self_time = text::duration(self_time, context.theme.glyphs);
         let depth = row.depth;
         format!(" row {number}/{n_rows}  depth {depth}  self {self_time}{share} ")
     }

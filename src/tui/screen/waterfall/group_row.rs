@@ -19,7 +19,7 @@ use super::row::{Look, RowPainter, cut_to, put};
 use super::rows::{Group, Row};
 use super::workers::Workers;
 use crate::store::RowMark;
-use crate::tui::screen::Focus;
+use crate::tui::screen::{Focus, ViewContext};
 use crate::tui::text;
 use crate::tui::theme::Glyphs;
 use crate::tui::widget::bar::{Bar, BarKind};
@@ -52,8 +52,7 @@ impl RowPainter<'_> {
         if columns.bars.width > 0 {
             let bar = self.scale.bar(group.start, group.end, BarKind::Closed);
             self.draw_levels(group, bar, look.bar, (columns.bars, buffer));
-            let glyphs = self.context.theme.glyphs;
-            let facts = facts(self.workers, group, glyphs).into_iter();
+            let facts = facts(self.workers, group, self.context).into_iter();
             let facts = facts.map(|fact| (fact.into(), look.text));
             let words: Vec<Words> = left_over.into_iter().chain(facts).collect();
             draw_words(&words, bar, columns.bars, buffer);
@@ -148,13 +147,14 @@ impl RowPainter<'_> {
         let counted = [
             (group.n_open, "open", look.warning),
             (group.n_errors, "err", look.error),
-            (self.workers.n_cold(group.id), "cold", look.text),
         ];
         let counted = counted.into_iter().filter(|(number, _, _)| *number > 0);
         let counted =
             counted.map(|(number, word, style)| (format!("{number} {word}").into(), style));
         let orphans = (row.mark == RowMark::Orphan).then_some(("orphan".into(), look.warning));
-        orphans.into_iter().chain(counted).collect()
+        let starts = self.workers.starts(group.id);
+        let starts = starts.map(|words| (words.into(), look.text));
+        orphans.into_iter().chain(counted).chain(starts).collect()
     }
 
     fn draw_levels(
@@ -185,13 +185,14 @@ fn missing(workers: &Workers, group: &Group) -> Option<String> {
 
 /// What the members took, and the one that the parent waited for: `slowest ta-9P7M`. Where that is not
 /// the one of the longest time, its own is said.
-fn facts(workers: &Workers, group: &Group, glyphs: Glyphs) -> Vec<String> {
+fn facts(workers: &Workers, group: &Group, context: &ViewContext<'_>) -> Vec<String> {
+    let glyphs = context.theme.glyphs;
     let took = [("p50", group.p50), ("p95", group.p95), ("max", group.max)];
     let took = took.map(|(word, nanos)| format!("{word} {}", text::duration(nanos, glyphs)));
     let mut facts = Vec::from(took);
     if let Some(awaited) = group.awaited {
         let worker = workers.worker(awaited.span);
-        let container = worker.and_then(|worker| worker.short(glyphs));
+        let container = worker.and_then(|worker| worker.container_name(context.store, glyphs));
         let took = (!awaited.is_slowest).then(|| text::duration(awaited.duration, glyphs));
         let said = container.into_iter().chain(took);
         let said: Vec<String> = said.collect();
@@ -203,8 +204,8 @@ fn facts(workers: &Workers, group: &Group, glyphs: Glyphs) -> Vec<String> {
 }
 
 /// What the frame says of the selected group: `p50 412ms  p95 1.71s  max 1.90s  slowest ta-9P7M`.
-pub(super) fn sentence(workers: &Workers, group: &Group, glyphs: Glyphs) -> String {
-    let mut words = facts(workers, group, glyphs);
+pub(super) fn sentence(workers: &Workers, group: &Group, context: &ViewContext<'_>) -> String {
+    let mut words = facts(workers, group, context);
     words.extend(missing(workers, group));
     words.join("  ")
 }

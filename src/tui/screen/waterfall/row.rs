@@ -213,7 +213,9 @@ impl<'a> RowPainter<'a> {
             rest = put(buffer, rest, &format!("{service} "), look.dim);
         }
         // The name is that of all members: what tells them apart comes first.
-        if let Some(container) = worker.and_then(|worker| worker.short(glyphs)) {
+        if let Some(container) =
+            worker.and_then(|worker| worker.container_name(self.context.store, glyphs))
+        {
             rest = put(buffer, rest, &format!("{container} "), look.text);
         }
         rest = put(buffer, rest, &cut_to(&name, rest, glyphs), look.name);
@@ -288,15 +290,15 @@ impl<'a> RowPainter<'a> {
         let group = self.rows.group_of(row);
         let awaited = group.and_then(|group| group.awaited);
         let awaited = awaited.filter(|awaited| awaited.span == subject.index);
-        let is_cold = subject.worker.is_some_and(|worker| worker.is_cold);
+        let start = subject.worker.and_then(Worker::start_waited_for);
         let mut marks: Vec<(Cow<'static, str>, Style)> = Vec::new();
         if self.rows.is_folded(row.item) && row.subtree > 1 {
             let n_below = row.n_spans.saturating_sub(1);
             marks.push((format!("+{n_below}").into(), look.dim));
         }
+        marks.extend(start.map(|kind| (kind.name().into(), look.text)));
         marks.extend(awaited.map(|awaited| (awaited.word().into(), look.warning)));
         let words = [
-            (is_cold, "cold", look.text),
             (subject.is_async(), "async", look.dim),
             (row.mark == RowMark::Cycle, "cycle", look.warning),
             (row.mark == RowMark::Orphan, "orphan", look.warning),

@@ -4,8 +4,9 @@
 use hashbrown::HashMap;
 
 use super::rows::{Group, GroupId, Item, Rows};
-use crate::store::{SpanIndex, Store, TraceEntry};
-use crate::trace::{Span, tag};
+use crate::analysis::StartKind;
+use crate::store::{ContainerKey, LocalRoot, SpanIndex, Store, TraceEntry};
+use crate::trace::Span;
 use crate::tui::screen::log_row::short_container;
 use crate::tui::text;
 use crate::tui::theme::Glyphs;
@@ -17,21 +18,27 @@ const TOTALS: [&str; 1] = ["total_batches"];
 /// The name of a container takes no more.
 const CONTAINER_CELLS_MAX: usize = 12;
 
-/// A member that ran in a container of its own.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A member that began the work of a process: a local root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Worker {
-    /// Its container's name.
-    pub(super) container: Option<Box<str>>,
+    pub(super) container: Option<ContainerKey>,
     /// The place of its container among those of the trace.
     pub(super) container_place: usize,
-    pub(super) is_cold: bool,
+    /// Whether it paid for a start, and how.
+    pub(super) start: Option<StartKind>,
 }
 
 impl Worker {
     /// Its container in a few cells: `ta-9P7M`.
-    pub(super) fn short(&self, glyphs: Glyphs) -> Option<String> {
-        let name = short_container(self.container.as_deref()?, glyphs);
+    pub(super) fn container_name(&self, store: &Store, glyphs: Glyphs) -> Option<String> {
+        let container = store.fleet().container(self.container?)?;
+        let name = short_container(&container.label(), glyphs);
         Some(text::cut(&name, CONTAINER_CELLS_MAX, glyphs).into_owned())
+    }
+
+    /// The kind of its start, if it waited for one.
+    pub(super) fn start_waited_for(&self) -> Option<StartKind> {
+        self.start.filter(|kind| kind.waited())
     }
 }
 
@@ -39,33 +46,48 @@ impl Worker {
 #[derive(Debug, Default)]
 pub(super) struct Workers {
     of_span: HashMap<SpanIndex, Worker>,
-    /// Members that were cold, for each group.
-    n_cold: HashMap<GroupId, usize>,
+    /// Members that waited for a start, for each group.
+    n_waited: HashMap<(GroupId, StartKind), usize>,
     /// How many members there should be, where that is said and more than there are.
     expected: HashMap<GroupId, u64>,
 }
 
 impl Workers {
-    /// Looks at the members of all groups.
-    pub(super) fn find(rows: &Rows, trace: &TraceEntry, store: &Store) -> Self {
-        let mut groups: Vec<&Group> = rows.groups().collect();
-        // In display order, so that containers have their places whatever the order of groups.
-        groups.sort_by_key(|group| rows.place(Item::Group(group.id)));
+    /// Looks at the local roots that are members of groups.
+    pub(super) fn find(rows: &Rows, trace: &TraceEntry) -> Self {
         let mut found = Self::default();
-        let mut place_of: HashMap<Box<str>, usize> = HashMap::new();
-        for group in &groups {
-            for span in &group.members {
-                let Some(mut worker) = worker(store, trace, *span) else {
-                    continue;
-                };
-                if let Some(container) = &worker.container {
-                    let next = place_of.len();
-                    worker.container_place = *place_of.entry(container.clone()).or_insert(next);
-                }
-                *found.n_cold.entry(group.id).or_default() += usize::from(worker.is_cold);
-                found.of_span.insert(*span, worker);
-            }
+        let mut groups: Vec<&Group> = rows.groups().collect();
+        if groups.is_empty() {
+            return found;
         }
+        let mut members: Vec<(usize, GroupId, &LocalRoot)> = Vec::new();
+        for root in trace.local_roots() {
+            let place = rows.place(Item::Span(root.span()));
+            let row = place.and_then(|place| rows.all().get(place));
+            let group = row.and_then(|row| rows.group_of(row));
+            members.extend(
+                place
+                    .zip(group)
+                    .map(|(place, group)| (place, group.id, root)),
+            );
+        }
+        // Containers have their places in display order, not in that of arrival.
+        members.sort_unstable_by_key(|(place, _, _)| *place);
+        let mut place_of: HashMap<ContainerKey, usize> = HashMap::new();
+        for (_, group, root) in members {
+            let next = place_of.len();
+            let place = |container| *place_of.entry(container).or_insert(next);
+            let worker = Worker {
+                container: root.container(),
+                container_place: root.container().map_or(next, place),
+                start: root.start_kind(),
+            };
+            if let Some(kind) = worker.start_waited_for() {
+                *found.n_waited.entry((group, kind)).or_default() += 1;
+            }
+            found.of_span.insert(root.span(), worker);
+        }
+        groups.sort_unstable_by_key(|group| rows.place(Item::Group(group.id)));
         found.expect(&groups, rows, trace);
         found
     }
@@ -74,8 +96,12 @@ impl Workers {
         self.of_span.get(&span)
     }
 
-    pub(super) fn n_cold(&self, group: GroupId) -> usize {
-        self.n_cold.get(&group).copied().unwrap_or(0)
+    /// How many members of a group waited for a start, in words: `5 cold`.
+    pub(super) fn starts(&self, group: GroupId) -> impl Iterator<Item = String> {
+        StartKind::ALL.into_iter().filter_map(move |kind| {
+            let n_workers = self.n_waited.get(&(group, kind))?;
+            Some(format!("{n_workers} {}", kind.name()))
+        })
     }
 
     /// How many members a group should have, if that is more than are here.
@@ -126,16 +152,4 @@ fn total(span: Span<'_>) -> Option<u64> {
     // More spans than a trace can have are no number of workers.
     let is_number = (0.0..=f64::from(u32::MAX)).contains(&total) && total.fract() == 0.0;
     is_number.then(|| format!("{total:.0}").parse().ok())?
-}
-
-/// The one place that says what is known of a member.
-fn worker(_store: &Store, trace: &TraceEntry, span: SpanIndex) -> Option<Worker> {
-    let span = trace.span(span)?;
-    let names = tag::CONTAINER.iter();
-    let container = names.filter_map(|name| span.meta_text(name)).next()?;
-    Some(Worker {
-        container: Some(container.to_lossy().into()),
-        container_place: 0,
-        is_cold: false,
-    })
 }

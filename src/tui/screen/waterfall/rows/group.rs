@@ -45,40 +45,52 @@ impl Awaited {
 }
 
 impl Group {
-    /// Looks at all members once. The parent is `None` where it is not here.
+    /// Looks at each member once. The parent is `None` where it is not here.
     pub(super) fn new(
         id: GroupId,
         members: Vec<SpanIndex>,
         parent: Option<Span<'_>>,
         trace: &TraceEntry,
     ) -> Self {
-        let spans = || {
-            let spans = members.iter().copied();
-            spans.filter_map(|index| Some((index, trace.span(index)?)))
-        };
-        let mut durations: Vec<i64> = spans().map(|(_, span)| span.duration()).collect();
+        // What outlives its parent is not what that waited for; if it is here and has ended.
+        let limit = parent.filter(|parent| !parent.is_snapshot());
+        let mut ends = Ends::new(limit.map_or(UnixNanos(i64::MAX), Span::end));
+        let mut durations: Vec<i64> = Vec::with_capacity(members.len());
+        let mut start: Option<UnixNanos> = None;
+        let (mut n_errors, mut n_open, mut error) = (0, 0, None);
+        for index in &members {
+            let Some(span) = trace.span(*index) else {
+                continue;
+            };
+            let member = Member {
+                span: *index,
+                start: span.start(),
+                duration: span.duration(),
+                end: span.end(),
+            };
+            durations.push(member.duration);
+            start = Some(start.map_or(member.start, |start| start.min(member.start)));
+            ends.add(member);
+            n_open += usize::from(span.is_snapshot());
+            if span.is_error() {
+                n_errors += 1;
+                error = error.or(Some(*index));
+            }
+        }
         durations.sort_unstable();
         let at = |per_mille| percentile(&durations, per_mille).unwrap_or(0);
         let max = durations.last().copied().unwrap_or(0);
-        let n_errors = spans().filter(|(_, span)| span.is_error()).count();
-        let n_open = spans().filter(|(_, span)| span.is_snapshot()).count();
-        let start = spans().map(|(_, span)| span.start()).min();
-        let end = spans().map(|(_, span)| span.end()).max();
-        let error = spans().find(|(_, span)| span.is_error());
-        // What outlives its parent is not what that waited for; if it is here and has ended.
-        let limit = parent.filter(|parent| !parent.is_snapshot());
-        let limit = limit.map_or(UnixNanos(i64::MAX), Span::end);
         Self {
             id,
             start: start.unwrap_or_default(),
-            end: end.unwrap_or_default(),
+            end: ends.last.map(|last| last.end).unwrap_or_default(),
             p50: at(P50),
             p95: at(P95),
             max,
             n_errors,
             n_open,
-            awaited: awaited(spans, limit, max),
-            error: error.map(|(index, _)| index),
+            awaited: ends.awaited(max),
+            error,
             members,
         }
     }
@@ -90,31 +102,54 @@ impl Group {
     }
 }
 
-/// The last to end within the parent; where none does, the last to end at all. Of members that ran one
-/// after the other the parent waited for each, so that none stands out.
-fn awaited<'a, I: Iterator<Item = (SpanIndex, Span<'a>)>>(
-    spans: impl Fn() -> I,
+#[derive(Clone, Copy)]
+struct Member {
+    span: SpanIndex,
+    start: UnixNanos,
+    duration: i64,
+    end: UnixNanos,
+}
+
+/// The members that end last; of equal ends the first in display order.
+struct Ends {
     limit: UnixNanos,
-    max: i64,
-) -> Option<Awaited> {
-    let last_within = |limit: UnixNanos| {
-        let within = spans().filter(|(_, span)| span.end() <= limit);
-        // Of equal ends the first in display order is taken.
-        within.reduce(|last, next| {
-            if next.1.end() > last.1.end() {
-                next
-            } else {
-                last
-            }
+    last_within: Option<Member>,
+    last: Option<Member>,
+    next_to_last: Option<Member>,
+}
+
+impl Ends {
+    fn new(limit: UnixNanos) -> Self {
+        Self {
+            limit,
+            last_within: None,
+            last: None,
+            next_to_last: None,
+        }
+    }
+
+    fn add(&mut self, member: Member) {
+        let is_later = |than: Option<Member>| than.is_none_or(|than| member.end > than.end);
+        if member.end <= self.limit && is_later(self.last_within) {
+            self.last_within = Some(member);
+        }
+        if is_later(self.last) {
+            self.next_to_last = self.last.replace(member);
+        } else if is_later(self.next_to_last) {
+            self.next_to_last = Some(member);
+        }
+    }
+
+    /// The last to end within the parent; where none does, the last to end at all. Of members that ran
+    /// one after the other the parent waited for each, so that none stands out.
+    fn awaited(&self, max: i64) -> Option<Awaited> {
+        let member = self.last_within.or(self.last)?;
+        let mut latest = self.last.into_iter().chain(self.next_to_last);
+        let other = latest.find(|other| other.span != member.span)?;
+        (other.end > member.start).then_some(Awaited {
+            span: member.span,
+            duration: member.duration,
+            is_slowest: member.duration >= max,
         })
-    };
-    let last = last_within(limit).or_else(|| last_within(UnixNanos(i64::MAX)));
-    let (index, span) = last?;
-    let mut others = spans().filter(|(other, _)| *other != index);
-    let has_company = others.any(|(_, other)| other.end() > span.start());
-    has_company.then(|| Awaited {
-        span: index,
-        duration: span.duration(),
-        is_slowest: span.duration() >= max,
-    })
+    }
 }

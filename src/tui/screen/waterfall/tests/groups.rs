@@ -67,6 +67,24 @@ fn fan_out() -> Vec<Sample<'static>> {
     samples
 }
 
+/// A store to which each worker sent its own spans, and the pane that shows it.
+fn shown(samples: &[Sample<'_>]) -> (Store, WaterfallPane) {
+    let is_worker = |sample: &&Sample<'_>| sample.name == "batch-worker";
+    let (workers, others): (Vec<_>, Vec<_>) = samples.iter().partition(is_worker);
+    let mut store = Store::new(256 << 20).of_run();
+    let others: Vec<_> = others.into_iter().copied().collect();
+    if !others.is_empty() {
+        send(&mut store, &others);
+    }
+    for worker in workers {
+        send(&mut store, &[*worker]);
+    }
+    let mut pane = WaterfallPane::default();
+    pane.show(store.traces().next_back().map(TraceEntry::key));
+    pane.refresh(&store);
+    (store, pane)
+}
+
 /// What the visible rows stand for: the name and, of a group, how many.
 fn names(pane: &WaterfallPane, store: &Store) -> Vec<String> {
     let trace = store.trace(pane.key().unwrap()).unwrap();
