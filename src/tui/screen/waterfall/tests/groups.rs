@@ -4,20 +4,23 @@
 use super::super::rows::Row;
 use super::*;
 
-type Tags = &'static [(&'static str, &'static str)];
+/// The tags of a worker: each ran in a container of its own, the first five paid for its start.
+fn tags(n: u64) -> &'static [(&'static str, &'static str)] {
+    let container = format!("ta-01KAXR3M2W9{:04}", 1_000 + n * 37);
+    let mut tags = vec![("modal.task_id", &*container.leak())];
+    if n < 5 {
+        tags.push(("cold_start", "True"));
+    }
+    if is_failed(n) {
+        tags.push(("error.message", "CUDA out of memory"));
+    }
+    tags.leak()
+}
 
-/// The containers of the workers.
-const CONTAINERS: [Tags; 5] = [
-    &[("modal.task_id", "ta-01KAXR3M2W9PQK")],
-    &[("modal.task_id", "ta-01KAXR3M2W9P7M")],
-    &[("modal.task_id", "ta-01KAXR3M2W9PXX")],
-    &[("modal.task_id", "ta-01KAXR3M2W9P2B")],
-    &[("modal.task_id", "ta-01KAXR3M2W9PZ0")],
-];
-const FAILED: Tags = &[
-    ("modal.task_id", "ta-01KAXR3M2W9PQK"),
-    ("error.message", "CUDA out of memory"),
-];
+fn is_failed(n: u64) -> bool {
+    n % 20 == 5
+}
+
 /// The id of the first worker.
 const WORKER: u64 = 100;
 /// The worker that ends last.
@@ -31,12 +34,10 @@ fn worker(n: u64) -> Sample<'static> {
             300 + 11 * (n * 7 % 37).cast_signed(),
         ),
     };
-    let error = n % 20 == 5;
-    let container = CONTAINERS[usize::try_from(n % 5).unwrap()];
     Sample {
         service: "batch",
-        error,
-        meta: if error { FAILED } else { container },
+        error: is_failed(n),
+        meta: tags(n),
         metrics: &[("process_id", 7.0)],
         ..span(WORKER + n, 2, start, duration, "batch-worker")
     }
@@ -350,7 +351,7 @@ fn a_group_stands_out_if_the_filter_finds_a_member() {
     };
     use ratatui::style::Modifier;
     assert_eq!(style_of("batch"), Modifier::UNDERLINED);
-    assert_eq!(style_of("ta-01KAXR3M2W9PZ0"), Modifier::UNDERLINED);
+    assert_eq!(style_of("ta-01KAXR3M2W91000"), Modifier::UNDERLINED);
     assert_eq!(style_of("redis"), Modifier::DIM);
     assert_eq!(style_of(""), Modifier::empty());
 }
