@@ -80,7 +80,7 @@ impl RowPainter<'_> {
                 name: theme.matched,
                 ..look
             },
-            (false, false) => look.dimmed(theme, selection),
+            (false, false) => Look::dimmed(theme, selection),
         }
     }
 

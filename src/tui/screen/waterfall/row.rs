@@ -76,7 +76,7 @@ impl Look {
     }
 
     /// Of what the filter does not find. A selected row stays readable.
-    pub(super) fn dimmed(self, theme: &Theme, selection: Option<Focus>) -> Self {
+    pub(super) fn dimmed(theme: &Theme, selection: Option<Focus>) -> Self {
         let dim = if selection.is_some() {
             theme.text
         } else {
@@ -181,7 +181,7 @@ impl<'a> RowPainter<'a> {
                 ..look
             };
         }
-        look.dimmed(theme, selection)
+        Look::dimmed(theme, selection)
     }
 
     fn draw_name(&self, subject: &Subject<'_>, column: Rect, buffer: &mut Buffer) {

@@ -45,7 +45,7 @@ pub(crate) struct Row {
     /// Spans among them.
     pub(crate) n_spans: u32,
     /// The row it hangs from; `None` at depth 0.
-    pub(crate) parent_row: Option<u32>,
+    pub(crate) above: Option<u32>,
     /// Whether no sibling follows it.
     pub(crate) is_last: bool,
     /// Why it stands here; of a group, why its members do.
@@ -60,7 +60,7 @@ impl Row {
             depth: row.depth,
             subtree: row.subtree,
             n_spans: row.subtree,
-            parent_row: row.parent_row,
+            above: row.parent_row,
             is_last: row.is_last,
             mark: row.mark,
         }
@@ -137,19 +137,7 @@ impl Rows {
                 }
             }
         }
-        self.groups.clear();
-        for (id, members) in groups {
-            let Some(row) = row_of_group.get(&id).copied() else {
-                continue;
-            };
-            let group_row = self.tree_row(row);
-            // Orphans hang from a span that is not their parent.
-            let own = group_row.filter(|row| row.mark == RowMark::None);
-            let parent = own.and_then(|row| self.parent_span(row));
-            let parent = parent.and_then(|span| trace.span(span));
-            let group = Group::new(id, members, parent, trace);
-            self.groups.insert(id, Grouped { row, group });
-        }
+        self.refresh_groups(groups, &row_of_group, trace);
         self.refresh_visible();
     }
 
@@ -212,7 +200,7 @@ impl Rows {
 
     /// The row above in the tree: a span, or the group it is a member of.
     pub(crate) fn parent(&self, row: &Row) -> Option<&Row> {
-        self.tree_row(row.parent_row?)
+        self.tree_row(row.above?)
     }
 
     /// The span that a row hangs from, past the group it is a member of.
@@ -296,10 +284,10 @@ impl Rows {
 
     /// Unfolds whatever hides a row.
     pub(crate) fn reveal(&mut self, item: Item) {
-        let mut next = self.row(item).and_then(|row| row.parent_row);
+        let mut next = self.row(item).and_then(|row| row.above);
         while let Some(row) = next.and_then(|number| self.tree_row(number)).copied() {
             self.note_fold(row.item, Fold::Open);
-            next = row.parent_row;
+            next = row.above;
         }
         self.refresh_visible();
     }
@@ -398,6 +386,31 @@ impl Rows {
 
     fn tree_row(&self, number: u32) -> Option<&Row> {
         self.all.get(count(number))
+    }
+
+    fn refresh_groups(
+        &mut self,
+        groups: Vec<(GroupId, Vec<SpanIndex>)>,
+        row_of_group: &HashMap<GroupId, u32>,
+        trace: &TraceEntry,
+    ) {
+        self.groups.clear();
+        if groups.is_empty() {
+            return;
+        }
+        let spans: Vec<Span<'_>> = trace.spans().map(|(_, span)| span).collect();
+        for (id, members) in groups {
+            let Some(row) = row_of_group.get(&id).copied() else {
+                continue;
+            };
+            let group_row = self.tree_row(row);
+            // Orphans hang from a span that is not their parent.
+            let own = group_row.filter(|row| row.mark == RowMark::None);
+            let parent = own.and_then(|row| self.parent_span(row));
+            let parent = parent.and_then(|span| trace.span(span));
+            let group = Group::new(id, members, parent, &spans);
+            self.groups.insert(id, Grouped { row, group });
+        }
     }
 
     fn refresh_visible(&mut self) {

@@ -1,9 +1,9 @@
 //! What equal siblings have in common: how many, how long, which the parent waited on. Computed once
 //! for each revision of the trace; which container a member ran in is not its business.
 
-use super::GroupId;
+use super::{GroupId, place};
 use crate::analysis::percentile::{P50, P95, percentile};
-use crate::store::{SpanIndex, TraceEntry};
+use crate::store::SpanIndex;
 use crate::trace::{Span, UnixNanos};
 
 /// Equal siblings.
@@ -45,12 +45,13 @@ impl Awaited {
 }
 
 impl Group {
-    /// Looks at each member once. The parent is `None` where it is not here.
+    /// Looks at each member once, among the spans of the trace. The parent is `None` where it is not
+    /// here.
     pub(super) fn new(
         id: GroupId,
         members: Vec<SpanIndex>,
         parent: Option<Span<'_>>,
-        trace: &TraceEntry,
+        spans: &[Span<'_>],
     ) -> Self {
         // What outlives its parent is not what that waited for; if it is here and has ended.
         let limit = parent.filter(|parent| !parent.is_snapshot());
@@ -59,7 +60,7 @@ impl Group {
         let mut start: Option<UnixNanos> = None;
         let (mut n_errors, mut n_open, mut error) = (0, 0, None);
         for index in &members {
-            let Some(span) = trace.span(*index) else {
+            let Some(span) = spans.get(place(*index)) else {
                 continue;
             };
             let member = Member {

@@ -1,6 +1,8 @@
 //! Equal siblings as the reader meets them: one row, opened on demand, that stays as it is while spans
 //! come in.
 
+use ratatui::style::Modifier;
+
 use super::super::rows::Row;
 use super::*;
 
@@ -349,7 +351,6 @@ fn a_group_stands_out_if_the_filter_finds_a_member() {
         let buffer = draw(&mut pane, &store, (120, 36));
         buffer.cell((8, 4)).unwrap().modifier
     };
-    use ratatui::style::Modifier;
     assert_eq!(style_of("batch"), Modifier::UNDERLINED);
     assert_eq!(style_of("ta-01KAXR3M2W91000"), Modifier::UNDERLINED);
     assert_eq!(style_of("redis"), Modifier::DIM);
