@@ -9,7 +9,7 @@ mod restore;
 use smallvec::SmallVec;
 
 use super::container::Known;
-use super::fleet::{AppRun, ChildRun, Discovery, Identity, Placed, Request};
+use super::fleet::{AppRun, ChildRun, Container, Discovery, Identity, Placed, Request};
 use super::root::LocalRoot;
 use super::{ContainerKey, Fleet, KnownBy, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::analysis::{
@@ -257,7 +257,9 @@ impl Store {
             .collect();
         containers.sort_unstable();
         containers.dedup();
-        containers.into_iter().for_each(|key| self.refresh(key));
+        for key in containers {
+            self.refresh(key);
+        }
         for (key, root) in changed {
             self.judge_root(key, root.span());
         }
@@ -372,7 +374,7 @@ impl Store {
         };
         container.past.opening = opening;
         container.past.beginning = beginning;
-        let Some(until) = container.to_judge_until() else {
+        let Some(until) = container.judged_anew_until() else {
             return;
         };
         let early = container
@@ -394,7 +396,7 @@ impl Store {
             return;
         };
         let container = root.container().and_then(|key| self.fleet.container(key));
-        let past: Option<&ContainerPast> = container.map(super::fleet::Container::past);
+        let past: Option<&ContainerPast> = container.map(Container::past);
         let reason = analysis::start::judge(past, &request);
         if reason == root.reason() {
             return;
@@ -449,9 +451,10 @@ impl Store {
         self.fleet.run.n_reloads += n_new_reloads;
         if self.fleet.run.app == AppRun::Unseen {
             self.fleet.run.app = AppRun::Seen;
-            let keys: Vec<ContainerKey> =
-                self.fleet.containers().map(|known| known.key()).collect();
-            keys.into_iter().for_each(|key| self.refresh(key));
+            let keys: Vec<ContainerKey> = self.fleet.containers().map(Container::key).collect();
+            for key in keys {
+                self.refresh(key);
+            }
         }
     }
 
@@ -486,6 +489,7 @@ impl Store {
             }
         }
         self.fleet.remove_piece(entry.key());
+        self.gone.remember(entry);
     }
 }
 

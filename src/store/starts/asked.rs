@@ -34,26 +34,20 @@ impl Store {
         if let StartReason::Told(_) = root.reason() {
             return trace.told_evidence(root.span()).map(str::to_owned);
         }
-        self.with_evidence(trace, root, |evidence| evidence.sentence())
+        self.evidence_of(trace, root)?.sentence()
     }
 
     /// Where a tag of the app says otherwise.
     pub fn contradiction(&self, trace: &TraceEntry, root: &LocalRoot) -> Option<String> {
-        self.with_evidence(trace, root, |evidence| evidence.contradiction())
+        self.evidence_of(trace, root)?.contradiction()
     }
 
-    fn with_evidence<T>(
-        &self,
-        trace: &TraceEntry,
-        root: &LocalRoot,
-        say: impl FnOnce(&Evidence<'_>) -> Option<T>,
-    ) -> Option<T> {
+    fn evidence_of(&self, trace: &TraceEntry, root: &LocalRoot) -> Option<Evidence<'_>> {
         let container = root.container().and_then(|key| self.fleet.container(key));
-        let label = container.map(Container::label);
-        say(&Evidence {
+        Some(Evidence {
             reason: root.reason(),
             request: self.opening(trace, root)?,
-            container: label.as_deref(),
+            container: container.map(Container::label),
             past: container.map(Container::past),
             number: self.request_number(trace, root),
         })
@@ -62,12 +56,10 @@ impl Store {
     /// The container that a trace as a whole ran in, as far as anything is known of it: that of its own
     /// local root. What an export says of it stays as it is said.
     pub fn container<'a>(&'a self, trace: &'a TraceEntry) -> Option<TraceContainer<'a>> {
-        let of_trace = trace.container();
-        let root = trace.own_root();
-        let Some(root) = root.filter(|root| !matches!(root.reason(), StartReason::Told(_))) else {
-            return of_trace;
-        };
-        self.container_of_root(trace, root)
+        match trace.own_root() {
+            Some(root) if trace.told().is_none() => self.container_of_root(trace, root),
+            _ => trace.container(),
+        }
     }
 
     /// The container that a local root ran in.
@@ -81,12 +73,15 @@ impl Store {
         let container = root.container().and_then(|key| self.fleet.container(key));
         let named = container.zip(root.known_by());
         match named {
-            Some((container, known_by)) => Some(TraceContainer {
-                facts: container.facts(),
-                runtime_id,
-                known_by,
-            }),
-            None => runtime_id.map(|_| TraceContainer::of_process(runtime_id)),
+            // A relay that has not said where it runs passes on spans of a process.
+            Some((container, known_by)) if container.facts().name_a_container() => {
+                Some(TraceContainer {
+                    facts: container.facts(),
+                    runtime_id,
+                    known_by,
+                })
+            }
+            _ => runtime_id.map(|_| TraceContainer::of_process(runtime_id)),
         }
     }
 
