@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod child;
+mod forward;
 mod sampling;
 mod value;
 
 pub use child::{ChildEnvironment, ChildSettings, Flush, Told};
+pub use forward::{AgentAddress, Forward};
 pub use sampling::{Answers, PerSecond, Percent, SamplingSettings};
 pub use value::{AppUrl, ByteSize, Idle, ListenAddress, Token, ValueError};
 
@@ -39,6 +41,8 @@ pub struct Settings {
     pub flush: Flush,
     /// Log files that are read and followed; `-` is standard input.
     pub logs: Vec<PathBuf>,
+    /// Where spans go on to.
+    pub forward: Option<Forward>,
     /// Names of spans that are the start of a container, beside Modal's.
     pub init_spans: Vec<String>,
     /// The simulated Agent, and what tracers are answered.

@@ -3,6 +3,7 @@
 
 mod lines;
 mod logs;
+mod original;
 mod relayed;
 
 pub(crate) use crate::wire::encoding::BODY_BYTES_MAX;
@@ -10,6 +11,7 @@ pub(crate) use crate::wire::encoding::BODY_BYTES_MAX;
 pub use crate::wire::endpoint::{Action, ENDPOINTS};
 pub use crate::wire::endpoint::{PayloadKind, RequestClass, TraceFormat};
 pub use lines::{LineReader, Lines};
+pub use original::{Keep, Original, Originals, Passage, is_passed_on};
 #[doc(hidden)]
 pub use relayed::bring_message;
 
@@ -37,6 +39,42 @@ pub enum Inbound {
     Overflow(Overflow),
     /// Something the user should read, in one sentence.
     Notice(String),
+    /// What became of requests that were passed on.
+    Forwarded(Forwarded),
+}
+
+/// What became of requests that were passed on, since it was told last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forwarded {
+    /// Requests that arrived.
+    pub payloads: u64,
+    /// Spans in them.
+    pub spans: u64,
+    /// Bytes of their bodies.
+    pub bytes: u64,
+    /// Requests that were sent and not taken.
+    pub failed: u64,
+    /// Requests that were not sent, for lack of room or of time.
+    pub dropped: u64,
+    /// Why the last one failed.
+    pub last_error: Option<Box<str>>,
+}
+
+impl Forwarded {
+    /// Adds what became of others, later.
+    pub fn add(&mut self, later: Self) {
+        let numbers = [
+            (&mut self.payloads, later.payloads),
+            (&mut self.spans, later.spans),
+            (&mut self.bytes, later.bytes),
+            (&mut self.failed, later.failed),
+            (&mut self.dropped, later.dropped),
+        ];
+        for (number, more) in numbers {
+            *number = number.saturating_add(more);
+        }
+        self.last_error = later.last_error.or(self.last_error.take());
+    }
 }
 
 /// What becomes of a program that we started.

@@ -6,6 +6,7 @@ pub(crate) mod clipboard;
 pub(crate) mod clock;
 pub(crate) mod demo;
 pub mod files;
+pub mod forward;
 pub mod inbox;
 pub(crate) mod log_file;
 pub(crate) mod ndjson;

@@ -12,6 +12,7 @@ mod publisher;
 mod simulate;
 mod viewer;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -26,7 +27,7 @@ use crate::io::files::{self, Draft};
 use crate::io::log_file;
 use crate::sampler::Pieces;
 use crate::store::Store;
-use crate::trace::Now;
+use crate::trace::{Now, harmless_lines};
 use feed::Feed;
 
 /// Runs until the user quits, a signal comes, or there is nothing left to do. Returns the exit code:
@@ -118,6 +119,10 @@ fn take(store: &mut Store, inbound: Inbound, now: Now) -> Vec<crate::store::Trac
             store.take_lines(*lines, now)
         }
         Inbound::Child(_) => Vec::new(),
+        Inbound::Forwarded(forwarded) => {
+            store.forwarded(&forwarded);
+            Vec::new()
+        }
         Inbound::Overflow(overflow) => {
             store.overflow(overflow);
             Vec::new()
@@ -133,6 +138,12 @@ fn take(store: &mut Store, inbound: Inbound, now: Now) -> Vec<crate::store::Trac
 fn n_received(store: &Store) -> u64 {
     let counters = store.counters();
     counters.spans_received + counters.logs_received + counters.logs_dropped
+}
+
+/// Says something on stderr.
+fn warn(remark: &str) {
+    // Without a stderr, nobody wants to read it.
+    let _closed = writeln!(std::io::stderr(), "warning: {}", harmless_lines(remark));
 }
 
 /// The format of a choice.

@@ -49,7 +49,7 @@ pub use summary::Summary;
 pub use told::{Compared, Operation, OperationKey, Tally, Told, ToldClient, ToldSums};
 pub use tree::{RowMark, SpanTree, TreeRow};
 
-use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
+use crate::ingest::{Brought, Forwarded, Lines, Overflow, Received, Request, RequestRecord};
 use crate::logs::LogRecord;
 use crate::sampler::{self, Model, Process};
 use crate::trace::{
@@ -357,6 +357,20 @@ impl Store {
         raise(&mut self.counters.payloads_refused, overflow.payloads);
         raise(&mut self.counters.chunks_undecodable, overflow.chunks);
         self.counters.count_unreadable(overflow.unreadable);
+        self.revision += 1;
+    }
+
+    /// Counts what became of requests that were passed on.
+    pub fn forwarded(&mut self, forwarded: &Forwarded) {
+        for (counter, by) in [
+            (&mut self.counters.forwarded_payloads, forwarded.payloads),
+            (&mut self.counters.forwarded_spans, forwarded.spans),
+            (&mut self.counters.forwarded_bytes, forwarded.bytes),
+            (&mut self.counters.forward_failed, forwarded.failed),
+            (&mut self.counters.forward_dropped, forwarded.dropped),
+        ] {
+            raise(counter, by);
+        }
         self.revision += 1;
     }
 

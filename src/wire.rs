@@ -12,6 +12,7 @@ pub mod json;
 pub(crate) mod log_writer;
 mod msgpack;
 pub(crate) mod otlp;
+pub(crate) mod outgoing;
 pub(crate) mod relay;
 mod said;
 pub(crate) mod stats;

@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser};
 
 use crate::config::{
-    Answers, AppUrl, ByteSize, ExportFormat, Idle, ListenAddress, PerSecond, Percent, Token,
+    Answers, AppUrl, ByteSize, ExportFormat, Forward, Idle, ListenAddress, PerSecond, Percent,
+    Token,
 };
 use crate::env_lines::Topic;
 use crate::sampler::AgentModel;
@@ -42,7 +43,7 @@ Examples:
 ///
 /// It stands where the Datadog Agent would (port 8126), captures every span that ddtrace sends or
 /// prints, shows live waterfalls with their log lines and exports traces to JSON. Nothing is sent
-/// on.
+/// on unless --forward says so.
 #[derive(Debug, Parser)]
 #[command(
     name = "modtrace-tui",
@@ -149,9 +150,9 @@ pub(super) struct Options {
         global = true
     )]
     pub(super) token: Option<Token>,
-    /// The address under which your app reaches us, if not the one we listen on
+    /// Where your app reaches us, if elsewhere
     ///
-    /// A tunnel's, say: the screen then shows the line to set with it.
+    /// A tunnel's address, say: the screen then shows the line to set with it.
     #[arg(long, value_name = "URL", env = "MODTRACE_URL", global = true)]
     pub(super) url: Option<AppUrl>,
     /// Read the log file PATH and follow it; `-` is stdin
@@ -159,6 +160,16 @@ pub(super) struct Options {
     /// From its beginning, through rotation and truncation; it may come later. Can be repeated.
     #[arg(long, value_name = "PATH", global = true)]
     pub(super) logs: Vec<PathBuf>,
+    /// Send everything on to a real Agent, agent=URL
+    ///
+    /// As it came, with the app's headers, to the same path: agent=http://127.0.0.1:8125 (without a port
+    /// it is 8126) or agent=unix:/var/run/datadog/apm.socket. Spans that the app printed, or sent as
+    /// OTLP, go as v0.4; log lines and remote configuration do not go. The app is answered with the
+    /// Agent's sampling rates. It never waits for the Agent longer than a second, and for one that does
+    /// not answer not at all: what cannot be sent is tried again for a minute, and counted when it is
+    /// lost.
+    #[arg(long, value_name = "agent=URL", global = true)]
+    pub(super) forward: Option<Forward>,
     /// With `run`: leave the environment of CMD alone
     ///
     /// Otherwise it gets DD_TRACE_AGENT_URL, unless it is told already where its agent is, and

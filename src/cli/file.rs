@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::UsageError;
 use crate::config::{
-    Answers, AppUrl, ByteSize, ExportFormat, Idle, ListenAddress, PerSecond, Percent, Token,
+    Answers, AppUrl, ByteSize, ExportFormat, Forward, Idle, ListenAddress, PerSecond, Percent,
+    Token,
 };
 use crate::sampler::AgentModel;
 
@@ -22,6 +23,7 @@ pub(super) struct FileOptions {
     pub(super) token: Option<Token>,
     pub(super) url: Option<AppUrl>,
     pub(super) logs: Option<Vec<PathBuf>>,
+    pub(super) forward: Option<Forward>,
     pub(super) no_env: Option<bool>,
     pub(super) live: Option<bool>,
     pub(super) sampling: Option<Answers>,
@@ -110,7 +112,7 @@ mod tests {
         check(
             "ascii = true\n\ncolour = true\n",
             "error: config.toml, line 3: unknown field `colour`, expected one of `listen`, `uds`, \
-             `otlp`, `token`, `url`, `logs`, `no-env`, `live`, `sampling`, `client-drop-p0s`, \
+             `otlp`, `token`, `url`, `logs`, `forward`, `no-env`, `live`, `sampling`, `client-drop-p0s`, \
              `agent-model`, `target-tps`, `error-tps`, `rare`, `probabilistic`, `extra-rate`, \
              `init-span`, `insecure-listen`, `memory`, `headless`, `export`, `export-format`, \
              `exit-after-idle`, `no-mouse`, `ascii`, `log-file`",

@@ -13,20 +13,21 @@ use super::environment::{Environment, ToldToChildren};
 use super::file::{self, FileOptions};
 use crate::config::{
     AGENT_PORT, Answers, ChildEnvironment, ChildSettings, Color, Command, ExportTarget, Flush,
-    Glyphs, ListenAddress, LogOrigin, LogTarget, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN, Mouse,
-    Output, PerSecond, Percent, SamplingSettings, ScreenSettings, Settings, Story, Told,
+    Forward, Glyphs, ListenAddress, LogOrigin, LogTarget, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN,
+    Mouse, Output, PerSecond, Percent, SamplingSettings, ScreenSettings, Settings, Story, Told,
 };
 use crate::env_lines::{self, Reach, Topic};
 use crate::sampler::{self, Probabilistic, RareSettings};
 
 /// Options that make no sense where nothing listens.
-const AGENT_OPTIONS: [&str; 8] = [
+const AGENT_OPTIONS: [&str; 9] = [
     "listen",
     "uds",
     "otlp",
     "token",
     "insecure_listen",
     "logs",
+    "forward",
     "sampling",
     "client_drop_p0s",
 ];
@@ -97,6 +98,11 @@ fn layered(
         check_private(listen)?;
         otlp.map_or(Ok(()), check_private)?;
     }
+    let uds = options.uds.or(file.uds);
+    let forward = options.forward.or(file.forward);
+    let forward = forward.filter(|_| !binds_no_port);
+    let bound = [Some(listen), otlp];
+    check_forward(forward.as_ref(), bound, uds.as_deref(), sampling.answers)?;
     let memory_bytes = options
         .memory
         .or(file.memory)
@@ -112,20 +118,17 @@ fn layered(
     Ok(Settings {
         command,
         listen,
-        uds: options.uds.or(file.uds),
+        uds,
         otlp,
         token,
         url: options.url.or(file.url),
         logs: or_file(options.logs, file.logs),
         flush,
+        forward,
         init_spans: or_file(options.init_span, file.init_span),
         sampling,
         memory_bytes,
-        output: if headless {
-            Output::Headless
-        } else {
-            Output::Screen
-        },
+        output: pick(headless, Output::Headless, Output::Screen),
         export: options
             .export
             .or(file.export)
@@ -296,6 +299,32 @@ fn check_private(address: SocketAddr) -> Result<(), UsageError> {
         "{address} can be reached from other machines: add --token TOKEN so that only your app \
          can send, or --insecure-listen if anybody may"
     )))
+}
+
+/// Refuses to send to ourselves what would come back at once, and rates of ours where the Agent's are
+/// answered.
+fn check_forward(
+    forward: Option<&Forward>,
+    bound: [Option<SocketAddr>; 2],
+    uds: Option<&Path>,
+    answers: Answers,
+) -> Result<(), UsageError> {
+    let Some(Forward::Agent(agent)) = forward else {
+        return Ok(());
+    };
+    let mut bound = bound.into_iter().flatten();
+    if bound.any(|bound| agent.is_at(bound)) || uds.is_some_and(|uds| agent.is_socket(uds)) {
+        return Err(UsageError::new(format!(
+            "--forward agent= names {agent}, where this program listens itself: give one of the two \
+             another address, as in --listen 127.0.0.1:8136"
+        )));
+    }
+    match answers {
+        Answers::Observe => Ok(()),
+        Answers::Agent | Answers::Rate(_) => Err(UsageError::new(
+            "with --forward agent= tracers are answered with that Agent's rates: leave out --sampling",
+        )),
+    }
 }
 
 fn log_of(asked: Option<PathBuf>, environment: &Environment) -> LogTarget {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::forward::Forward;
 use super::sampling::{Answers, PerSecond, Percent};
 
 /// A value that could not be read: what was expected, with an example.
@@ -198,7 +199,7 @@ macro_rules! from_written {
         }
     )*};
 }
-from_written!(Answers AppUrl ByteSize Idle ListenAddress Percent PerSecond Token);
+from_written!(Answers AppUrl ByteSize Forward Idle ListenAddress Percent PerSecond Token);
 
 #[cfg(test)]
 mod tests {

@@ -12,6 +12,7 @@
 mod split;
 mod torn;
 
+use super::original::{Keep, Originals};
 use super::{Brought, Received, Request, RequestClass, RequestRecord, relayed};
 use crate::json::Raw;
 use crate::logs::{LogRecord, LogSource, Prefix, Segment, segments, strip};
@@ -35,6 +36,8 @@ pub struct Lines {
     pub relay_losses: Vec<String>,
     /// Lines that could not be taken, because the loop had no room.
     pub n_dropped: u64,
+    /// The requests as they came, if they are to be passed on.
+    pub originals: Originals,
 }
 
 /// How many losses are told in words at a time.
@@ -60,13 +63,14 @@ impl Lines {
         self.relay_losses
             .extend(more.relay_losses.into_iter().take(room));
         self.n_dropped += more.n_dropped;
+        self.originals.append(more.originals);
     }
 
     /// What it occupies in memory.
     pub fn heap_bytes(&self) -> usize {
         let records: usize = self.records.iter().map(LogRecord::heap_bytes).sum();
         let requests: usize = self.requests.iter().map(Request::heap_bytes).sum();
-        records + requests
+        records + requests + self.originals.heap_bytes()
     }
 }
 
@@ -80,10 +84,16 @@ pub struct LineReader {
 impl LineReader {
     /// A reader for a stream that begins.
     pub fn new(source: LogSource) -> Self {
+        Self::keeping(source, Keep::Nothing)
+    }
+
+    /// The same, keeping the requests in its lines for whoever passes them on.
+    pub fn keeping(source: LogSource, keep: Keep) -> Self {
         Self {
             splitter: Splitter::default(),
             parser: Parser {
                 source,
+                keep,
                 beginnings: Beginnings::default(),
                 assembler: relay::Assembler::default(),
                 builder: ChunkBuilder::default(),
@@ -131,6 +141,7 @@ impl Lines {
 #[derive(Debug)]
 struct Parser {
     source: LogSource,
+    keep: Keep,
     beginnings: Beginnings,
     assembler: relay::Assembler,
     builder: ChunkBuilder,
@@ -181,6 +192,11 @@ impl Parser {
             if let Some(message) = self.assembler.push(line, at) {
                 lines.relay_messages += 1;
                 let request = relayed::request(&message, at, &mut self.builder);
+                if self.keep == Keep::Originals
+                    && let Some(original) = relayed::original(&message, &request)
+                {
+                    lines.originals.relay(original);
+                }
                 lines.requests.push(request);
             }
             lines.lost(&self.assembler.give_up_after(&line, at));
@@ -318,6 +334,9 @@ impl Parser {
     fn object(&mut self, line: &str, object: Raw<'_>, at: UnixNanos, lines: &mut Lines) {
         if log_writer::is_traces(object) {
             let request = self.spans(object, at);
+            if let (Keep::Originals, Brought::Spans(received)) = (self.keep, &request.brought) {
+                lines.originals.print(&received.payload);
+            }
             lines.requests.push(request);
         } else {
             lines

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::original::{Original, Passage, is_passed_on};
 use super::{Brought, PayloadKind, Request, RequestBody, RequestClass, RequestRecord, bring};
 use crate::json::{Kind, Raw};
 use crate::trace::{ChunkBuilder, ContainerFacts, Hello, RelaySource, UnixNanos, Via, printable};
@@ -38,6 +39,42 @@ pub(super) fn request(message: &Message, at: UnixNanos, builder: &mut ChunkBuild
         at,
     };
     relayed.take(builder)
+}
+
+/// The request in a message as it came, for whoever passes it on; `None` for one that goes no further.
+pub(super) fn original(message: &Message, request: &Request) -> Option<Original> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut head = httparse::Request::new(&mut headers);
+    let Ok(httparse::Status::Complete(length)) = head.parse(&message.bytes) else {
+        return None;
+    };
+    let (path, query) = head
+        .path?
+        .split_at_checked(head.path?.find('?').unwrap_or(head.path?.len()))?;
+    let path = endpoint::plain(path);
+    let n_spans = match &request.brought {
+        Brought::Spans(received) => received.payload.n_spans(),
+        _ => 0,
+    };
+    let passage = Passage::of_path(&path);
+    if passage == Passage::Kept || !(200..300).contains(&request.record.status) {
+        return None;
+    }
+    let said = head.headers.iter();
+    let said = said.filter(|header| is_passed_on(&header.name.to_ascii_lowercase()));
+    let original = Original {
+        method: head.method?.into(),
+        path: format!("{path}{query}").into(),
+        headers: said
+            .map(|header| (header.name.into(), header.value.into()))
+            .collect(),
+        body: message.bytes.get(length..)?.to_vec().into(),
+        n_spans: u64::try_from(n_spans).unwrap_or(u64::MAX),
+    };
+    match passage {
+        Passage::AsV04 => original.as_v04(),
+        _ => Some(original),
+    }
 }
 
 /// What a request brings that is nothing but bytes, head and body: the one way to every decoder by

@@ -9,6 +9,7 @@ mod address;
 mod body;
 mod connection;
 mod holder;
+mod passing;
 mod rates;
 mod record;
 mod reply;
@@ -33,6 +34,7 @@ pub use token::Token;
 #[doc(hidden)]
 pub use crate::wire::endpoint::{Action, ENDPOINTS, Endpoint, Methods};
 
+use super::forward::ForwardQueue;
 use super::inbox::Inbox;
 use crate::wire::endpoint::{InfoSettings, info};
 
@@ -53,6 +55,8 @@ pub struct AgentSettings {
     pub rates: watch::Receiver<RateAnswers>,
     /// Whether `/info` says that tracers may drop what they reject.
     pub client_drop_p0s: bool,
+    /// Where requests go on to, and whose rates tracers are answered then.
+    pub forward: Option<ForwardQueue>,
 }
 
 impl AgentSettings {
@@ -67,6 +71,7 @@ impl AgentSettings {
             limits: Limits::default(),
             rates,
             client_drop_p0s: false,
+            forward: None,
         }
     }
 }

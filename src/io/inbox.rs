@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::ingest::{Inbound, Overflow};
+use crate::ingest::{Inbound, Keep, Overflow};
 
 /// How much may wait for the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub fn channel(limits: InboxLimits) -> (Inbox, InboxReceiver) {
         decoded_bytes: Arc::new(Semaphore::new(bytes_permits)),
         decoded_bytes_max,
         wait_max: limits.wait_max,
+        keep: Keep::Nothing,
         shared: Arc::clone(&shared),
     };
     (
@@ -68,6 +69,7 @@ pub struct Inbox {
     decoded_bytes: Arc<Semaphore>,
     decoded_bytes_max: u32,
     wait_max: Duration,
+    keep: Keep,
     shared: Arc<Shared>,
 }
 
@@ -106,6 +108,18 @@ impl Slot<'_> {
 }
 
 impl Inbox {
+    /// The same inbox, for readers of lines that keep what is to be passed on.
+    #[must_use]
+    pub fn keeping(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// What readers of lines keep for it.
+    pub(super) fn keep(&self) -> Keep {
+        self.keep
+    }
+
     /// Room for an item that holds so many decoded bytes; waits for it as long as the limits say.
     pub async fn reserve(&self, decoded_bytes: usize) -> Result<Slot<'_>, Full> {
         if let Ok(slot) = self.try_reserve(decoded_bytes) {

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::mem;
 
 use super::inbox::Inbox;
-use crate::ingest::{Brought, Inbound, Lines, Overflow, Request};
+use crate::ingest::{Brought, Inbound, LineReader, Lines, Overflow, Request};
+use crate::logs::LogSource;
 use crate::trace::Via;
 
 /// Batches are joined up to this size, so that an item of the inbox is worth its place and the loop
@@ -32,6 +33,11 @@ impl Outbox {
             kept_bytes_max,
             dropped: Lines::default(),
         }
+    }
+
+    /// A reader for its source, which keeps what the inbox is to get.
+    pub(super) fn reader(&self, source: LogSource) -> LineReader {
+        LineReader::keeping(source, self.inbox.keep())
     }
 
     /// Takes lines, and drops them if too much is kept already.

@@ -3,15 +3,17 @@
 use std::mem;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::sync::watch;
 
-use crate::config::{ChildSettings, Command, Settings, Story};
+use crate::config::{ChildSettings, Command, Forward, Settings, Story};
 use crate::env_lines::Reach;
-use crate::ingest::{ChildEvent, Inbound};
+use crate::ingest::{ChildEvent, Forwarded, Inbound, Keep};
 use crate::io::agent::{Agent, AgentSettings, Token};
 use crate::io::child::{Child, ChildError, Launch};
 use crate::io::clock;
 use crate::io::demo::{self, DemoTarget};
+use crate::io::forward::{ForwardLimits, Forwarder};
 use crate::io::inbox::{self, Inbox, InboxLimits, InboxReceiver};
 use crate::io::tail::Tail;
 use crate::sampler::Model;
@@ -40,6 +42,8 @@ struct Source {
     publisher: Publisher,
     demo: Option<watch::Sender<bool>>,
     tails: Vec<Tail>,
+    /// What sends on, if anything does.
+    forwarder: Option<Forwarder>,
     /// The program that is started, if that was asked for.
     launch: Option<Launch>,
     child: Option<Child>,
@@ -101,7 +105,16 @@ impl Feed {
         let publisher = Publisher::new(settings.sampling.answers);
         agent_settings.rates = publisher.subscribe();
         agent_settings.client_drop_p0s = settings.sampling.client_drop_p0s;
+        let forwarder = settings.forward.as_ref();
+        let forwarder = forwarder.map(|to| send_on(to, &inbox)).transpose()?;
+        let queue = forwarder.as_ref().map(Forwarder::queue);
+        agent_settings.forward = queue.cloned();
         let agent = Agent::start(agent_settings, inbox.clone())?;
+        check_ways_part(settings, &agent)?;
+        let inbox = inbox.keeping(match forwarder {
+            Some(_) => Keep::Originals,
+            None => Keep::Nothing,
+        });
         let tails = settings.logs.iter();
         let tails = tails.map(|path| Tail::start(path, inbox.clone()));
         let tails = tails.collect::<Result<Vec<_>, _>>()?;
@@ -117,6 +130,7 @@ impl Feed {
                 publisher,
                 demo,
                 tails,
+                forwarder,
                 launch,
                 child: None,
                 life: Life::None,
@@ -184,16 +198,16 @@ impl Feed {
             .inbox
             .recv_many(&mut self.batch, BATCH_ITEMS_MAX)
             .await;
-        source.take_note(&self.batch);
+        source.take_note(&mut self.batch);
         mem::take(&mut self.batch)
     }
 
     /// Stops everything that brings spans and lines; a child that still runs is terminated. What they
-    /// still bring goes to `take`. Returns the exit code.
-    pub(super) fn stop(mut self, mut take: impl FnMut(Vec<Inbound>)) -> u8 {
+    /// still bring goes to `take`. Then what waits to be sent on is, as far as time allows.
+    pub(super) fn stop(mut self, mut take: impl FnMut(Vec<Inbound>)) -> Stopped {
         take(mem::take(&mut self.batch));
         let Some(mut source) = self.source else {
-            return 0;
+            return Stopped::default();
         };
         if let Some(demo) = &source.demo {
             demo.send_replace(true);
@@ -211,7 +225,17 @@ impl Feed {
             agent.stop();
         }
         take(source.drain());
-        source.life.exit_code()
+        let mut remark = None;
+        if let Some(forwarder) = source.forwarder.take() {
+            let rest = forwarder.stop();
+            remark = unsent(&rest);
+            take(source.drain());
+            take(vec![Inbound::Forwarded(rest)]);
+        }
+        Stopped {
+            code: source.life.exit_code(),
+            remark,
+        }
     }
 
     /// What the screen says of the program that we start: its command line, and what is changed of
@@ -230,11 +254,42 @@ impl Feed {
     }
 }
 
+/// What is left of a feed.
+#[derive(Debug, Default)]
+pub(super) struct Stopped {
+    /// The exit code.
+    pub(super) code: u8,
+    /// What was not sent on in time, in a sentence.
+    pub(super) remark: Option<String>,
+}
+
+/// What was not sent on before the end, and why.
+fn unsent(rest: &Forwarded) -> Option<String> {
+    let requests = match rest.dropped {
+        0 => return None,
+        1 => "1 request was".to_owned(),
+        number => format!("{number} requests were"),
+    };
+    let why = rest.last_error.as_deref();
+    let why = why.map(|error| format!(": the Agent {error}"));
+    let why = why.unwrap_or_default();
+    Some(format!("{requests} not sent on before the end{why}"))
+}
+
 impl Source {
-    fn take_note(&mut self, inbounds: &[Inbound]) {
+    /// Looks at what goes to the loop: what became of the child, and what is to be sent on.
+    fn take_note(&mut self, inbounds: &mut [Inbound]) {
         for inbound in inbounds {
-            if let Inbound::Child(event) = inbound {
-                self.life = self.life.after(*event);
+            match (inbound, &self.forwarder) {
+                (Inbound::Child(event), _) => self.life = self.life.after(*event),
+                (Inbound::Lines(lines), Some(forwarder)) => {
+                    let queue = forwarder.queue();
+                    lines
+                        .originals
+                        .take()
+                        .for_each(|original| queue.send(original));
+                }
+                _ => {}
             }
         }
     }
@@ -242,7 +297,7 @@ impl Source {
     fn drain(&mut self) -> Vec<Inbound> {
         let mut rest = Vec::new();
         self.inbox.try_recv_many(&mut rest, BATCH_ITEMS_MAX);
-        self.take_note(&rest);
+        self.take_note(&mut rest);
         rest
     }
 
@@ -259,6 +314,27 @@ impl Source {
             _ => {}
         }
     }
+}
+
+fn send_on(to: &Forward, inbox: &Inbox) -> anyhow::Result<Forwarder> {
+    let Forward::Agent(agent) = to;
+    Forwarder::start(agent.clone(), ForwardLimits::default(), inbox.clone())
+        .context("the thread that sends on cannot be started; close some programs and start again")
+}
+
+/// Which port is ours is known for certain once it is bound.
+fn check_ways_part(settings: &Settings, agent: &Agent) -> anyhow::Result<()> {
+    let Some(Forward::Agent(to)) = &settings.forward else {
+        return Ok(());
+    };
+    let mut bound = [Some(agent.local_addr()), agent.otlp_addr()]
+        .into_iter()
+        .flatten();
+    anyhow::ensure!(
+        !bound.any(|bound| to.is_at(bound)),
+        "--forward agent= names {to}, where this program listens itself: give one of the two another address"
+    );
+    Ok(())
 }
 
 /// Where programs reach us.

@@ -3,7 +3,6 @@
 //! evicted meanwhile, be counted instead.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::Write as _;
 use std::mem;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use crate::io::clock::Clock;
 use crate::io::ndjson::{Closed, Ndjson};
 use crate::io::signals::{Signal, Signals};
 use crate::store::{Counters, LogKey, Store, TraceEntry, TraceKey};
-use crate::trace::{Now, harmless_lines};
+use crate::trace::Now;
 use crate::tui::message::ChildSignal;
 
 /// A trace is told once nothing has come for it this long.
@@ -79,9 +78,7 @@ pub(super) async fn report(
     let mut reporter = Reporter::new(output);
     reporter.listening(&feed);
     for remark in &told.remarks {
-        // Without a stderr, nobody wants to read it.
-        let remark = harmless_lines(remark);
-        let _closed = writeln!(std::io::stderr(), "warning: {remark}");
+        super::warn(remark);
     }
     let opened: Vec<TraceKey> = store.traces().map(TraceEntry::key).collect();
     reporter.touched(&opened, clock.now());
@@ -98,16 +95,19 @@ pub(super) async fn report(
             .listen(&mut signals, settings.exit_after_idle)
             .await;
     }
-    let code = feed.stop(|inbounds| reporter.take(&mut store, inbounds, clock.now()));
+    let stopped = feed.stop(|inbounds| reporter.take(&mut store, inbounds, clock.now()));
     let exported = match &settings.export {
         Some(target) => super::export_at_exit(&store, target),
         None => Ok(()),
     };
     reporter.finish(&store).await;
+    if let Some(remark) = &stopped.remark {
+        super::warn(remark);
+    }
     exported?;
     started?;
     anyhow::ensure!(told.damages.is_empty(), "{}", told.damages.join("\n"));
-    Ok(code)
+    Ok(stopped.code)
 }
 
 /// The loop and what it needs.

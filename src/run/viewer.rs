@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Told;
 use super::feed::Feed;
-use crate::config::{Command, Settings};
+use crate::config::{Command, Forward, Settings};
 use crate::export::{self, Export, Progress};
 use crate::io::agent::Agent;
 use crate::io::clipboard::{Clipboard, Copied, CopyError};
@@ -64,7 +64,7 @@ pub(super) async fn view(
         ..
     } = viewer;
     drop(terminal);
-    let code = feed.stop(|inbounds| {
+    let stopped = feed.stop(|inbounds| {
         for inbound in inbounds {
             super::take(app.store_mut(), inbound, clock.now());
         }
@@ -72,9 +72,12 @@ pub(super) async fn view(
     if let Some(target) = &settings.export {
         super::export_at_exit(app.store(), target)?;
     }
+    if let Some(remark) = &stopped.remark {
+        super::warn(remark);
+    }
     started?;
     outcome?;
-    Ok(code)
+    Ok(stopped.code)
 }
 
 fn options(settings: &Settings, feed: &Feed) -> UiOptions {
@@ -104,6 +107,10 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
             child: feed.child_command(settings),
         },
         sampling: settings.sampling.clone(),
+        forward: match &settings.forward {
+            None => String::new(),
+            Some(Forward::Agent(agent)) => format!("agent {agent}"),
+        },
     }
 }
 

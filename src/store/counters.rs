@@ -111,6 +111,8 @@ counters! {
     forwarded_payloads,
     /// Spans passed on.
     forwarded_spans,
+    /// Bytes of the bodies passed on.
+    forwarded_bytes,
     /// Payloads that could not be passed on.
     forward_failed,
     /// Payloads dropped before they could be passed on.

@@ -49,6 +49,8 @@ pub struct UiOptions {
     pub listening: Listening,
     /// What tracers are told.
     pub sampling: SamplingSettings,
+    /// Where spans go on to: `agent 127.0.0.1:8125`; empty if nowhere.
+    pub forward: String,
 }
 
 /// Where spans come from.
@@ -308,6 +310,7 @@ impl App {
                 self.store.overflow(overflow);
             }
             Inbound::Notice(text) => self.notices.add(text, now),
+            Inbound::Forwarded(forwarded) => self.store.forwarded(&forwarded),
         }
         Vec::new()
     }

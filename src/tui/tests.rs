@@ -3,6 +3,7 @@
 mod child;
 mod connect;
 mod fixture;
+mod forward;
 mod hostile;
 mod keys;
 mod laws;

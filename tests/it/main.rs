@@ -20,6 +20,8 @@ mod cli;
 mod clients;
 #[cfg(target_os = "linux")]
 mod flood;
+#[cfg(unix)]
+mod forward;
 mod fuzz;
 #[cfg(unix)]
 mod headless;

@@ -25,6 +25,8 @@ pub(super) struct Reply {
     content_type: HeaderValue,
     /// The methods to name in `Allow`.
     allow: &'static str,
+    /// `Datadog-Rates-Payload-Version`, of rates that are not ours.
+    rates_version: Option<HeaderValue>,
     /// Whether the connection ends with it, because the rest of the request was not read.
     ends_connection: bool,
 }
@@ -38,6 +40,7 @@ impl Reply {
             body,
             content_type: JSON,
             allow: "",
+            rates_version: None,
             ends_connection: false,
         }
     }
@@ -94,6 +97,13 @@ impl Reply {
         )
     }
 
+    /// The same answer with the rates of a real Agent.
+    pub(super) fn of_agent(mut self, body: Bytes, rates_version: Option<HeaderValue>) -> Self {
+        self.body = body;
+        self.rates_version = rates_version;
+        self
+    }
+
     /// The same answer, with more for the request log than for the client.
     pub(super) fn noting(mut self, note: &str) -> Self {
         self.note = note.into();
@@ -118,6 +128,9 @@ impl Reply {
         headers.insert(CONTENT_TYPE, self.content_type);
         if !self.allow.is_empty() {
             headers.insert(ALLOW, HeaderValue::from_static(self.allow));
+        }
+        if let Some(version) = self.rates_version {
+            headers.insert("datadog-rates-payload-version", version);
         }
         if self.ends_connection {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));

@@ -18,6 +18,7 @@ use crate::wire::otlp::Encoding;
 
 use super::body::{self, Problem};
 use super::connection::Connection;
+use super::passing::Passing;
 use super::record::{self, Pending};
 use super::reply::Reply;
 use super::route::{Asked, Route, Target};
@@ -46,6 +47,7 @@ pub(super) async fn answer(
     let begun = record::begun(&route, asked.method, &headers, via);
     let mut pending = Pending::new(begun, &shared.inbox);
     let waits_for_us = parts.headers.contains_key(EXPECT);
+    let mut passing = Passing::of(shared, &parts, &route.target);
 
     let taking = async {
         let reply = match route.target {
@@ -56,13 +58,21 @@ pub(super) async fn answer(
                     headers,
                     head: parts.headers,
                 };
-                return take((shared, connection), payload, &mut body, &mut pending).await;
+                let taking = (&mut body, &mut pending, &mut passing);
+                return take((shared, connection), payload, taking).await;
             }
             Target::Info => Reply::json(200, shared.info.clone(), ""),
             Target::Reply(reply) => reply,
         };
         // Nobody looks at the body; what is answered was decided before.
-        body::discard(&mut body, &shared.limits, &mut pending).await?;
+        match &mut passing {
+            None => body::discard(&mut body, &shared.limits, &mut pending).await?,
+            Some(passing) => {
+                let held =
+                    body::keep(&mut body, &shared.limits, &shared.budget, &mut pending).await?;
+                passing.take_body(held.bytes.clone());
+            }
+        }
         Ok((reply, Brought::Nothing))
     };
     let outcome = tokio::select! {
@@ -80,9 +90,14 @@ pub(super) async fn answer(
             (problem.reply(&shared.limits), Brought::Nothing)
         }
     };
-    deliver(shared, pending, reply, brought)
-        .await
-        .into_response()
+    if let Some(passing) = &mut passing {
+        passing.take_note(&brought);
+    }
+    let mut reply = deliver(shared, pending, reply, brought).await;
+    if let Some(passing) = passing {
+        reply = passing.pass(reply).await;
+    }
+    reply.into_response()
 }
 
 type Outcome = Result<(Reply, Brought), Problem>;
@@ -91,11 +106,13 @@ type Outcome = Result<(Reply, Brought), Problem>;
 async fn take(
     (shared, connection): (&Shared, &Connection),
     payload: Payload,
-    body: &mut Incoming,
-    pending: &mut Pending<'_>,
+    (body, pending, passing): (&mut Incoming, &mut Pending<'_>, &mut Option<Passing<'_>>),
 ) -> Outcome {
     let held = body::keep(body, &shared.limits, &shared.budget, pending).await?;
     connection.end_body();
+    if let Some(passing) = passing {
+        passing.take_body(held.bytes.clone());
+    }
     let at = clock::wall();
     let is_large = held.bytes.len() > shared.limits.decode_inline_bytes_max;
     // How large a packed body is comes out when it is unpacked.

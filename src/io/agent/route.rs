@@ -1,6 +1,7 @@
 //! From method and path to what is to be done. Pure; the token ends here.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use crate::ingest::{PayloadKind, RequestClass};
 use crate::wire::endpoint::{self, Action, Endpoint};
@@ -101,6 +102,27 @@ impl Route {
             target,
         }
     }
+}
+
+/// The path below the token: plain, and as it is written in a request. `None` without the token.
+pub(super) fn path_below(asked: &str, token: Option<&Token>) -> Option<(String, String)> {
+    let plain = endpoint::plain(asked);
+    let below = match token {
+        Some(token) => token.strip(&plain)?,
+        None => &plain,
+    };
+    let is_written =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte);
+    let mut written = String::with_capacity(below.len());
+    for byte in below.bytes() {
+        if is_written(byte) {
+            written.push(char::from(byte));
+        } else {
+            // A string is always written to.
+            let _written = write!(written, "%{byte:02X}");
+        }
+    }
+    Some((below.to_owned(), written))
 }
 
 fn refusal(endpoint: &Endpoint, asked: &Asked<'_>) -> Option<(RequestClass, Reply)> {

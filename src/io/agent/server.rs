@@ -18,6 +18,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 
 use crate::ingest::Inbound;
+use crate::io::forward::ForwardQueue;
 use crate::io::inbox::Inbox;
 use crate::trace::Via;
 
@@ -39,6 +40,7 @@ pub(super) struct Shared {
     pub(super) inbox: Inbox,
     pub(super) budget: Budget,
     pub(super) faults: Faults,
+    pub(super) forward: Option<ForwardQueue>,
 }
 
 impl Shared {
@@ -48,6 +50,7 @@ impl Shared {
             token,
             limits,
             rates,
+            forward,
             listen: _,
             client_drop_p0s: _,
             otlp: _,
@@ -61,6 +64,7 @@ impl Shared {
             inbox,
             budget,
             faults: Faults::default(),
+            forward,
         }
     }
 }

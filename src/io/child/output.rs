@@ -7,7 +7,6 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 
 use crate::ingest::{LineReader, Lines};
-use crate::logs::LogSource;
 use crate::trace::UnixNanos;
 
 /// What a pipe may hold for us, where that can be chosen: so much a burst brings before the child has
@@ -24,7 +23,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(pipe: impl Into<OwnedFd>, source: LogSource) -> io::Result<Self> {
+    pub(super) fn new(pipe: impl Into<OwnedFd>, reader: LineReader) -> io::Result<Self> {
         let pipe = pipe.into();
         rustix::io::ioctl_fionbio(&pipe, true)?;
         #[cfg(target_os = "linux")]
@@ -32,7 +31,7 @@ impl Output {
         let _as_it_is = rustix::pipe::fcntl_setpipe_size(&pipe, PIPE_BYTES);
         Ok(Self {
             pipe: Some(pipe),
-            reader: LineReader::new(source),
+            reader,
         })
     }
 

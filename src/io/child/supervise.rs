@@ -166,11 +166,11 @@ impl Supervisor {
         let outputs = [
             Output::new(
                 process.stdout.take().ok_or_else(missing)?,
-                LogSource::Stdout,
+                self.outbox.reader(LogSource::Stdout),
             )?,
             Output::new(
                 process.stderr.take().ok_or_else(missing)?,
-                LogSource::Stderr,
+                self.outbox.reader(LogSource::Stderr),
             )?,
         ];
         let speaker = self.speaker.try_clone()?;

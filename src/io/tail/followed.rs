@@ -17,11 +17,12 @@ use crate::logs::LogSource;
 const MARK_BYTES: usize = 64;
 /// Reads the file until somebody wants us to leave, and then to its end.
 pub(super) fn follow(path: &Path, inbox: Inbox, stop: &Stop) {
+    let outbox = Outbox::new(inbox, usize::MAX);
     let mut follower = Follower {
         path,
         stop,
-        outbox: Outbox::new(inbox, usize::MAX),
-        reader: LineReader::new(LogSource::File),
+        reader: outbox.reader(LogSource::File),
+        outbox,
         opened: None,
         trouble: None,
         n_idle: 0,
@@ -157,7 +158,7 @@ impl Follower<'_> {
     fn end_of_file(&mut self) {
         let mut lines = Lines::default();
         self.reader.finish(clock::wall(), &mut lines);
-        self.reader = LineReader::new(LogSource::File);
+        self.reader = self.outbox.reader(LogSource::File);
         self.outbox.lines(lines);
         hand_on(&mut self.outbox, self.stop);
     }

@@ -8,7 +8,7 @@ use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::{IDLE_LOOKS, KEPT_BYTES_MAX, LOOK_WAIT, READ_BYTES, ROOM_WAIT, Stop, hand_on};
-use crate::ingest::{LineReader, Lines};
+use crate::ingest::Lines;
 use crate::io::clock;
 use crate::io::inbox::Inbox;
 use crate::io::outbox::Outbox;
@@ -33,7 +33,7 @@ pub(super) fn read(inbox: Inbox, stop: &Stop) {
         .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
     let kept_bytes_max = if is_file { usize::MAX } else { KEPT_BYTES_MAX };
     let mut outbox = Outbox::new(inbox, kept_bytes_max);
-    let mut reader = LineReader::new(LogSource::Stdin);
+    let mut reader = outbox.reader(LogSource::Stdin);
     let mut buffer = vec![0; READ_BYTES];
     let mut n_idle = 0;
     loop {

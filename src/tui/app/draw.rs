@@ -316,6 +316,7 @@ impl App {
             } else {
                 String::new()
             },
+            forward: self.options.forward.clone(),
             n_waiting: self.paused.map_or(0, |(_, n_waiting)| n_waiting),
         }
     }

@@ -70,7 +70,10 @@ impl Seen {
                     self.take_request(request, now);
                 }
             }
-            Inbound::Child(_) | Inbound::Overflow(_) | Inbound::Notice(_) => {}
+            Inbound::Child(_)
+            | Inbound::Overflow(_)
+            | Inbound::Notice(_)
+            | Inbound::Forwarded(_) => {}
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct HeaderFacts {
     pub(crate) rates: Vec<u64>,
     /// What the simulated Agent keeps, where no line of views says so.
     pub(crate) kept: String,
+    /// Where spans go on to: `agent 127.0.0.1:8125`; empty if nowhere.
+    pub(crate) forward: String,
     /// Traces that came since the view was paused.
     pub(crate) n_waiting: u64,
 }
@@ -42,9 +44,14 @@ pub(crate) fn draw(
         Flow::Paused => (format!(" PAUSED +{} new ", facts.n_waiting), theme.paused),
     };
     let mut right = put_right(buffer, line, &flow, style);
-    let forward = "fwd off   ";
-    right = right.saturating_sub(text::cells(forward.len()));
-    put(buffer, line, right, forward, theme.dim);
+    let forward = forward(facts, context, line.width) + "   ";
+    right = right.saturating_sub(text::cells(text::width(&forward)));
+    let style = match context.store.counters() {
+        counters if counters.forward_failed + counters.forward_dropped > 0 => theme.warning,
+        _ if facts.forward.is_empty() => theme.dim,
+        _ => theme.text,
+    };
+    put(buffer, line, right, &forward, style);
 
     let mut column = put(buffer, line, 1, "modtrace-tui", theme.title_focused);
     for part in parts(facts, context) {
@@ -59,6 +66,29 @@ pub(crate) fn draw(
         };
         column = put(buffer, line, column + 2, &part, style);
     }
+}
+
+/// `fwd off`, or where to, how many requests went and how many did not. Where there is little room, the
+/// kind of place is enough; its name stands in the command.
+fn forward(facts: &HeaderFacts, context: &ViewContext<'_>, width: u16) -> String {
+    let glyphs = context.theme.glyphs;
+    let counters = context.store.counters();
+    if facts.forward.is_empty() {
+        return "fwd off".to_owned();
+    }
+    let to = text::visible(facts.forward.as_str().into(), glyphs);
+    let to = match width {
+        100.. => text::cut(&to, 40, glyphs).into_owned(),
+        _ => to.split(' ').next().unwrap_or_default().to_owned(),
+    };
+    let lost = counters
+        .forward_failed
+        .saturating_add(counters.forward_dropped);
+    let lost = match lost {
+        0 => String::new(),
+        lost => format!(" {lost} lost"),
+    };
+    format!("fwd {to} {} sent{lost}", counters.forwarded_payloads)
 }
 
 fn parts(facts: &HeaderFacts, context: &ViewContext<'_>) -> Vec<String> {
@@ -207,6 +237,18 @@ fn losses_of(store: &Store) -> Vec<String> {
             "unsent by the client",
             counters.client_unsent_traces,
             text::count(counters.client_unsent_traces, "trace"),
+        ),
+        (
+            "not sent on",
+            counters
+                .forward_failed
+                .saturating_add(counters.forward_dropped),
+            text::count(
+                counters
+                    .forward_failed
+                    .saturating_add(counters.forward_dropped),
+                "request",
+            ),
         ),
         (
             "lost",

@@ -67,7 +67,7 @@ impl Observed {
                 }
                 Inbound::Child(event) => self.events.push(event),
                 Inbound::Notice(sentence) => self.lines.push(sentence),
-                Inbound::Request(_) | Inbound::Overflow(_) => {}
+                Inbound::Request(_) | Inbound::Overflow(_) | Inbound::Forwarded(_) => {}
             }
         }
     }
