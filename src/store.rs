@@ -39,7 +39,7 @@ use std::sync::{Arc, Weak};
 pub use container::{KnownBy, TraceContainer};
 pub use counters::{Counters, Simulated};
 pub use entry::{Arrival, TraceEntry};
-pub use fleet::{Container, ContainerKey, Fleet};
+pub use fleet::{Container, ContainerKey, Fleet, Liveness};
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
 pub use restore::{Restored, ToldRoot};
 pub use root::LocalRoot;
@@ -484,7 +484,7 @@ impl Store {
     }
 
     /// A relay has said who it is, possibly after it passed on spans.
-    fn hello(&mut self, hello: Hello, at: UnixNanos) {
+    pub(crate) fn hello(&mut self, hello: Hello, at: UnixNanos) {
         let source = hello.source;
         self.hear_relay(&hello, at);
         if !self.shelf.hello(hello) {
