@@ -2,6 +2,7 @@
 //! whether a request paid for the start of its container. Rules over plain values; it holds no traces.
 
 pub mod outcome;
+pub mod overlap;
 mod sight;
 pub mod start;
 

@@ -421,6 +421,7 @@ fn lost(facts: &Facts<'_>) -> Vec<Row> {
     let rows = census.lost.iter().map(|lost| {
         let label = match lost.bucket {
             Bucket::LostErrors => "errors".to_owned(),
+            Bucket::LostCold => "cold starts".to_owned(),
             Bucket::LostSlow(beyond) => {
                 format!("slower than p95, {}", text::duration(beyond, facts.glyphs))
             }
@@ -508,6 +509,7 @@ pub(super) fn filter(bucket: Bucket, facts: &Facts<'_>) -> String {
             )
         }
         Bucket::LostErrors => "sim:drop err".to_owned(),
+        Bucket::LostCold => "sim:drop cold".to_owned(),
         Bucket::LostSlow(beyond) => format!("sim:drop dur>{beyond}ns"),
         Bucket::LostResource(..) => {
             let lost = facts.census.lost.iter().find(|lost| lost.bucket == bucket);
