@@ -440,7 +440,8 @@ fn lost(facts: &Facts<'_>) -> Vec<Row> {
         };
         Row {
             bucket: Some(lost.bucket),
-            trace: lost.slowest,
+            // Of cold starts one looks at all of them: what each container did before tells more than the time.
+            trace: lost.slowest.filter(|_| lost.bucket != Bucket::LostCold),
             ..Row::new(Part::Lost, kind)
         }
     });
