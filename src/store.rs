@@ -16,6 +16,7 @@ mod entries;
 mod entry;
 mod evict;
 mod fleet;
+mod gone;
 mod hear;
 mod index;
 mod join;
@@ -40,8 +41,9 @@ pub use container::{KnownBy, TraceContainer};
 pub use counters::{Counters, Simulated};
 pub use entry::{Arrival, TraceEntry};
 pub use fleet::{Container, ContainerKey, Fleet, Liveness};
+pub use gone::Gone;
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
-pub use restore::{Restored, ToldRoot};
+pub use restore::{Restored, ToldRoot, ToldTrace};
 pub use root::LocalRoot;
 pub use summary::Summary;
 pub use told::{Compared, Operation, OperationKey, Tally, Told, ToldClient, ToldSums};
@@ -120,6 +122,7 @@ pub struct Store {
     logs: Logs,
     shelf: Shelf,
     fleet: Fleet,
+    gone: Gone,
     inputs: Inputs,
     /// The traces that have changed since the caller was told.
     changed: Vec<TraceKey>,
@@ -151,6 +154,7 @@ impl Store {
             logs: Logs::default(),
             shelf: Shelf::default(),
             fleet: Fleet::default(),
+            gone: Gone::default(),
             inputs: Inputs::default(),
             changed: Vec::new(),
             evicted: Vec::new(),
