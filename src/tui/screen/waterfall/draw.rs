@@ -8,7 +8,10 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Widget};
 
+use super::group_row;
+use super::pictures;
 use super::row::RowPainter;
+use super::rows::Item;
 use super::{WaterfallPane, rebuild_interval_ns};
 use crate::store::TraceEntry;
 use crate::tui::screen::{Flow, Focus, ViewContext};
@@ -111,16 +114,19 @@ impl WaterfallPane {
             self.show_selected();
         }
         self.viewport.body = body;
+        self.prepare_groups(trace, built.revision, scale);
         let painter = RowPainter {
             context,
             trace,
             rows: &self.rows,
+            workers: &self.workers,
+            pictures: &self.pictures,
             filter: &self.filter,
             scale,
             guide_cells_max: self.viewport.guide_cells_max,
             n_services: self.services.len(),
         };
-        let position = self.selected.and_then(|span| self.rows.position(span));
+        let position = self.cursor.and_then(|item| self.rows.position(item));
         for line in 0..body.height {
             let at = self.viewport.offset + usize::from(line);
             let Some(row) = self.rows.at(at) else { break };
@@ -135,6 +141,28 @@ impl WaterfallPane {
         self.viewport.letters = Rect::default();
         if has_letters {
             self.draw_letters(context, scale, body, buffer);
+        }
+    }
+
+    /// Looks at the members of the groups on the screen, unless that was done.
+    fn prepare_groups(&mut self, trace: &TraceEntry, revision: u64, scale: Scale) {
+        let filter = &self.filter;
+        let subject = pictures::Subject {
+            trace,
+            revision,
+            scale,
+            filter,
+        };
+        let first = self.viewport.offset;
+        for position in first..first.saturating_add(self.viewport.page_rows()) {
+            let Some(row) = self.rows.at(position) else {
+                break;
+            };
+            if let Item::Group(id) = row.item
+                && let Some(group) = self.rows.group(id)
+            {
+                self.pictures.prepare(group, row.mark, subject);
+            }
         }
     }
 
@@ -214,7 +242,7 @@ impl WaterfallPane {
     /// `POST /v1/generate  67b1..e2f7  34 spans  3 services`; a long resource is cut, not the rest.
     fn title(&self, context: &ViewContext<'_>, trace: &TraceEntry, room: usize) -> String {
         let glyphs = context.theme.glyphs;
-        let n_spans = u64::try_from(self.rows.all().len()).unwrap_or(u64::MAX);
+        let n_spans = u64::try_from(self.rows.n_spans()).unwrap_or(u64::MAX);
         let n_services = u64::try_from(self.services.len()).unwrap_or(u64::MAX);
         let mut facts = vec![
             text::short_id(trace.trace_id()),
@@ -234,18 +262,24 @@ impl WaterfallPane {
         format!("{}  {facts}", text::cut(&resource, room, glyphs))
     }
 
-    /// ` row 10/34  depth 3  self 462ms 23.8% `.
+    /// ` row 10/34  depth 3  self 462ms 23.8% `, of a group what its members took.
     fn position_words(&mut self, context: &ViewContext<'_>, trace: &TraceEntry) -> String {
-        let Some(span) = self.selected else {
+        let Some(row) = self.cursor.and_then(|item| self.rows.row(item)).copied() else {
             return String::new();
         };
-        let self_time = self.self_time(context.store).unwrap_or(0);
         let n_rows = self.rows.n_visible();
-        let row = self.rows.position(span).map_or(0, |position| position + 1);
-        let depth = self.rows.row(span).map_or(0, |row| row.depth);
+        let position = self.rows.position(row.item);
+        let number = position.map_or(0, |position| position + 1);
+        if let Item::Group(id) = row.item {
+            let group = self.rows.group(id);
+            let said = group.map(|group| group_row::sentence(&self.workers, group, context));
+            return format!(" row {number}/{n_rows}  {} ", said.unwrap_or_default());
+        }
+        let self_time = self.self_time(context.store).unwrap_or(0);
         let share = super::row::percent(self_time, trace.duration());
         let self_time = text::duration(self_time, context.theme.glyphs);
-        format!(" row {row}/{n_rows}  depth {depth}  self {self_time}{share} ")
+        let depth = row.depth;
+        format!(" row {number}/{n_rows}  depth {depth}  self {self_time}{share} ")
     }
 }
 
