@@ -94,14 +94,14 @@ impl SpanPane {
             return;
         };
         let (inner, room) = DetailTree::room(area, context.theme);
-        let root = trace.local_root(index);
+        let started = trace.local_root(index);
         let now = context.now.wall;
         let wanted = Built {
             key,
             span: index,
             revision: trace.revision(),
             self_time: self.self_time,
-            container: root.and_then(|root| Seen::of(context.store, root, now)),
+            container: started.and_then(|local| Seen::of(context.store, local, now)),
             room,
         };
         let is_frozen = |built: Built| {
@@ -124,7 +124,7 @@ impl SpanPane {
         let n_spans = trace.n_spans();
         let number = u64::from(index.0) + 1;
         self.tree.title = format!("Span {number}/{n_spans}  {name}{mark}");
-        let started = root.map(|root| started::started(context.store, trace, root, now, room));
+        let started = started.map(|local| started::started(context.store, trace, local, now, room));
         let started = started.unwrap_or_default();
         let details = details(trace, span, self.self_time, started, room);
         let is_first = self.built.is_none();

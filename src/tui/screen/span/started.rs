@@ -18,7 +18,7 @@ const ROOTS_MAX: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     known_by: KnownBy,
-    last_seen: UnixNanos,
+    until: UnixNanos,
     n_requests: u64,
     n_in_flight: usize,
     liveness: Liveness,
@@ -29,7 +29,7 @@ impl Seen {
         let container = store.fleet().container(root.container()?)?;
         Some(Self {
             known_by: container.known_by(),
-            last_seen: container.last_seen(),
+            until: container.last_seen(),
             n_requests: container.n_requests(),
             n_in_flight: container.n_in_flight(),
             liveness: container.liveness(now),
@@ -41,17 +41,17 @@ impl Seen {
 pub(super) fn started(
     store: &Store,
     trace: &TraceEntry,
-    root: &LocalRoot,
+    local_root: &LocalRoot,
     now: UnixNanos,
     room: Room,
 ) -> Vec<Detail> {
-    let mut details = start(store, trace, root);
-    details.extend(ended(store, trace, root));
-    let container = root
+    let mut details = start(store, trace, local_root);
+    details.extend(ended(store, trace, local_root));
+    let container = local_root
         .container()
         .and_then(|key| store.fleet().container(key));
     details.extend(container.map(|container| {
-        let number = store.request_number(trace, root);
+        let number = store.request_number(trace, local_root);
         block(store, container, number, (now, room))
     }));
     details

@@ -325,7 +325,7 @@ fn what_the_payload_says_of_the_tracer_and_of_the_chunk_is_shown() {
     };
     let mut store = Store::new(1 << 20);
     let received = crate::ingest::Received {
-        at: crate::trace::UnixNanos(0),
+        at: UnixNanos(0),
         via: crate::trace::Via::Http,
         payload: crate::trace::TracerPayload {
             tracer: tracer.into(),
