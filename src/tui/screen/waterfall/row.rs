@@ -159,6 +159,14 @@ impl<'a> RowPainter<'a> {
         buffer.set_style(columns.duration, style);
     }
 
+    fn is_found(&self, row: &Row) -> bool {
+        let store = self.context.store;
+        row.span().is_some_and(|index| {
+            let filter = self.filter;
+            filter.matches_row(store, self.trace, index, row.mark)
+        })
+    }
+
     fn look(
         &self,
         (row, span): (&Row, Span<'_>),
@@ -175,7 +183,7 @@ impl<'a> RowPainter<'a> {
         if self.filter.is_empty() {
             return look;
         }
-        if self.filter.matches_span(span, row.mark) {
+        if self.is_found(row) {
             return Look {
                 name: theme.matched,
                 ..look
