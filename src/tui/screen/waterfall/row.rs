@@ -296,8 +296,8 @@ impl<'a> RowPainter<'a> {
             row, span, look, ..
         } = subject;
         let group = self.rows.group_of(row);
-        let awaited = group.and_then(|group| group.awaited);
-        let awaited = awaited.filter(|awaited| awaited.span == subject.index);
+        let waited_for = group.and_then(|group| group.waited_for);
+        let waited_for = waited_for.filter(|waited_for| waited_for.span == subject.index);
         let start = subject.worker.and_then(Worker::start_waited_for);
         let mut marks: Vec<(Cow<'static, str>, Style)> = Vec::new();
         if self.rows.is_folded(row.item) && row.subtree > 1 {
@@ -305,7 +305,7 @@ impl<'a> RowPainter<'a> {
             marks.push((format!("+{n_below}").into(), look.dim));
         }
         marks.extend(start.map(|kind| (kind.name().into(), look.text)));
-        marks.extend(awaited.map(|awaited| (awaited.word().into(), look.warning)));
+        marks.extend(waited_for.map(|waited_for| (waited_for.word().into(), look.warning)));
         let words = [
             (subject.is_async(), "async", look.dim),
             (row.mark == RowMark::Cycle, "cycle", look.warning),
