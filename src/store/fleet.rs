@@ -18,8 +18,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-pub use container::Container;
 pub(super) use container::Request;
+pub use container::{Container, Liveness};
 
 use smallvec::SmallVec;
 
@@ -132,6 +132,12 @@ impl Fleet {
     /// How many containers were forgotten, or never told apart, because there were too many.
     pub fn n_forgotten(&self) -> u64 {
         self.n_forgotten + self.n_refused
+    }
+
+    /// The containers in which something ran of a trace whose local root there has not come.
+    pub fn without_root(&self, trace: TraceKey) -> impl Iterator<Item = &Container> {
+        let keys = self.pieces.get(&trace).into_iter().flatten();
+        keys.filter_map(|key| self.containers.get(key))
     }
 
     pub(super) fn container_mut(&mut self, key: ContainerKey) -> Option<&mut Container> {

@@ -11,6 +11,9 @@ use crate::trace::{ContainerFacts, SpanId, UnixNanos};
 
 /// More init spans than this are not kept: one container has one, and one more for each class in it.
 const INITS_MAX: usize = 16;
+/// Among so many of the earliest requests what was work of an init is looked for: an init that ends after
+/// more has begun is none, and each row of a list asks.
+const EARLY_MAX: usize = 1_024;
 /// More unfinished traces than this are not kept apart.
 const PIECES_MAX: usize = 1_024;
 
@@ -30,6 +33,21 @@ impl Request {
     pub(in crate::store) fn rank(&self) -> Rank {
         (self.start, self.span_id, self.trace)
     }
+}
+
+/// One that has sent nothing for so long is quiet: tracers send what has ended every second, and this leaves
+/// time for a request in which nothing ends.
+const QUIET_NS: i64 = 30_000_000_000;
+
+/// Whether a container is still there, as far as what it sends tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// It has sent something lately.
+    Alive,
+    /// It has not. It may be idle, or gone.
+    Quiet,
+    /// It said that it ends, and nothing has run there since.
+    Ended,
 }
 
 /// A container.
@@ -137,6 +155,17 @@ impl Container {
         self.exit
     }
 
+    /// Whether it is still there.
+    pub fn liveness(&self, now: UnixNanos) -> Liveness {
+        if self.exit.is_some_and(|exit| exit >= self.last_end) {
+            Liveness::Ended
+        } else if now.since(self.last_seen) > QUIET_NS {
+            Liveness::Quiet
+        } else {
+            Liveness::Alive
+        }
+    }
+
     /// How often the app had been published again when it was first seen.
     pub fn generation(&self) -> u64 {
         self.generation
@@ -177,6 +206,12 @@ impl Container {
     ) -> impl DoubleEndedIterator<Item = (TraceKey, SpanIndex)> + ExactSizeIterator {
         let requests = self.requests.iter();
         requests.map(|request| (request.trace, request.span))
+    }
+
+    /// The local roots of its start and its end, as long as their traces are held.
+    pub fn lifecycle_roots(&self) -> impl Iterator<Item = (TraceKey, SpanIndex)> {
+        let roots = self.lifecycle.iter();
+        roots.map(|root| (root.trace, root.span))
     }
 
     pub(super) fn is_held(&self) -> bool {
@@ -344,6 +379,7 @@ impl Container {
         let place = self.place(rank);
         let early = self.requests.iter().take(place);
         let early = early.take_while(|request| Some(request.start) <= inits_end);
+        let early = early.take(EARLY_MAX);
         let n_of_init = early.filter(|request| !is_request(request)).count();
         let n_before = super::super::count(place - n_of_init);
         self.n_gone + n_before + 1

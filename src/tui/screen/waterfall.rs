@@ -11,6 +11,7 @@
 //! ```
 
 mod draw;
+mod ghost;
 mod group_row;
 mod letters;
 mod pictures;
@@ -106,6 +107,10 @@ fn rebuild_interval_ns(n_rows: usize) -> u64 {
     REBUILD_NS.max(n_rows.saturating_mul(REBUILD_NS_PER_SPAN))
 }
 
+fn is_error(trace: &TraceEntry) -> impl Fn(SpanIndex, RowMark) -> bool {
+    |index, _mark| trace.span(index).is_some_and(Span::is_error)
+}
+
 /// Which way a search goes.
 #[derive(Clone, Copy, Debug)]
 enum Direction {
@@ -179,8 +184,8 @@ impl WaterfallPane {
     /// Selects the first error below the root, of a closed group with one the group.
     pub(crate) fn select_error(&mut self, store: &Store) {
         let trace = self.key.and_then(|key| store.trace(key));
-        let is_error = |span: Span<'_>, _| span.is_error();
-        if let Some(item) = trace.and_then(|trace| self.find(trace, Direction::Next, is_error)) {
+        let found = trace.and_then(|trace| self.find(Direction::Next, is_error(trace)));
+        if let Some(item) = found {
             let position = self.rows.position(item);
             let shown = position.and_then(|position| self.rows.at(position));
             self.select_row(shown.copied());
@@ -232,8 +237,10 @@ impl WaterfallPane {
             Action::UnfoldAll => self.refold(Rows::unfold_all),
             Action::NextError => return self.search_error(trace, Direction::Next),
             Action::PreviousError => return self.search_error(trace, Direction::Previous),
-            Action::NextMatch => return self.search_filter(trace, Direction::Next),
-            Action::PreviousMatch => return self.search_filter(trace, Direction::Previous),
+            Action::NextMatch => return self.search_filter((store, trace), Direction::Next),
+            Action::PreviousMatch => {
+                return self.search_filter((store, trace), Direction::Previous);
+            }
             Action::Click { column, row } => return self.click(Position::new(column, row)),
             Action::Scroll(n_rows) => self.scroll(n_rows),
             Action::Copy => {
@@ -400,28 +407,31 @@ impl WaterfallPane {
     }
 
     fn search_error(&mut self, trace: &TraceEntry, direction: Direction) -> Outcome {
-        self.search(trace, direction, |span, _| span.is_error())
+        self.search(direction, is_error(trace))
     }
 
     /// Where nothing is looked for, nothing is found.
-    fn search_filter(&mut self, trace: &TraceEntry, direction: Direction) -> Outcome {
+    fn search_filter(
+        &mut self,
+        (store, trace): (&Store, &TraceEntry),
+        direction: Direction,
+    ) -> Outcome {
         if self.filter.is_empty() {
             return Outcome::Ignored;
         }
         let filter = self.filter.clone();
-        self.search(trace, direction, |span, mark| {
-            filter.matches_span(span, mark)
+        self.search(direction, |index, mark| {
+            filter.matches_row(store, trace, index, mark)
         })
     }
 
     /// Selects the next span that is wanted and unfolds what hides it.
     fn search(
         &mut self,
-        trace: &TraceEntry,
         direction: Direction,
-        is_wanted: impl Fn(Span<'_>, RowMark) -> bool,
+        is_wanted: impl Fn(SpanIndex, RowMark) -> bool,
     ) -> Outcome {
-        let Some(found) = self.find(trace, direction, is_wanted) else {
+        let Some(found) = self.find(direction, is_wanted) else {
             return Outcome::Ignored;
         };
         self.rows.reveal(found);
@@ -432,16 +442,12 @@ impl WaterfallPane {
     /// The next span that is wanted, around the end of the trace.
     fn find(
         &self,
-        trace: &TraceEntry,
         direction: Direction,
-        is_wanted: impl Fn(Span<'_>, RowMark) -> bool,
+        is_wanted: impl Fn(SpanIndex, RowMark) -> bool,
     ) -> Option<Item> {
         let here = self.cursor.and_then(|item| self.rows.place(item));
         let (before, rest) = self.rows.all().split_at(here.unwrap_or(0));
-        let wanted = |row: &&Row| {
-            let span = row.span().and_then(|span| trace.span(span));
-            span.is_some_and(|span| is_wanted(span, row.mark))
-        };
+        let wanted = |row: &&Row| row.span().is_some_and(|span| is_wanted(span, row.mark));
         let found = match direction {
             Direction::Next => rest.iter().skip(1).chain(before).find(wanted),
             Direction::Previous => before.iter().rev().chain(rest.iter().rev()).find(wanted),

@@ -8,12 +8,13 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Widget};
 
+use super::ghost::Ghost;
 use super::group_row;
 use super::pictures;
 use super::row::RowPainter;
 use super::rows::Item;
 use super::{WaterfallPane, rebuild_interval_ns};
-use crate::store::TraceEntry;
+use crate::store::{Store, TraceEntry};
 use crate::tui::screen::{Flow, Focus, ViewContext};
 use crate::tui::text;
 use crate::tui::widget::bar::Scale;
@@ -25,6 +26,8 @@ const DURATION_CELLS: u16 = 8;
 const BARS_CELLS_MIN: u16 = 10;
 /// A lower pane has no room for the letters of log lines.
 const LETTERS_HEIGHT_MIN: u16 = 5;
+/// A lower pane shows rows alone.
+const GHOST_HEIGHT_MIN: u16 = 6;
 /// Below this width of the pane the names keep to [`NARROW_NAME_CELLS`].
 const NARROW_CELLS: u16 = 72;
 const NARROW_NAME_CELLS: u16 = 24;
@@ -65,6 +68,29 @@ impl Columns {
     }
 }
 
+/// Paints what went before the request and returns what is left for the rows.
+fn draw_ghost(
+    ghost: Option<&Ghost>,
+    context: &ViewContext<'_>,
+    scale: Scale,
+    (body, buffer): (Rect, &mut Buffer),
+) -> Rect {
+    let Some(ghost) = ghost else {
+        return body;
+    };
+    let n_lines = ghost.n_lines(body.height);
+    let lines = Rect {
+        height: n_lines,
+        ..body
+    };
+    ghost.draw(context, scale, lines, buffer);
+    Rect {
+        y: body.y + n_lines,
+        height: body.height - n_lines,
+        ..body
+    }
+}
+
 impl WaterfallPane {
     pub(crate) fn draw(
         &mut self,
@@ -82,19 +108,18 @@ impl WaterfallPane {
         let inner = block.inner(area);
         block.render(area, buffer);
         let (Some(trace), Some(built)) = (trace, self.built) else {
-            let sentence = match (self.key, trace) {
-                (None, _) => "No trace is selected.",
-                (Some(_), None) => "This trace was evicted to keep within --memory.",
-                (Some(_), Some(_)) => "",
-            };
             let room = usize::from(inner.width);
+            let sentence = self.sentence(trace);
             buffer.set_stringn(inner.x, inner.y, sentence, room, context.theme.dim);
             return;
         };
         let has_ruler = inner.height >= 4;
         let columns = Columns::of(inner);
+        let ghost = Ghost::of(context.store, trace);
+        let ghost = ghost.filter(|_| inner.height >= GHOST_HEIGHT_MIN);
+        let ghost_start = ghost.as_ref().map(|ghost| ghost.axis_start);
         let scale = Scale {
-            start: built.start,
+            start: ghost_start.map_or(built.start, |start| start.min(built.start)),
             end: built.end,
             width: columns.bars.width,
         };
@@ -108,13 +133,14 @@ impl WaterfallPane {
             height: inner.height - u16::from(has_ruler) - u16::from(has_letters),
             ..inner
         };
+        let body = draw_ghost(ghost.as_ref(), context, scale, (body, buffer));
         self.viewport.guide_cells_max = usize::from(columns.name.width / 2).max(8);
         if self.viewport.body.height != body.height {
             self.viewport.body = body;
             self.show_selected();
         }
         self.viewport.body = body;
-        self.prepare_groups(trace, built.revision, scale);
+        self.prepare_groups((context.store, trace), built.revision, scale);
         let painter = RowPainter {
             context,
             trace,
@@ -144,10 +170,25 @@ impl WaterfallPane {
         }
     }
 
+    /// Why there is nothing to see.
+    fn sentence(&self, trace: Option<&TraceEntry>) -> &'static str {
+        match (self.key, trace) {
+            (None, _) => "No trace is selected.",
+            (Some(_), None) => "This trace was evicted to keep within --memory.",
+            (Some(_), Some(_)) => "",
+        }
+    }
+
     /// Looks at the members of the groups on the screen, unless that was done.
-    fn prepare_groups(&mut self, trace: &TraceEntry, revision: u64, scale: Scale) {
+    fn prepare_groups(
+        &mut self,
+        (store, trace): (&Store, &TraceEntry),
+        revision: u64,
+        scale: Scale,
+    ) {
         let filter = &self.filter;
         let subject = pictures::Subject {
+            store,
             trace,
             revision,
             scale,

@@ -190,14 +190,14 @@ fn facts(workers: &Workers, group: &Group, context: &ViewContext<'_>) -> Vec<Str
     let took = [("p50", group.p50), ("p95", group.p95), ("max", group.max)];
     let took = took.map(|(word, nanos)| format!("{word} {}", text::duration(nanos, glyphs)));
     let mut facts = Vec::from(took);
-    if let Some(awaited) = group.awaited {
-        let worker = workers.worker(awaited.span);
+    if let Some(waited_for) = group.waited_for {
+        let worker = workers.worker(waited_for.span);
         let container = worker.and_then(|worker| worker.container_name(context.store, glyphs));
-        let took = (!awaited.is_slowest).then(|| text::duration(awaited.duration, glyphs));
+        let took = (!waited_for.is_slowest).then(|| text::duration(waited_for.duration, glyphs));
         let said = container.into_iter().chain(took);
         let said: Vec<String> = said.collect();
         if !said.is_empty() {
-            facts.push(format!("{} {}", awaited.word(), said.join(" ")));
+            facts.push(format!("{} {}", waited_for.word(), said.join(" ")));
         }
     }
     facts

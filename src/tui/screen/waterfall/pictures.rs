@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use super::rows::{Group, GroupId};
 use crate::query::Query;
-use crate::store::{RowMark, TraceEntry};
+use crate::store::{RowMark, Store, TraceEntry};
 use crate::tui::widget::bar::{BarKind, Scale};
 
 /// How dark a cell can be.
@@ -24,6 +24,7 @@ pub(super) struct Pictures {
 /// What pictures are of.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Subject<'a> {
+    pub(super) store: &'a Store,
     pub(super) trace: &'a TraceEntry,
     pub(super) revision: u64,
     pub(super) scale: Scale,
@@ -34,6 +35,7 @@ impl Pictures {
     /// Computes what is to be drawn of a group, unless that was done.
     pub(super) fn prepare(&mut self, group: &Group, mark: RowMark, subject: Subject<'_>) {
         let Subject {
+            store,
             trace,
             revision,
             scale,
@@ -51,8 +53,8 @@ impl Pictures {
             self.found.clear();
         }
         self.found.entry(group.id).or_insert_with(|| {
-            let mut spans = group.members.iter().filter_map(|span| trace.span(*span));
-            filter.is_empty() || spans.any(|span| filter.matches_span(span, mark))
+            let mut spans = group.members.iter();
+            filter.is_empty() || spans.any(|span| filter.matches_row(store, trace, *span, mark))
         });
     }
 

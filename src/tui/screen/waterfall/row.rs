@@ -159,6 +159,14 @@ impl<'a> RowPainter<'a> {
         buffer.set_style(columns.duration, style);
     }
 
+    fn is_found(&self, row: &Row) -> bool {
+        let store = self.context.store;
+        row.span().is_some_and(|index| {
+            let filter = self.filter;
+            filter.matches_row(store, self.trace, index, row.mark)
+        })
+    }
+
     fn look(
         &self,
         (row, span): (&Row, Span<'_>),
@@ -175,7 +183,7 @@ impl<'a> RowPainter<'a> {
         if self.filter.is_empty() {
             return look;
         }
-        if self.filter.matches_span(span, row.mark) {
+        if self.is_found(row) {
             return Look {
                 name: theme.matched,
                 ..look
@@ -288,8 +296,8 @@ impl<'a> RowPainter<'a> {
             row, span, look, ..
         } = subject;
         let group = self.rows.group_of(row);
-        let awaited = group.and_then(|group| group.awaited);
-        let awaited = awaited.filter(|awaited| awaited.span == subject.index);
+        let waited_for = group.and_then(|group| group.waited_for);
+        let waited_for = waited_for.filter(|waited_for| waited_for.span == subject.index);
         let start = subject.worker.and_then(Worker::start_waited_for);
         let mut marks: Vec<(Cow<'static, str>, Style)> = Vec::new();
         if self.rows.is_folded(row.item) && row.subtree > 1 {
@@ -297,7 +305,7 @@ impl<'a> RowPainter<'a> {
             marks.push((format!("+{n_below}").into(), look.dim));
         }
         marks.extend(start.map(|kind| (kind.name().into(), look.text)));
-        marks.extend(awaited.map(|awaited| (awaited.word().into(), look.warning)));
+        marks.extend(waited_for.map(|waited_for| (waited_for.word().into(), look.warning)));
         let words = [
             (subject.is_async(), "async", look.dim),
             (row.mark == RowMark::Cycle, "cycle", look.warning),

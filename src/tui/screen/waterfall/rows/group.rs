@@ -23,7 +23,7 @@ pub(crate) struct Group {
     /// Members that may still run.
     pub(crate) n_open: usize,
     /// The member whose end the parent waited for, if they ran beside each other.
-    pub(crate) awaited: Option<Awaited>,
+    pub(crate) waited_for: Option<Awaited>,
     /// The first member with an error.
     error: Option<SpanIndex>,
 }
@@ -90,7 +90,7 @@ impl Group {
             max,
             n_errors,
             n_open,
-            awaited: ends.awaited(max),
+            waited_for: ends.waited_for(max),
             error,
             members,
         }
@@ -98,8 +98,8 @@ impl Group {
 
     /// The member whose details stand for the group: one with an error, else the one waited for.
     pub(crate) fn face(&self) -> Option<SpanIndex> {
-        let awaited = self.awaited.map(|awaited| awaited.span);
-        self.error.or(awaited).or(self.members.first().copied())
+        let waited_for = self.waited_for.map(|waited_for| waited_for.span);
+        self.error.or(waited_for).or(self.members.first().copied())
     }
 }
 
@@ -143,7 +143,7 @@ impl Ends {
 
     /// The last to end within the parent; where none does, the last to end at all. Of members that ran
     /// one after the other the parent waited for each, so that none stands out.
-    fn awaited(&self, max: i64) -> Option<Awaited> {
+    fn waited_for(&self, max: i64) -> Option<Awaited> {
         let member = self.last_within.or(self.last)?;
         let mut latest = self.last.into_iter().chain(self.next_to_last);
         let other = latest.find(|other| other.span != member.span)?;

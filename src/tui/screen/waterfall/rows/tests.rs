@@ -300,9 +300,9 @@ fn check_awaited(more: &[(i64, i64)], expected: Option<(i64, &str)>) {
     let trace = store.trace(key).unwrap();
     let group = rows.groups().next().unwrap();
     let start = |span| trace.span(span).unwrap().start().since(trace.start()) / 1_000_000;
-    let awaited = group.awaited;
+    let waited_for = group.waited_for;
     assert_eq!(
-        awaited.map(|awaited| (start(awaited.span), awaited.word())),
+        waited_for.map(|waited_for| (start(waited_for.span), waited_for.word())),
         expected
     );
 }
