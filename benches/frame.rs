@@ -174,6 +174,7 @@ fn request(shape: Shape, ids: impl IntoIterator<Item = u64>) -> Request {
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
             client_computed_stats: false,
+            client_computed_top_level: false,
             relay: None,
         }),
     }

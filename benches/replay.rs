@@ -47,6 +47,7 @@ fn received(seed: u64) -> Received {
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
         client_computed_stats: false,
+        client_computed_top_level: false,
         relay: None,
     }
 }

@@ -67,6 +67,7 @@ fn filled_with(tags: Tags, n_payloads: u64) -> Store {
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
             client_computed_stats: false,
+            client_computed_top_level: false,
             relay: None,
         };
         store.insert(received, Now::default());

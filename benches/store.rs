@@ -218,6 +218,7 @@ fn fill(store: &mut Store, payloads: Vec<TracerPayload>) {
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
             client_computed_stats: false,
+            client_computed_top_level: false,
             relay: None,
         };
         store.insert(received, Now::default());

@@ -17,6 +17,7 @@
 //! obfuscation of queries and URLs.
 
 mod compress;
+pub mod courier;
 pub mod logs;
 pub mod payload;
 mod prepared;

@@ -259,6 +259,8 @@ pub struct Received {
     pub client_dropped_p0_spans: u64,
     /// `Datadog-Client-Computed-Stats`: the client counts these spans itself, and tells later.
     pub client_computed_stats: bool,
+    /// `Datadog-Client-Computed-Top-Level`: the client marks the spans that enter a service.
+    pub client_computed_top_level: bool,
     /// The relay that passed them on.
     pub relay: Option<RelaySource>,
 }
@@ -380,6 +382,7 @@ fn receive(mut payload: TracerPayload, body: &RequestBody<'_>) -> Received {
         client_dropped_p0_traces: body.headers.client_dropped_p0_traces,
         client_dropped_p0_spans: body.headers.client_dropped_p0_spans,
         client_computed_stats: body.headers.client_computed_stats,
+        client_computed_top_level: body.headers.client_computed_top_level,
         relay: None,
     }
 }

@@ -12,6 +12,7 @@
 
 mod container;
 mod counters;
+mod depart;
 mod entries;
 mod entry;
 mod evict;
@@ -39,6 +40,7 @@ use std::sync::{Arc, Weak};
 
 pub use container::{KnownBy, TraceContainer};
 pub use counters::{Counters, Simulated};
+use depart::Departure;
 pub use entry::{Arrival, TraceEntry};
 pub use fleet::{Container, ContainerKey, Fleet, Liveness};
 pub use gone::Gone;
@@ -49,6 +51,7 @@ pub use summary::Summary;
 pub use told::{Compared, Operation, OperationKey, Tally, Told, ToldClient, ToldSums};
 pub use tree::{RowMark, SpanTree, TreeRow};
 
+use crate::forward::courier::Courier;
 use crate::ingest::{Brought, Forwarded, Lines, Overflow, Received, Request, RequestRecord};
 use crate::logs::LogRecord;
 use crate::sampler::{self, Model, Process};
@@ -131,6 +134,8 @@ pub struct Store {
     counters: Counters,
     told: Told,
     model: Model,
+    /// Whoever takes spans on to Datadog.
+    courier: Option<Box<Courier>>,
     bytes: usize,
     memory_bytes_max: usize,
     revision: u64,
@@ -161,6 +166,7 @@ impl Store {
             counters: Counters::default(),
             told: Told::new((memory_bytes_max / TOLD_SHARE).min(TOLD_BYTES_MAX)),
             model: Model::default(),
+            courier: None,
             bytes: 0,
             memory_bytes_max,
             revision: 0,
@@ -272,6 +278,7 @@ impl Store {
     }
 
     fn add_spans(&mut self, received: Received, now: Now) {
+        let departure = Departure::of(&received);
         let Received {
             at, via, payload, ..
         } = received;
@@ -316,6 +323,7 @@ impl Store {
             if is_counted {
                 self.count_arrived(&chunk);
             }
+            self.depart(known, (departure, &tracer), &chunk, verdict);
             let arrival = Arrival {
                 at,
                 via,

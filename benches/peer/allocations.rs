@@ -55,6 +55,7 @@ fn insert(format: Format, bodies: &[Vec<u8>]) {
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
             client_computed_stats: false,
+            client_computed_top_level: false,
             relay: None,
         };
         store.insert(received, Now::default());

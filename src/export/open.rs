@@ -306,6 +306,7 @@ impl<'s> Reading<'s> {
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
             client_computed_stats: false,
+            client_computed_top_level: false,
             relay: None,
         };
         self.store.insert(received, self.now);

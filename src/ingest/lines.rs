@@ -358,6 +358,7 @@ impl Parser {
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
             client_computed_stats: false,
+            client_computed_top_level: false,
             relay: None,
         };
         let brought = Brought::Spans(received);

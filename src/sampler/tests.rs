@@ -129,6 +129,7 @@ fn receive(store: &mut Store, at: i64, payload: TracerPayload) {
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
         client_computed_stats: false,
+        client_computed_top_level: false,
         relay: None,
     };
     store.insert(received, Now::default());

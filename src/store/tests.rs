@@ -116,6 +116,7 @@ fn received(chunks: Vec<TraceChunk>) -> Received {
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
         client_computed_stats: false,
+        client_computed_top_level: false,
         relay: None,
     }
 }

@@ -39,6 +39,8 @@ pub struct TraceHeaders {
     pub client_dropped_p0_spans: u64,
     /// `Datadog-Client-Computed-Stats`: the client sends statistics of its own.
     pub client_computed_stats: bool,
+    /// `Datadog-Client-Computed-Top-Level`: the client marks the spans that enter a service.
+    pub client_computed_top_level: bool,
 }
 
 /// Who sends, as the headers of a request say. Kept with a connection, since its next request mostly
@@ -112,6 +114,8 @@ impl TraceHeaders {
             client_dropped_p0_traces: count("datadog-client-dropped-p0-traces"),
             client_dropped_p0_spans: count("datadog-client-dropped-p0-spans"),
             client_computed_stats: header("datadog-client-computed-stats").is_some_and(is_true),
+            client_computed_top_level: header("datadog-client-computed-top-level")
+                .is_some_and(is_true),
         }
     }
 }
@@ -170,6 +174,7 @@ mod tests {
             ("datadog-client-dropped-p0-traces", b"2"),
             ("datadog-client-dropped-p0-spans", b"5"),
             ("datadog-client-computed-stats", b"yes"),
+            ("datadog-client-computed-top-level", b"yes"),
         ]);
         let expect = TraceHeaders {
             tracer: TracerInfo {
@@ -184,6 +189,7 @@ mod tests {
             client_dropped_p0_traces: 2,
             client_dropped_p0_spans: 5,
             client_computed_stats: true,
+            client_computed_top_level: true,
         };
         assert_eq!(headers, expect);
     }

@@ -143,6 +143,7 @@ fn a_container_is_written_as_it_is_known_and_comes_back() {
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
         client_computed_stats: false,
+        client_computed_top_level: false,
         relay: Some(crate::trace::RelaySource(1)),
     };
     let hello = crate::trace::Hello {

@@ -128,6 +128,7 @@ fn check_comes_back_whole(payload: TracerPayload, arrival: &Json, tracer: &Json)
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
         client_computed_stats: false,
+        client_computed_top_level: false,
         relay: None,
     };
     store.insert(received, Now::default());

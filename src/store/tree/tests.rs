@@ -35,6 +35,7 @@ fn store_of(chunks: &[&[Sent]]) -> Store {
             client_dropped_p0_traces: 0,
             client_dropped_p0_spans: 0,
             client_computed_stats: false,
+            client_computed_top_level: false,
             relay: None,
         };
         store.insert(received, Now::default());

@@ -158,6 +158,7 @@ pub(super) fn payload_by(via: Via, chunks: Vec<TraceChunk>, now: Now) -> Inbound
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
         client_computed_stats: false,
+        client_computed_top_level: false,
         relay: None,
     };
     let n_spans = received.payload.n_spans();

@@ -336,6 +336,7 @@ fn what_the_payload_says_of_the_tracer_and_of_the_chunk_is_shown() {
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
         client_computed_stats: false,
+        client_computed_top_level: false,
         relay: None,
     };
     let keys = store.insert(received, Now::default());

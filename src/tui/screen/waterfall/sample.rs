@@ -87,6 +87,7 @@ fn insert_by(
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
         client_computed_stats: false,
+        client_computed_top_level: false,
         relay,
     };
     store.insert(received, Now::default())[0]
