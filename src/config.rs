@@ -11,7 +11,7 @@ mod sampling;
 mod value;
 
 pub use child::{ChildEnvironment, ChildSettings, Flush, Told};
-pub use forward::{AgentAddress, Forward};
+pub use forward::{AgentAddress, DatadogTarget, Forward, ForwardTo};
 pub use sampling::{Answers, PerSecond, Percent, SamplingSettings};
 pub use value::{AppUrl, ByteSize, Idle, ListenAddress, Token, ValueError};
 
@@ -42,7 +42,7 @@ pub struct Settings {
     /// Log files that are read and followed; `-` is standard input.
     pub logs: Vec<PathBuf>,
     /// Where spans go on to.
-    pub forward: Option<Forward>,
+    pub forward: Option<ForwardTo>,
     /// Names of spans that are the start of a container, beside Modal's.
     pub init_spans: Vec<String>,
     /// The simulated Agent, and what tracers are answered.

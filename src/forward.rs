@@ -21,6 +21,7 @@ pub mod courier;
 pub mod logs;
 pub mod payload;
 mod prepared;
+pub mod proxy;
 pub mod retry;
 mod secret;
 pub mod settings;

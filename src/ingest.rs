@@ -7,6 +7,7 @@ mod original;
 mod relayed;
 
 pub(crate) use crate::wire::encoding::BODY_BYTES_MAX;
+pub(crate) use crate::wire::endpoint::AGENT_VERSION;
 #[doc(hidden)]
 pub use crate::wire::endpoint::{Action, ENDPOINTS};
 pub use crate::wire::endpoint::{PayloadKind, RequestClass, TraceFormat};
@@ -347,6 +348,7 @@ pub fn bring(body: &RequestBody<'_>, builder: &mut ChunkBuilder) -> Result<Broug
         PayloadKind::Stats => {
             let mut stats = stats::decode(&bytes)?;
             stats.source.complete_from(&body.headers.tracer);
+            stats.body = (*bytes).into();
             return Ok(Brought::Stats(Box::new(stats)));
         }
         PayloadKind::Telemetry => {

@@ -18,16 +18,21 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use crate::analysis::LifecycleNames;
-use crate::config::{Command, ExportFormat, ExportTarget, Flush, Output, Settings};
+use crate::config::{
+    Command, DatadogTarget, ExportFormat, ExportTarget, Flush, ForwardTo, Output, Settings,
+};
 use crate::export::{self, Format};
-use crate::ingest::Inbound;
+use crate::forward::courier::{Courier, CourierSettings};
+use crate::forward::payload::{PAYLOAD_BYTES_MAX, PayloadSettings};
+use crate::forward::{AgentFacts, Coding};
+use crate::ingest::{AGENT_VERSION, Inbound};
 use crate::io::child::ChildError;
 use crate::io::clock::{self, Clock};
 use crate::io::files::{self, Draft};
 use crate::io::log_file;
 use crate::sampler::Pieces;
 use crate::store::Store;
-use crate::trace::{Now, harmless_lines};
+use crate::trace::{Now, UnixNanos, harmless_lines};
 use feed::Feed;
 
 /// Runs until the user quits, a signal comes, or there is nothing left to do. Returns the exit code:
@@ -55,6 +60,9 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     if matches!(settings.command, Command::Run(_)) {
         store = store.of_run();
     }
+    if let Some(ForwardTo::Datadog(target)) = &settings.forward {
+        store = store.with_courier(courier(target, settings, clock.now().wall));
+    }
     if let Command::Simulate(path) = &settings.command {
         return simulate::simulate(path, &settings.sampling, (store, clock.now()));
     }
@@ -76,6 +84,21 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
             Output::Screen => viewer::view(settings, feed, (store, told), clock).await,
         }
     })
+}
+
+/// What gathers spans for Datadog.
+fn courier(target: &DatadogTarget, settings: &Settings, now: UnixNanos) -> Courier {
+    let agent = AgentFacts::simulated(&settings.sampling.agent, AGENT_VERSION);
+    let settings = CourierSettings {
+        payload: PayloadSettings {
+            agent,
+            coding: Coding::Gzip,
+            bytes_max: PAYLOAD_BYTES_MAX,
+        },
+        added: target.added.clone(),
+        which: target.which,
+    };
+    Courier::new(settings, now)
 }
 
 /// The exit code of a failure.

@@ -72,6 +72,8 @@ pub struct ClientStats {
     pub source: StatsSource,
     /// When and what.
     pub buckets: Vec<StatsBucket>,
+    /// The body as it came, for whoever sends it on.
+    pub body: Box<[u8]>,
 }
 
 /// What was counted of the spans that ended within a time.

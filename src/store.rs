@@ -216,7 +216,7 @@ impl Store {
                     self.add_log(record, now);
                 }
             }
-            Brought::Stats(stats) => self.hear_stats(*stats),
+            Brought::Stats(stats) => self.hear_stats(*stats, now.wall),
             Brought::Telemetry(telemetry) => self.hear_telemetry(*telemetry),
             Brought::Hello(hello) => self.hello(*hello, now.wall),
         }

@@ -160,16 +160,27 @@ pub(super) struct Options {
     /// From its beginning, through rotation and truncation; it may come later. Can be repeated.
     #[arg(long, value_name = "PATH", global = true)]
     pub(super) logs: Vec<PathBuf>,
-    /// Send everything on to a real Agent, agent=URL
+    /// Send everything on: to Datadog, or to a real Agent
     ///
-    /// As it came, with the app's headers, to the same path: agent=http://127.0.0.1:8125 (without a port
+    /// datadog: every span once, and what it counts for, with DD_API_KEY to DD_SITE (datadoghq.com if
+    /// that is not set; DD_APM_DD_URL instead of the site's own address; HTTPS_PROXY and NO_PROXY are
+    /// heeded). Ingested spans are billed: --forward-sampled sends what an Agent would. agent=URL: as it
+    /// came, with the app's headers, to the same path: agent=http://127.0.0.1:8125 (without a port
     /// it is 8126) or agent=unix:/var/run/datadog/apm.socket. Spans that the app printed, or sent as
     /// OTLP, go as v0.4; log lines and remote configuration do not go. The app is answered with the
     /// Agent's sampling rates. It never waits for the Agent longer than a second, and for one that does
     /// not answer not at all: what cannot be sent is tried again for a minute, and counted when it is
     /// lost.
-    #[arg(long, value_name = "agent=URL", global = true)]
+    #[arg(long, value_name = "WHERE", global = true)]
     pub(super) forward: Option<Forward>,
+    /// With --forward datadog: only what the simulated Agent keeps
+    #[arg(long, hide_short_help = true, global = true)]
+    pub(super) forward_sampled: bool,
+    /// With --forward datadog: add this tag to every span, as in team:vision
+    ///
+    /// Can be repeated.
+    #[arg(long, value_name = "KEY:VALUE", hide_short_help = true, global = true)]
+    pub(super) forward_tag: Vec<String>,
     /// With `run`: leave the environment of CMD alone
     ///
     /// Otherwise it gets DD_TRACE_AGENT_URL, unless it is told already where its agent is, and

@@ -18,6 +18,40 @@ pub(super) struct Environment {
     pub(super) state_directory: Option<PathBuf>,
     pub(super) home_directory: Option<PathBuf>,
     pub(super) current_directory: Option<PathBuf>,
+    pub(super) datadog: DatadogVariables,
+}
+
+/// What says where and with which key spans go to Datadog. Not printed: one of them is the key.
+#[derive(Clone, Default)]
+pub(super) struct DatadogVariables {
+    pub(super) api_key: Option<String>,
+    pub(super) datadog_api_key: Option<String>,
+    pub(super) site: Option<String>,
+    pub(super) traces_url: Option<String>,
+    pub(super) logs_url: Option<String>,
+    pub(super) https_proxy: Option<String>,
+    pub(super) no_proxy: Option<String>,
+}
+
+impl std::fmt::Debug for DatadogVariables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatadogVariables(..)")
+    }
+}
+
+impl DatadogVariables {
+    fn read() -> Self {
+        let either = |upper, lower| variable(upper).or_else(|| variable(lower));
+        Self {
+            api_key: variable("DD_API_KEY"),
+            datadog_api_key: variable("DATADOG_API_KEY"),
+            site: variable("DD_SITE"),
+            traces_url: variable("DD_APM_DD_URL"),
+            logs_url: variable("DD_LOGS_CONFIG_LOGS_DD_URL"),
+            https_proxy: either("HTTPS_PROXY", "https_proxy"),
+            no_proxy: either("NO_PROXY", "no_proxy"),
+        }
+    }
 }
 
 /// What the programs we start are told already, by variables that they inherit.
@@ -59,6 +93,7 @@ impl Environment {
             state_directory: state.map(|directory| directory.join("modtrace-tui")),
             home_directory: base.as_ref().map(|base| base.home_dir().to_owned()),
             current_directory: std::env::current_dir().ok(),
+            datadog: DatadogVariables::read(),
         }
     }
 }

@@ -9,18 +9,23 @@ use clap::parser::ValueSource;
 
 use super::UsageError;
 use super::arguments::{Arguments, Options, Subcommand};
-use super::environment::{Environment, ToldToChildren};
+use super::environment::{DatadogVariables, Environment, ToldToChildren};
 use super::file::{self, FileOptions};
 use crate::config::{
-    AGENT_PORT, Answers, ChildEnvironment, ChildSettings, Color, Command, ExportTarget, Flush,
-    Forward, Glyphs, ListenAddress, LogOrigin, LogTarget, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN,
-    Mouse, Output, PerSecond, Percent, SamplingSettings, ScreenSettings, Settings, Story, Told,
+    AGENT_PORT, Answers, ChildEnvironment, ChildSettings, Color, Command, DatadogTarget,
+    ExportTarget, Flush, Forward, ForwardTo, Glyphs, ListenAddress, LogOrigin, LogTarget,
+    MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN, Mouse, Output, PerSecond, Percent, SamplingSettings,
+    ScreenSettings, Settings, Story, Told,
 };
 use crate::env_lines::{self, Reach, Topic};
+use crate::forward::AddedTags;
+use crate::forward::courier::Which;
+use crate::forward::proxy::Proxy;
+use crate::forward::settings::{ForwardOptions, ForwardSettings};
 use crate::sampler::{self, Probabilistic, RareSettings};
 
 /// Options that make no sense where nothing listens.
-const AGENT_OPTIONS: [&str; 9] = [
+const AGENT_OPTIONS: [&str; 11] = [
     "listen",
     "uds",
     "otlp",
@@ -28,6 +33,8 @@ const AGENT_OPTIONS: [&str; 9] = [
     "insecure_listen",
     "logs",
     "forward",
+    "forward_sampled",
+    "forward_tag",
     "sampling",
     "client_drop_p0s",
 ];
@@ -99,8 +106,12 @@ fn layered(
         otlp.map_or(Ok(()), check_private)?;
     }
     let uds = options.uds.or(file.uds);
-    let forward = options.forward.or(file.forward);
-    let forward = forward.filter(|_| !binds_no_port);
+    let asked = ForwardAsked {
+        to: options.forward.or(file.forward).filter(|_| !binds_no_port),
+        sampled: options.forward_sampled || file.forward_sampled == Some(true),
+        tags: or_file(options.forward_tag, file.forward_tag),
+    };
+    let forward = asked.resolve(&environment.datadog)?;
     let bound = [Some(listen), otlp];
     check_forward(forward.as_ref(), bound, uds.as_deref(), sampling.answers)?;
     let memory_bytes = options
@@ -301,15 +312,52 @@ fn check_private(address: SocketAddr) -> Result<(), UsageError> {
     )))
 }
 
+/// What is asked of sending on.
+struct ForwardAsked {
+    to: Option<Forward>,
+    sampled: bool,
+    tags: Vec<String>,
+}
+
+impl ForwardAsked {
+    fn resolve(self, said: &DatadogVariables) -> Result<Option<ForwardTo>, UsageError> {
+        match self.to {
+            Some(Forward::Datadog) => self.datadog(said).map(Some).map_err(UsageError::new),
+            _ if self.sampled || !self.tags.is_empty() => Err(UsageError::new(
+                "--forward-sampled and --forward-tag need --forward datadog: a real Agent gets what came",
+            )),
+            Some(Forward::Agent(agent)) => Ok(Some(ForwardTo::Agent(agent))),
+            None => Ok(None),
+        }
+    }
+
+    fn datadog(self, said: &DatadogVariables) -> Result<ForwardTo, String> {
+        let settings = ForwardSettings::read(&ForwardOptions {
+            api_key: said.api_key.as_deref(),
+            datadog_api_key: said.datadog_api_key.as_deref(),
+            site: said.site.as_deref(),
+            traces_url: said.traces_url.as_deref(),
+            logs_url: said.logs_url.as_deref(),
+        })?;
+        let (https_proxy, no_proxy) = (said.https_proxy.as_deref(), said.no_proxy.as_deref());
+        Ok(ForwardTo::Datadog(Box::new(DatadogTarget {
+            proxy: Proxy::for_host(https_proxy, no_proxy, &settings.traces.host)?,
+            settings,
+            which: pick(self.sampled, Which::Sampled, Which::All),
+            added: AddedTags::parse(self.tags.iter().map(String::as_str))?,
+        })))
+    }
+}
+
 /// Refuses to send to ourselves what would come back at once, and rates of ours where the Agent's are
 /// answered.
 fn check_forward(
-    forward: Option<&Forward>,
+    forward: Option<&ForwardTo>,
     bound: [Option<SocketAddr>; 2],
     uds: Option<&Path>,
     answers: Answers,
 ) -> Result<(), UsageError> {
-    let Some(Forward::Agent(agent)) = forward else {
+    let Some(ForwardTo::Agent(agent)) = forward else {
         return Ok(());
     };
     let mut bound = bound.into_iter().flatten();

@@ -9,13 +9,61 @@ use serde::Deserialize;
 
 use super::AGENT_PORT;
 use super::value::{ValueError, Written};
+use crate::forward::AddedTags;
+use crate::forward::courier::Which;
+use crate::forward::proxy::Proxy;
+use crate::forward::settings::ForwardSettings;
 
-/// Where spans go on to.
+/// Where spans go on to, as `--forward` says it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 pub enum Forward {
     /// To a real Agent, as they come.
     Agent(AgentAddress),
+    /// To Datadog itself.
+    Datadog,
+}
+
+/// Where spans go on to, with all that is needed for it.
+#[derive(Clone, Debug)]
+pub enum ForwardTo {
+    /// A real Agent.
+    Agent(AgentAddress),
+    /// Datadog itself.
+    Datadog(Box<DatadogTarget>),
+}
+
+/// How spans go to Datadog.
+#[derive(Clone, Debug)]
+pub struct DatadogTarget {
+    /// The intakes, and the key.
+    pub settings: ForwardSettings,
+    /// The proxy on the way.
+    pub proxy: Option<Proxy>,
+    /// Which spans go.
+    pub which: Which,
+    /// Tags that are added.
+    pub added: AddedTags,
+}
+
+impl ForwardTo {
+    /// The real Agent, if it is one.
+    pub fn agent(&self) -> Option<&AgentAddress> {
+        match self {
+            Self::Agent(agent) => Some(agent),
+            Self::Datadog(_) => None,
+        }
+    }
+}
+
+/// As the header names it: `agent 127.0.0.1:8125`, `datadog datadoghq.eu`.
+impl fmt::Display for ForwardTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Agent(agent) => write!(f, "agent {agent}"),
+            Self::Datadog(target) => write!(f, "datadog {}", target.settings.site),
+        }
+    }
 }
 
 /// Where a real Agent listens.
@@ -86,8 +134,9 @@ impl FromStr for Forward {
     fn from_str(text: &str) -> Result<Self, ValueError> {
         match text.split_once('=') {
             Some(("agent", url)) => url.parse().map(Self::Agent),
+            None if text == "datadog" => Ok(Self::Datadog),
             _ => Err(ValueError::new(
-                "it is agent=URL, as in agent=http://127.0.0.1:8125 or agent=unix:/var/run/datadog/apm.socket",
+                "it is datadog or agent=URL, as in agent=http://127.0.0.1:8125 or agent=unix:/var/run/datadog/apm.socket",
             )),
         }
     }

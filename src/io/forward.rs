@@ -7,9 +7,11 @@
 //! ```
 
 mod connection;
+mod intake;
 mod ledger;
 mod queue;
 mod sender;
+mod tls;
 
 use std::io;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use crate::config::AgentAddress;
 use crate::ingest::Forwarded;
 use crate::io::inbox::Inbox;
 
+pub use intake::{IntakeForwarder, IntakeQueue};
 use ledger::Ledger;
 use queue::Job;
 pub use queue::{AgentAnswer, ForwardQueue};
@@ -85,7 +88,7 @@ impl Forwarder {
     ///
     /// The thread cannot be started.
     pub fn start(to: AgentAddress, limits: ForwardLimits, inbox: Inbox) -> io::Result<Self> {
-        let ledger = Arc::new(Ledger::new(to.to_string(), limits, inbox));
+        let ledger = Arc::new(Ledger::new(format!("The Agent at {to}"), limits, inbox));
         let (queue, jobs) = queue::channel(limits, &ledger);
         let (stop, stopped) = watch::channel(false);
         let runtime = Builder::new_current_thread()

@@ -6,17 +6,21 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::sync::watch;
 
-use crate::config::{ChildSettings, Command, Forward, Settings, Story};
+use crate::config::{
+    AgentAddress, ChildSettings, Command, DatadogTarget, ForwardTo, Settings, Story,
+};
 use crate::env_lines::Reach;
 use crate::ingest::{ChildEvent, Forwarded, Inbound, Keep};
 use crate::io::agent::{Agent, AgentSettings, Token};
 use crate::io::child::{Child, ChildError, Launch};
 use crate::io::clock;
 use crate::io::demo::{self, DemoTarget};
-use crate::io::forward::{ForwardLimits, Forwarder};
+use crate::io::forward::{ForwardLimits, Forwarder, IntakeForwarder};
 use crate::io::inbox::{self, Inbox, InboxLimits, InboxReceiver};
 use crate::io::tail::Tail;
 use crate::sampler::Model;
+use crate::store::Store;
+use crate::trace::Now;
 use crate::tui::app::ChildCommand;
 use crate::tui::message::ChildSignal;
 
@@ -42,8 +46,10 @@ struct Source {
     publisher: Publisher,
     demo: Option<watch::Sender<bool>>,
     tails: Vec<Tail>,
-    /// What sends on, if anything does.
+    /// What sends on to a real Agent, if anything does.
     forwarder: Option<Forwarder>,
+    /// What sends on to Datadog, if anything does.
+    intake: Option<IntakeForwarder>,
     /// The program that is started, if that was asked for.
     launch: Option<Launch>,
     child: Option<Child>,
@@ -105,8 +111,11 @@ impl Feed {
         let publisher = Publisher::new(settings.sampling.answers);
         agent_settings.rates = publisher.subscribe();
         agent_settings.client_drop_p0s = settings.sampling.client_drop_p0s;
-        let forwarder = settings.forward.as_ref();
-        let forwarder = forwarder.map(|to| send_on(to, &inbox)).transpose()?;
+        let (forwarder, intake) = match &settings.forward {
+            None => (None, None),
+            Some(ForwardTo::Agent(agent)) => (Some(to_agent(agent, &inbox)?), None),
+            Some(ForwardTo::Datadog(target)) => (None, Some(to_datadog(target, &inbox)?)),
+        };
         let queue = forwarder.as_ref().map(Forwarder::queue);
         agent_settings.forward = queue.cloned();
         let agent = Agent::start(agent_settings, inbox.clone())?;
@@ -131,6 +140,7 @@ impl Feed {
                 demo,
                 tails,
                 forwarder,
+                intake,
                 launch,
                 child: None,
                 life: Life::None,
@@ -138,6 +148,27 @@ impl Feed {
             }),
             ..Self::none()
         })
+    }
+
+    /// Hands on to Datadog what has gathered and is due.
+    pub(super) fn carry(&self, store: &mut Store, now: Now) {
+        let intake = self
+            .source
+            .as_ref()
+            .and_then(|source| source.intake.as_ref());
+        if let (Some(intake), Some(courier)) = (intake, store.courier_mut()) {
+            courier.tick(now.wall);
+            for request in courier.ready() {
+                intake.queue().send(request);
+            }
+        }
+    }
+
+    /// Whether spans are carried on as time passes.
+    pub(super) fn carries(&self) -> bool {
+        self.source
+            .as_ref()
+            .is_some_and(|source| source.intake.is_some())
     }
 
     /// Starts the program that was asked for, if any.
@@ -228,13 +259,14 @@ impl Feed {
         let mut remark = None;
         if let Some(forwarder) = source.forwarder.take() {
             let rest = forwarder.stop();
-            remark = unsent(&rest);
+            remark = unsent("the Agent", &rest);
             take(source.drain());
             take(vec![Inbound::Forwarded(rest)]);
         }
         Stopped {
             code: source.life.exit_code(),
             remark,
+            rest: source.intake.take().map(|intake| (intake, source.inbox)),
         }
     }
 
@@ -261,17 +293,43 @@ pub(super) struct Stopped {
     pub(super) code: u8,
     /// What was not sent on in time, in a sentence.
     pub(super) remark: Option<String>,
+    /// Whoever sends the rest to Datadog.
+    rest: Option<(IntakeForwarder, InboxReceiver)>,
+}
+
+impl Stopped {
+    /// Sends the rest to Datadog: nothing more comes to the store.
+    pub(super) fn send_rest(&mut self, store: &mut Store, now: Now) {
+        let Some((intake, mut inbox)) = self.rest.take() else {
+            return;
+        };
+        if let Some(courier) = store.courier_mut() {
+            courier.drain();
+            let ready = courier.ready();
+            ready
+                .into_iter()
+                .for_each(|request| intake.queue().send(request));
+        }
+        let rest = intake.stop();
+        self.remark = unsent("Datadog", &rest);
+        let mut told = Vec::new();
+        inbox.try_recv_many(&mut told, BATCH_ITEMS_MAX);
+        told.push(Inbound::Forwarded(rest));
+        for inbound in told {
+            super::take(store, inbound, now);
+        }
+    }
 }
 
 /// What was not sent on before the end, and why.
-fn unsent(rest: &Forwarded) -> Option<String> {
+fn unsent(who: &str, rest: &Forwarded) -> Option<String> {
     let requests = match rest.dropped {
         0 => return None,
         1 => "1 request was".to_owned(),
         number => format!("{number} requests were"),
     };
     let why = rest.last_error.as_deref();
-    let why = why.map(|error| format!(": the Agent {error}"));
+    let why = why.map(|error| format!(": {who} {error}"));
     let why = why.unwrap_or_default();
     Some(format!("{requests} not sent on before the end{why}"))
 }
@@ -316,15 +374,22 @@ impl Source {
     }
 }
 
-fn send_on(to: &Forward, inbox: &Inbox) -> anyhow::Result<Forwarder> {
-    let Forward::Agent(agent) = to;
-    Forwarder::start(agent.clone(), ForwardLimits::default(), inbox.clone())
-        .context("the thread that sends on cannot be started; close some programs and start again")
+const NO_THREAD: &str =
+    "the thread that sends on cannot be started; close some programs and start again";
+
+fn to_agent(agent: &AgentAddress, inbox: &Inbox) -> anyhow::Result<Forwarder> {
+    Forwarder::start(agent.clone(), ForwardLimits::default(), inbox.clone()).context(NO_THREAD)
+}
+
+fn to_datadog(target: &DatadogTarget, inbox: &Inbox) -> anyhow::Result<IntakeForwarder> {
+    let (settings, proxy) = (target.settings.clone(), target.proxy.clone());
+    IntakeForwarder::start(settings, proxy, ForwardLimits::default(), inbox.clone())
+        .context(NO_THREAD)
 }
 
 /// Which port is ours is known for certain once it is bound.
 fn check_ways_part(settings: &Settings, agent: &Agent) -> anyhow::Result<()> {
-    let Some(Forward::Agent(to)) = &settings.forward else {
+    let Some(to) = settings.forward.as_ref().and_then(ForwardTo::agent) else {
         return Ok(());
     };
     let mut bound = [Some(agent.local_addr()), agent.otlp_addr()]

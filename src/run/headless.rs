@@ -30,6 +30,8 @@ const PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
 const PIECE_BYTES: usize = 64 * 1024;
 /// How long a reader that stalls is waited for at the end.
 const LAST_LINES_WAIT: Duration = Duration::from_secs(5);
+/// What goes on to Datadog is looked at so often.
+const CARRY_WAIT: Duration = Duration::from_secs(1);
 /// When the reader is behind, this long until it is looked at again.
 const STALLED_WAIT: Duration = Duration::from_millis(50);
 
@@ -95,7 +97,8 @@ pub(super) async fn report(
             .listen(&mut signals, settings.exit_after_idle)
             .await;
     }
-    let stopped = feed.stop(|inbounds| reporter.take(&mut store, inbounds, clock.now()));
+    let mut stopped = feed.stop(|inbounds| reporter.take(&mut store, inbounds, clock.now()));
+    stopped.send_rest(&mut store, clock.now());
     let exported = match &settings.export {
         Some(target) => super::export_at_exit(&store, target),
         None => Ok(()),
@@ -138,7 +141,8 @@ impl Listener<'_> {
                 .filter(|_| self.leaving == Leaving::No)
                 .map(|idle| idle_since + idle);
             let wake = self.reporter.wake(self.clock.now());
-            let wake = idle_end.into_iter().chain(wake).min();
+            let carry = self.feed.carries().then(|| Instant::now() + CARRY_WAIT);
+            let wake = idle_end.into_iter().chain(wake).chain(carry).min();
             tokio::select! {
                 biased;
                 signal = signals.next() => if signal == Signal::Stop { self.leave() },
@@ -163,6 +167,7 @@ impl Listener<'_> {
                     }
                 }
             }
+            self.feed.carry(self.store, self.clock.now());
             self.reporter.tell_quiet(self.store, self.clock.now());
         }
     }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Told;
 use super::feed::Feed;
-use crate::config::{Command, Forward, Settings};
+use crate::config::{Command, Settings};
 use crate::export::{self, Export, Progress};
 use crate::io::agent::Agent;
 use crate::io::clipboard::{Clipboard, Copied, CopyError};
@@ -64,11 +64,12 @@ pub(super) async fn view(
         ..
     } = viewer;
     drop(terminal);
-    let stopped = feed.stop(|inbounds| {
+    let mut stopped = feed.stop(|inbounds| {
         for inbound in inbounds {
             super::take(app.store_mut(), inbound, clock.now());
         }
     });
+    stopped.send_rest(app.store_mut(), clock.now());
     if let Some(target) = &settings.export {
         super::export_at_exit(app.store(), target)?;
     }
@@ -107,10 +108,11 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
             child: feed.child_command(settings),
         },
         sampling: settings.sampling.clone(),
-        forward: match &settings.forward {
-            None => String::new(),
-            Some(Forward::Agent(agent)) => format!("agent {agent}"),
-        },
+        forward: settings
+            .forward
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     }
 }
 
@@ -197,6 +199,7 @@ impl Viewer<'_> {
                         self.step(Message::Inbound(inbound));
                     }
                     self.feed.publish(self.app.store().model());
+                    self.feed.carry(self.app.store_mut(), self.clock.now());
                     if let (Some(end), Some(idle)) = (&mut idle_end, idle)
                         && super::n_received(self.app.store()) > before
                     {
@@ -218,6 +221,7 @@ impl Viewer<'_> {
 
     fn tick(&mut self) {
         self.step(Message::Frame);
+        self.feed.carry(self.app.store_mut(), self.clock.now());
         if !self.is_alone && self.terminal.is_gone() {
             self.go_alone();
         }

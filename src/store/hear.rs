@@ -4,7 +4,7 @@ use super::counters::raise_to_exact;
 use super::told::{Arrived, OperationKey, Tally, Told, ToldClient, ToldSums};
 use super::{Counters, Store};
 use crate::stats::{ClientStats, ClientTelemetry, is_counted, kept_text};
-use crate::trace::{Span, Text, TraceChunk, tag};
+use crate::trace::{Span, Text, TraceChunk, TracerInfo, UnixNanos, tag};
 
 /// Spans that are asked for the id of their process: tracers write it on the first of a chunk, and
 /// on those that come from another process.
@@ -18,7 +18,16 @@ impl Store {
         &self.told
     }
 
-    pub(super) fn hear_stats(&mut self, stats: ClientStats) {
+    pub(super) fn hear_stats(&mut self, mut stats: ClientStats, at: UnixNanos) {
+        let body = std::mem::take(&mut stats.body);
+        if let Some(courier) = self.courier_mut() {
+            let tracer = TracerInfo {
+                language: stats.source.language.clone(),
+                tracer_version: stats.source.tracer_version.clone(),
+                ..TracerInfo::default()
+            };
+            courier.take_stats(&body, &tracer, at);
+        }
         let (hits, _) = stats.hits_and_errors();
         raise_to_exact(&mut self.counters.client_hits, hits);
         self.with_told(|told| told.hear(stats));

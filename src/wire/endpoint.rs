@@ -4,7 +4,7 @@
 mod info;
 mod path;
 
-pub(crate) use info::{InfoSettings, info};
+pub(crate) use info::{AGENT_VERSION, InfoSettings, info};
 pub(crate) use path::plain;
 
 use crate::trace::Via;

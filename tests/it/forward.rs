@@ -2,6 +2,7 @@
 //! with what clients and counters were told.
 
 mod agent;
+mod datadog;
 mod lines;
 mod passing;
 mod program;
@@ -10,7 +11,7 @@ mod trouble;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use modtrace_tui::config::{AgentAddress, Forward};
+use modtrace_tui::config::AgentAddress;
 use modtrace_tui::ingest::{Forwarded, Inbound};
 use modtrace_tui::io::agent::{Agent, AgentSettings};
 use modtrace_tui::io::forward::{ForwardLimits, Forwarder};
@@ -43,7 +44,7 @@ impl Between {
     }
 
     fn with(to: &str, limits: ForwardLimits, change: impl FnOnce(&mut AgentSettings)) -> Self {
-        let Forward::Agent(address) = format!("agent={to}").parse().unwrap();
+        let address = to.parse().unwrap();
         Self::to(address, limits, change)
     }
 

@@ -63,6 +63,20 @@ impl Headless {
         Self::launch(scratch, command)
     }
 
+    /// The same with variables in its environment, and none of Datadog's or of a proxy beside them.
+    #[track_caller]
+    pub(crate) fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Self {
+        let scratch = Scratch::new();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_modtrace-tui"));
+        command.args(["--headless", "--listen", "127.0.0.1:0", "--export"]);
+        command.arg(scratch.path("all.json")).args(args);
+        for name in ["DD_", "DATADOG_", "HTTPS_", "https_", "NO_", "no_"] {
+            clear_environment(&mut command, name);
+        }
+        command.envs(variables.iter().copied());
+        Self::launch(scratch, command)
+    }
+
     /// Starts `run` with a program that has these variables beside its own.
     #[track_caller]
     pub(crate) fn run(

@@ -15,6 +15,7 @@ fn environment() -> Environment {
         state_directory: Some("/state/modtrace-tui".into()),
         home_directory: Some("/home/user".into()),
         current_directory: Some("/here".into()),
+        datadog: DatadogVariables::default(),
     }
 }
 

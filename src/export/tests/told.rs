@@ -39,6 +39,7 @@ fn told() -> Store {
         groups: vec![group("GET /doc"), group("GET /\u{202e}x"), group("")],
     };
     let stats = ClientStats {
+        body: Box::default(),
         source: source.clone(),
         buckets: vec![bucket],
     };

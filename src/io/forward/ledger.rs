@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::ForwardLimits;
-use crate::ingest::{Forwarded, Inbound, Original};
+use crate::ingest::{Forwarded, Inbound};
 use crate::io::inbox::Inbox;
 use crate::trace::printable;
 
@@ -18,7 +18,7 @@ const ERROR_BYTES_MAX: usize = 200;
 /// Shared by everybody who puts something into the queue or takes something out.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    /// The Agent's address, as it may be shown.
+    /// Who gets them: `The Agent at 127.0.0.1:8125`.
     to: String,
     limits: ForwardLimits,
     inbox: Inbox,
@@ -73,11 +73,11 @@ impl Ledger {
     }
 
     /// It has arrived.
-    pub(super) fn arrived(&self, original: &Original) {
+    pub(super) fn arrived(&self, n_spans: u64, n_bytes: usize) {
         self.ended(Forwarded {
             payloads: 1,
-            spans: original.n_spans,
-            bytes: u64::try_from(original.body.len()).unwrap_or(u64::MAX),
+            spans: n_spans,
+            bytes: u64::try_from(n_bytes).unwrap_or(u64::MAX),
             ..Forwarded::default()
         });
     }
@@ -89,7 +89,7 @@ impl Ledger {
             last_error: Some(printable(error, ERROR_BYTES_MAX)),
             ..Forwarded::default()
         });
-        self.trouble(1, &format!("The Agent at {} {error}", self.to));
+        self.trouble(1, &format!("{} {error}", self.to));
     }
 
     fn ended(&self, outcome: Forwarded) {
@@ -100,7 +100,7 @@ impl Ledger {
     /// There was no room for a request.
     pub(super) fn dropped(&self) {
         let error = format!(
-            "there is no room for it: {} requests wait for the Agent already",
+            "there is no room for it: {} requests wait already",
             self.limits.requests_max
         );
         self.note(Forwarded {
@@ -108,10 +108,7 @@ impl Ledger {
             last_error: Some(error.as_str().into()),
             ..Forwarded::default()
         });
-        self.trouble(
-            1,
-            &format!("The Agent at {} is too slow, and {error}", self.to),
-        );
+        self.trouble(1, &format!("{} is too slow, and {error}", self.to));
     }
 
     /// A request of ours has come back to us.
@@ -123,12 +120,12 @@ impl Ledger {
             last_error: Some(error.into()),
             ..Forwarded::default()
         });
-        self.trouble(1, &format!("The Agent at {} {error}", self.to));
+        self.trouble(1, &format!("{} {error}", self.to));
     }
 
     /// It is tried again.
     pub(super) fn retried(&self, error: &str) {
-        let told = format!("The Agent at {} {error}; it is tried again", self.to);
+        let told = format!("{} {error}; it is tried again", self.to);
         self.note(Forwarded {
             last_error: Some(printable(error, ERROR_BYTES_MAX)),
             ..Forwarded::default()

@@ -87,7 +87,8 @@ impl Sender {
                     }
                     if Attempt::Answered(status).next() == Next::Done {
                         self.note(Next::Done);
-                        self.ledger.arrived(&job.original);
+                        let original = &job.original;
+                        self.ledger.arrived(original.n_spans, original.body.len());
                         if let Some(waiter) = job.waiter {
                             // Whoever waited may have gone.
                             let _unread = waiter.send(exchanged.answer);

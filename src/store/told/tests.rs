@@ -31,6 +31,7 @@ fn group(resource: &str, hits: u64) -> StatsGroup {
 /// What a process counted in the ten seconds that begin with one.
 fn bucket(process: &str, second: i64, groups: Vec<StatsGroup>) -> ClientStats {
     ClientStats {
+        body: Box::default(),
         source: StatsSource {
             runtime_id: process.into(),
             ..StatsSource::default()

@@ -8,7 +8,7 @@ use super::ENDPOINTS;
 /// The Agent we pass for. Clients read it as a semantic version, so it must look like one. Told of an
 /// Agent from 7.73 up to 7.79.0-rc.5 that takes v1.0, dd-trace-go computes statistics whatever it was
 /// asked to do (`ddtrace/tracer/agent_version.go`).
-const AGENT_VERSION: &str = "7.79.0";
+pub(crate) const AGENT_VERSION: &str = "7.79.0";
 
 /// What `/info` tells of how we were started.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

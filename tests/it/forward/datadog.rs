@@ -1,0 +1,246 @@
+//! The built program with `--forward datadog`, against an intake that decodes what it gets: every span
+//! once, whatever goes wrong; counts beside them; the key nowhere.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::process::Command;
+
+use flate2::read::GzDecoder;
+use libdd_trace_protobuf::pb;
+use prost::Message as _;
+
+use super::agent::{MockAgent, Plan, Seen};
+use super::{span, wait_until};
+use crate::support::{Finished, Headless, Scratch, post};
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+fn taken() -> Plan {
+    Plan::Take("{}".into())
+}
+
+fn start(intake: &MockAgent, arguments: &[&str]) -> Headless {
+    let arguments = [
+        &["--forward", "datadog", "--log-file", "own.log"],
+        arguments,
+    ]
+    .concat();
+    let arguments = arguments.iter().map(|argument| match *argument {
+        "own.log" => std::env::temp_dir()
+            .join(format!("modtrace-fwd-{}.log", std::process::id()))
+            .display()
+            .to_string(),
+        argument => argument.to_owned(),
+    });
+    let arguments: Vec<String> = arguments.collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let url = intake.url();
+    let variables = [
+        ("DD_API_KEY", KEY),
+        ("DD_APM_DD_URL", &*url),
+        ("RUST_LOG", "trace"),
+    ];
+    Headless::start_with(&arguments, &variables)
+}
+
+fn plain(seen: &Seen) -> Vec<u8> {
+    assert_eq!(seen.header("content-encoding"), Some("gzip"));
+    assert_eq!(seen.header("dd-api-key"), Some(KEY));
+    let mut plain = Vec::new();
+    GzDecoder::new(&*seen.body).read_to_end(&mut plain).unwrap();
+    plain
+}
+
+fn payloads(intake: &MockAgent) -> Vec<pb::AgentPayload> {
+    let seen = intake.seen().into_iter();
+    let traces = seen.filter(|seen| seen.path == "/api/v0.2/traces");
+    let payloads = traces.map(|seen| {
+        assert_eq!(seen.header("content-type"), Some("application/x-protobuf"));
+        pb::AgentPayload::decode(&*plain(&seen)).unwrap()
+    });
+    payloads.collect()
+}
+
+/// Trace and span ids, and how often each arrived.
+fn spans(intake: &MockAgent) -> BTreeMap<(u64, u64), usize> {
+    let mut spans = BTreeMap::new();
+    for payload in payloads(intake) {
+        let clients = payload.tracer_payloads.into_iter();
+        let chunks = clients.flat_map(|client| client.chunks);
+        for span in chunks.flat_map(|chunk| chunk.spans) {
+            *spans.entry((span.trace_id, span.span_id)).or_default() += 1;
+        }
+    }
+    spans
+}
+
+/// Spans that were counted.
+fn hits(intake: &MockAgent) -> u64 {
+    let seen = intake.seen().into_iter();
+    let stats = seen.filter(|seen| seen.path == "/api/v0.2/stats");
+    let payloads = stats.flat_map(|seen| {
+        assert_eq!(seen.header("content-type"), Some("application/msgpack"));
+        let payload: pb::StatsPayload = rmp_serde::from_slice(&plain(&seen)).unwrap();
+        payload.stats
+    });
+    let buckets = payloads.flat_map(|payload| payload.stats);
+    buckets
+        .flat_map(|bucket| bucket.stats)
+        .map(|group| group.hits)
+        .sum()
+}
+
+/// Nothing that the program wrote holds the key.
+#[track_caller]
+fn check_secret(finished: &Finished) {
+    let export = fs::read_to_string(finished.scratch.path("all.json")).unwrap();
+    let log = std::env::temp_dir().join(format!("modtrace-fwd-{}.log", std::process::id()));
+    let log = fs::read_to_string(log).unwrap_or_default();
+    for written in [&export, &log, &finished.stderr, &finished.stdout.concat()] {
+        assert!(
+            !written.contains(KEY) && !written.contains(&KEY[4..20]),
+            "the key is in {written}"
+        );
+    }
+}
+
+#[track_caller]
+fn check_each_once(intake: &MockAgent, n_spans: u32) {
+    let expected: BTreeMap<_, _> = (1..=n_spans).map(|id| ((id.into(), 2), 1)).collect();
+    assert_eq!(spans(intake), expected);
+}
+
+#[test]
+fn every_span_arrives_once_with_its_counts_also_what_came_twice() {
+    let intake = MockAgent::start(|_, _| taken());
+    let program = start(&intake, &["--forward-tag", "team:vision"]);
+    for id in 1..=20 {
+        assert_eq!(
+            post(program.url(), "/v0.4/traces", "", &span(id)).status,
+            200
+        );
+    }
+    // A client that got no answer sends again.
+    assert_eq!(
+        post(program.url(), "/v0.4/traces", "", &span(20)).status,
+        200
+    );
+    let finished = program.finish();
+    assert!(
+        finished.status.success() && finished.stderr.is_empty(),
+        "{}",
+        finished.stderr
+    );
+    check_each_once(&intake, 20);
+    assert_eq!(hits(&intake), 20);
+    for payload in payloads(&intake) {
+        assert!(payload.host_name.is_empty());
+        let mut chunks = payload
+            .tracer_payloads
+            .iter()
+            .flat_map(|client| &client.chunks);
+        assert!(chunks.all(|chunk| chunk.spans.iter().all(|span| span.meta["team"] == "vision")));
+    }
+    let counters = &finished.export["counters"];
+    assert_eq!(
+        (
+            &counters["forwarded_spans"],
+            &counters["forward_failed"],
+            &counters["forward_dropped"]
+        ),
+        (&20.into(), &0.into(), &0.into())
+    );
+    check_secret(&finished);
+}
+
+#[test]
+fn refusals_and_resets_lose_nothing_and_send_nothing_twice() {
+    let intake = MockAgent::start(|number, _| match number {
+        0 => Plan::Refuse(429, "Retry-After: 0\r\n"),
+        1 => Plan::Reset,
+        2 => Plan::Refuse(503, ""),
+        _ => taken(),
+    });
+    let program = start(&intake, &[]);
+    for id in 1..=20 {
+        post(program.url(), "/v0.4/traces", "", &span(id));
+    }
+    // Payloads go after five seconds.
+    wait_until("the spans came", || !payloads(&intake).is_empty());
+    let finished = program.finish();
+    check_each_once(&intake, 20);
+    assert_eq!(hits(&intake), 20);
+    assert_eq!(finished.export["counters"]["forward_failed"], 0);
+    check_secret(&finished);
+}
+
+#[test]
+fn a_refused_key_ends_it_and_that_is_said() {
+    let intake = MockAgent::start(|_, _| Plan::Refuse(403, ""));
+    let program = start(&intake, &[]);
+    post(program.url(), "/v0.4/traces", "", &span(1));
+    wait_until("it was refused", || intake.n_asked() > 0);
+    post(program.url(), "/v0.4/traces", "", &span(2));
+    let finished = program.finish();
+    assert_eq!(intake.n_asked(), 1, "nothing more is sent");
+    let counters = &finished.export["counters"];
+    assert_eq!(counters["forwarded_payloads"], 0);
+    assert!(counters["forward_failed"].as_u64() >= Some(2), "{counters}");
+    check_secret(&finished);
+}
+
+#[test]
+fn what_cannot_be_sent_before_the_end_is_said_and_counted() {
+    let intake = MockAgent::start(|_, _| Plan::Silence);
+    let program = start(&intake, &[]);
+    post(program.url(), "/v0.4/traces", "", &span(1));
+    let finished = program.finish();
+    assert!(
+        finished.stderr.contains("2 requests were not sent on"),
+        "{}",
+        finished.stderr
+    );
+    assert_eq!(finished.export["counters"]["forward_dropped"], 2);
+    check_secret(&finished);
+}
+
+#[track_caller]
+fn check_refused(variables: &[(&str, &str)], part: &str) {
+    let scratch = Scratch::new();
+    let output = Command::new(env!("CARGO_BIN_EXE_modtrace-tui"))
+        .args([
+            "--headless",
+            "--exit-after-idle",
+            "1ms",
+            "--forward",
+            "datadog",
+        ])
+        .env_clear()
+        .env("HOME", scratch.path(""))
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        (output.status.code(), stderr.trim().lines().count()),
+        (Some(2), 1),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains(part) && !stderr.contains(&KEY[..20]),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_key_or_a_site_that_cannot_be_right_is_one_sentence_at_the_start() {
+    check_refused(&[], "DD_API_KEY is not set");
+    check_refused(&[("DATADOG_API_KEY", KEY)], "DATADOG_API_KEY is");
+    check_refused(&[("DD_API_KEY", &KEY[..20])], "20 characters");
+    check_refused(&[("DD_API_KEY", KEY), ("DD_SITE", "nowhere")], "DD_SITE");
+    check_refused(
+        &[("DD_API_KEY", KEY), ("HTTPS_PROXY", "socks://x")],
+        "HTTPS_PROXY",
+    );
+}
