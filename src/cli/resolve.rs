@@ -89,6 +89,7 @@ fn layered(
     let Arguments { command, options } = arguments;
     let screen = screen_of(&options, &file, environment);
     let sampling = sampling_of(&options, &file)?;
+    let asked = ForwardAsked::of(&options, &file);
     check_fit(command.as_ref(), given)?;
     let no_env = options.no_env || file.no_env == Some(true);
     let flush = pick(
@@ -106,11 +107,7 @@ fn layered(
         otlp.map_or(Ok(()), check_private)?;
     }
     let uds = options.uds.or(file.uds);
-    let asked = ForwardAsked {
-        to: options.forward.or(file.forward).filter(|_| !binds_no_port),
-        sampled: options.forward_sampled || file.forward_sampled == Some(true),
-        tags: or_file(options.forward_tag, file.forward_tag),
-    };
+    let asked = pick(binds_no_port, ForwardAsked::default(), asked);
     let forward = asked.resolve(&environment.datadog)?;
     let bound = [Some(listen), otlp];
     check_forward(forward.as_ref(), bound, uds.as_deref(), sampling.answers)?;
@@ -313,6 +310,7 @@ fn check_private(address: SocketAddr) -> Result<(), UsageError> {
 }
 
 /// What is asked of sending on.
+#[derive(Default)]
 struct ForwardAsked {
     to: Option<Forward>,
     sampled: bool,
@@ -320,6 +318,14 @@ struct ForwardAsked {
 }
 
 impl ForwardAsked {
+    fn of(options: &Options, file: &FileOptions) -> Self {
+        Self {
+            to: options.forward.clone().or_else(|| file.forward.clone()),
+            sampled: options.forward_sampled || file.forward_sampled == Some(true),
+            tags: or_file(options.forward_tag.clone(), file.forward_tag.clone()),
+        }
+    }
+
     fn resolve(self, said: &DatadogVariables) -> Result<Option<ForwardTo>, UsageError> {
         match self.to {
             Some(Forward::Datadog) => self.datadog(said).map(Some).map_err(UsageError::new),

@@ -86,15 +86,12 @@ fn plain(user: &str) -> Vec<u8> {
     while let Some(char) = rest.chars().next() {
         let code = rest.strip_prefix('%').and_then(|rest| rest.get(..2));
         let byte = code.and_then(|code| u8::from_str_radix(code, 16).ok());
-        let n_bytes = match byte {
-            Some(byte) => {
-                plain.push(byte);
-                3
-            }
-            None => {
-                plain.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
-                char.len_utf8()
-            }
+        let n_bytes = if let Some(byte) = byte {
+            plain.push(byte);
+            3
+        } else {
+            plain.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+            char.len_utf8()
         };
         rest = rest.get(n_bytes..).unwrap_or_default();
     }

@@ -305,10 +305,9 @@ impl Stopped {
         };
         if let Some(courier) = store.courier_mut() {
             courier.drain();
-            let ready = courier.ready();
-            ready
-                .into_iter()
-                .for_each(|request| intake.queue().send(request));
+            for request in courier.ready() {
+                intake.queue().send(request);
+            }
         }
         let rest = intake.stop();
         self.remark = unsent("Datadog", &rest);

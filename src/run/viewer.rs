@@ -198,8 +198,7 @@ impl Viewer<'_> {
                     for inbound in inbounds {
                         self.step(Message::Inbound(inbound));
                     }
-                    self.feed.publish(self.app.store().model());
-                    self.feed.carry(self.app.store_mut(), self.clock.now());
+                    self.publish();
                     if let (Some(end), Some(idle)) = (&mut idle_end, idle)
                         && super::n_received(self.app.store()) > before
                     {
@@ -217,6 +216,12 @@ impl Viewer<'_> {
             self.app.go_on_searching();
         }
         Ok(())
+    }
+
+    /// Hands on what follows from what came: rates for tracers, spans for Datadog.
+    fn publish(&mut self) {
+        self.feed.publish(self.app.store().model());
+        self.feed.carry(self.app.store_mut(), self.clock.now());
     }
 
     fn tick(&mut self) {

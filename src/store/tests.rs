@@ -3,6 +3,7 @@
 mod arrival;
 mod budget;
 mod counters;
+mod departing;
 mod hearing;
 mod joining;
 mod judging;

@@ -6,6 +6,7 @@ mod datadog;
 mod lines;
 mod passing;
 mod program;
+mod tls;
 mod trouble;
 
 use std::net::{SocketAddr, TcpStream};

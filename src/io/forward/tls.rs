@@ -63,10 +63,12 @@ async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
 /// Asks a proxy for a way to the address.
 async fn through(proxy: &Proxy, to: &Address) -> io::Result<TcpStream> {
     let mut stream = connect(&proxy.host, proxy.port).await?;
-    let target = match to.host.contains(':') {
-        true => format!("[{}]:{}", to.host, to.port),
-        false => format!("{}:{}", to.host, to.port),
+    let host = if to.host.contains(':') {
+        format!("[{}]", to.host)
+    } else {
+        String::from(&*to.host)
     };
+    let target = format!("{host}:{}", to.port);
     let authorization = proxy.authorization.as_deref();
     let authorization = authorization.map(|value| format!("Proxy-Authorization: {value}\r\n"));
     let authorization = authorization.unwrap_or_default();

@@ -1,12 +1,16 @@
 //! A stand-in for a real Agent: it keeps every request as it came, and answers, or does not, as a test
 //! wants.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -95,6 +99,24 @@ impl MockAgent {
         agent
     }
 
+    /// The same with TLS, as `localhost`.
+    pub(super) fn start_tls(decide: impl Fn(usize, &Seen) -> Plan + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let agent = Self::new(Some(listener.local_addr().unwrap()));
+        let (state, decide) = (Arc::clone(&agent.state), Arc::new(decide));
+        let config = Arc::new(tls());
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (state, decide) = (Arc::clone(&state), Arc::clone(&decide));
+                let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+                let stream = Arc::new(Mutex::new(StreamOwned::new(session, stream)));
+                let reader = BufReader::new(Shared(Arc::clone(&stream)));
+                thread::spawn(move || serve(reader, Shared(stream), &state, &*decide));
+            }
+        });
+        agent
+    }
+
     fn new(address: Option<SocketAddr>) -> Self {
         Self {
             address,
@@ -111,10 +133,47 @@ impl MockAgent {
         self.state.0.lock().unwrap().seen.clone()
     }
 
+    /// Forgets what was kept.
+    pub(super) fn forget(&self) {
+        self.state.0.lock().unwrap().seen.clear();
+    }
+
     /// How many requests came, kept or not.
     pub(super) fn n_asked(&self) -> usize {
         self.state.0.lock().unwrap().n_asked
     }
+}
+
+/// Both ends of a stream that cannot be cloned; requests and answers take turns.
+struct Shared(Arc<Mutex<StreamOwned<ServerConnection, TcpStream>>>);
+
+impl Read for Shared {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().read(bytes)
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap().flush()
+    }
+}
+
+/// The certificate that the tests trust.
+pub(super) fn certificate() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls/localhost.cert.pem")
+}
+
+fn tls() -> ServerConfig {
+    let chain = vec![CertificateDer::from_pem_file(certificate()).unwrap()];
+    let key = certificate().with_file_name("localhost.key.pem");
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth();
+    config.with_single_cert(chain, key).unwrap()
 }
 
 fn serve(

@@ -1,0 +1,94 @@
+//! Spans that go on to Datadog: each once.
+
+use super::*;
+use crate::forward::courier::{Courier, CourierSettings, Which};
+use crate::forward::payload::{PAYLOAD_BYTES_MAX, PayloadSettings};
+use crate::forward::{AddedTags, AgentFacts, Coding, Contents};
+
+fn store(which: Which) -> Store {
+    let settings = CourierSettings {
+        payload: PayloadSettings {
+            agent: AgentFacts::default(),
+            coding: Coding::Gzip,
+            bytes_max: PAYLOAD_BYTES_MAX,
+        },
+        added: AddedTags::default(),
+        which,
+    };
+    Store::new(PLENTY).with_courier(Courier::new(settings, UnixNanos(1)))
+}
+
+/// The ids of all spans that went, in their order.
+fn gone(store: &mut Store) -> Vec<u64> {
+    let courier = store.courier_mut().unwrap();
+    courier.drain();
+    let mut gone = Vec::new();
+    for request in courier.ready() {
+        if let Contents::Spans { spans, .. } = request.contents {
+            gone.extend(spans.iter().map(|(_, span)| span.0));
+        }
+    }
+    gone
+}
+
+fn with_id(id: u64) -> Plan {
+    Plan { id, ..SPAN }
+}
+
+#[test]
+fn what_comes_again_does_not_go_again() {
+    let mut store = store(Which::All);
+    let trace = id(0, 7);
+    deliver(&mut store, trace, &[with_id(1), with_id(2)]);
+    assert_eq!(gone(&mut store), [1, 2]);
+    // The same again, with one more, twice.
+    deliver(
+        &mut store,
+        trace,
+        &[with_id(2), with_id(3), with_id(3), with_id(1)],
+    );
+    assert_eq!(gone(&mut store), [3]);
+    deliver(&mut store, trace, &[with_id(1)]);
+    assert!(gone(&mut store).is_empty());
+}
+
+#[test]
+fn equal_ids_in_other_traces_or_at_other_times_are_other_spans() {
+    let mut store = store(Which::All);
+    deliver(&mut store, id(0, 7), &[with_id(1)]);
+    deliver(&mut store, id(0, 8), &[with_id(1)]);
+    deliver(
+        &mut store,
+        id(0, 7),
+        &[Plan {
+            start: 11,
+            ..with_id(1)
+        }],
+    );
+    assert_eq!(gone(&mut store), [1, 1, 1]);
+}
+
+#[test]
+fn without_anybody_to_take_them_spans_go_nowhere() {
+    let mut store = Store::new(PLENTY);
+    deliver(&mut store, id(0, 7), &[with_id(1)]);
+    assert!(store.courier_mut().is_none());
+}
+
+proptest! {
+    #[test]
+    fn each_span_goes_once_however_deliveries_overlap(
+        deliveries in proptest::collection::vec(proptest::collection::vec(1..20_u64, 1..8), 1..8)
+    ) {
+        let mut store = store(Which::All);
+        let mut came = std::collections::BTreeSet::new();
+        for ids in &deliveries {
+            let spans: Vec<_> = ids.iter().map(|id| with_id(*id)).collect();
+            store.insert(received(vec![chunk(id(0, 7), &spans)]), Now::default());
+            came.extend(ids.iter().copied());
+        }
+        let mut gone = gone(&mut store);
+        gone.sort_unstable();
+        prop_assert_eq!(gone, came.into_iter().collect::<Vec<_>>());
+    }
+}
