@@ -97,6 +97,7 @@ fn courier(target: &DatadogTarget, settings: &Settings, now: UnixNanos) -> Couri
         },
         added: target.added.clone(),
         which: target.which,
+        lines: target.lines,
     };
     Courier::new(settings, now)
 }

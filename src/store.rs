@@ -41,6 +41,7 @@ use std::sync::{Arc, Weak};
 pub use container::{KnownBy, TraceContainer};
 pub use counters::{Counters, Simulated};
 use depart::Departure;
+pub use depart::Due;
 pub use entry::{Arrival, TraceEntry};
 pub use fleet::{Container, ContainerKey, Fleet, Liveness};
 pub use gone::Gone;
@@ -136,6 +137,8 @@ pub struct Store {
     model: Model,
     /// Whoever takes spans on to Datadog.
     courier: Option<Box<Courier>>,
+    /// The line that goes next, if lines go.
+    next_departing: LogKey,
     bytes: usize,
     memory_bytes_max: usize,
     revision: u64,
@@ -167,6 +170,7 @@ impl Store {
             told: Told::new((memory_bytes_max / TOLD_SHARE).min(TOLD_BYTES_MAX)),
             model: Model::default(),
             courier: None,
+            next_departing: LogKey(0),
             bytes: 0,
             memory_bytes_max,
             revision: 0,

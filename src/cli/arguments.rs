@@ -176,6 +176,11 @@ pub(super) struct Options {
     /// With --forward datadog: only what the simulated Agent keeps
     #[arg(long, hide_short_help = true, global = true)]
     pub(super) forward_sampled: bool,
+    /// With --forward datadog: the log lines of what goes, too
+    ///
+    /// Those that name a trace or a span. DD_LOGS_CONFIG_LOGS_DD_URL instead of the site's own address.
+    #[arg(long, hide_short_help = true, global = true)]
+    pub(super) forward_logs: bool,
     /// With --forward datadog: add this tag to every span, as in team:vision
     ///
     /// Can be repeated.

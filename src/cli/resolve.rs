@@ -19,13 +19,13 @@ use crate::config::{
 };
 use crate::env_lines::{self, Reach, Topic};
 use crate::forward::AddedTags;
-use crate::forward::courier::Which;
+use crate::forward::courier::{LinesGo, Which};
 use crate::forward::proxy::Proxy;
 use crate::forward::settings::{ForwardOptions, ForwardSettings};
 use crate::sampler::{self, Probabilistic, RareSettings};
 
 /// Options that make no sense where nothing listens.
-const AGENT_OPTIONS: [&str; 11] = [
+const AGENT_OPTIONS: [&str; 12] = [
     "listen",
     "uds",
     "otlp",
@@ -34,6 +34,7 @@ const AGENT_OPTIONS: [&str; 11] = [
     "logs",
     "forward",
     "forward_sampled",
+    "forward_logs",
     "forward_tag",
     "sampling",
     "client_drop_p0s",
@@ -313,7 +314,8 @@ fn check_private(address: SocketAddr) -> Result<(), UsageError> {
 #[derive(Default)]
 struct ForwardAsked {
     to: Option<Forward>,
-    sampled: bool,
+    which: Which,
+    lines: LinesGo,
     tags: Vec<String>,
 }
 
@@ -321,7 +323,16 @@ impl ForwardAsked {
     fn of(options: &Options, file: &FileOptions) -> Self {
         Self {
             to: options.forward.clone().or_else(|| file.forward.clone()),
-            sampled: options.forward_sampled || file.forward_sampled == Some(true),
+            which: pick(
+                options.forward_sampled || file.forward_sampled == Some(true),
+                Which::Sampled,
+                Which::All,
+            ),
+            lines: pick(
+                options.forward_logs || file.forward_logs == Some(true),
+                LinesGo::WithTheirTraces,
+                LinesGo::Nowhere,
+            ),
             tags: or_file(options.forward_tag.clone(), file.forward_tag.clone()),
         }
     }
@@ -329,12 +340,16 @@ impl ForwardAsked {
     fn resolve(self, said: &DatadogVariables) -> Result<Option<ForwardTo>, UsageError> {
         match self.to {
             Some(Forward::Datadog) => self.datadog(said).map(Some).map_err(UsageError::new),
-            _ if self.sampled || !self.tags.is_empty() => Err(UsageError::new(
-                "--forward-sampled and --forward-tag need --forward datadog: a real Agent gets what came",
+            _ if self.is_about_datadog() => Err(UsageError::new(
+                "--forward-sampled, --forward-logs and --forward-tag need --forward datadog: a real Agent gets what came",
             )),
             Some(Forward::Agent(agent)) => Ok(Some(ForwardTo::Agent(agent))),
             None => Ok(None),
         }
+    }
+
+    fn is_about_datadog(&self) -> bool {
+        self.which == Which::Sampled || self.lines != LinesGo::Nowhere || !self.tags.is_empty()
     }
 
     fn datadog(self, said: &DatadogVariables) -> Result<ForwardTo, String> {
@@ -349,7 +364,8 @@ impl ForwardAsked {
         Ok(ForwardTo::Datadog(Box::new(DatadogTarget {
             proxy: Proxy::for_host(https_proxy, no_proxy, &settings.traces.host)?,
             settings,
-            which: pick(self.sampled, Which::Sampled, Which::All),
+            which: self.which,
+            lines: self.lines,
             added: AddedTags::parse(self.tags.iter().map(String::as_str))?,
         })))
     }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::AGENT_PORT;
 use super::value::{ValueError, Written};
 use crate::forward::AddedTags;
-use crate::forward::courier::Which;
+use crate::forward::courier::{LinesGo, Which};
 use crate::forward::proxy::Proxy;
 use crate::forward::settings::ForwardSettings;
 
@@ -42,6 +42,8 @@ pub struct DatadogTarget {
     pub proxy: Option<Proxy>,
     /// Which spans go.
     pub which: Which,
+    /// Whether lines go with them.
+    pub lines: LinesGo,
     /// Tags that are added.
     pub added: AddedTags,
 }

@@ -3,6 +3,7 @@
 
 use std::mem;
 
+use super::logs::{LogBatch, LogLine};
 use super::payload::{Batch, LeftOut, PayloadSettings};
 use super::stats::{BUCKET_NS, ClientAggregator, Concentrator};
 use super::{AddedTags, AgentFacts, IntakeRequest, Outgoing, Prepared};
@@ -42,6 +43,18 @@ pub struct CourierSettings {
     pub added: AddedTags,
     /// Which spans go.
     pub which: Which,
+    /// Whether lines go with them.
+    pub lines: LinesGo,
+}
+
+/// Whether the lines of traces go, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LinesGo {
+    /// No line goes.
+    #[default]
+    Nowhere,
+    /// Those that name a trace or a span which goes.
+    WithTheirTraces,
 }
 
 /// Spans and counts that have not gone.
@@ -51,6 +64,7 @@ pub struct Courier {
     batch: Batch,
     concentrator: Concentrator,
     clients: ClientAggregator,
+    lines: LogBatch,
     ready: Vec<IntakeRequest>,
     /// When the oldest span that waits came.
     waits_since: Option<UnixNanos>,
@@ -68,6 +82,7 @@ impl Courier {
             batch: Batch::new(settings.payload.clone()),
             concentrator: Concentrator::new(agent(), now),
             clients: ClientAggregator::new(agent(), now),
+            lines: LogBatch::new(settings.added.clone()),
             settings,
             ready: Vec::new(),
             waits_since: None,
@@ -79,6 +94,18 @@ impl Courier {
     /// Which spans go.
     pub fn which(&self) -> Which {
         self.settings.which
+    }
+
+    /// Whether lines go with them.
+    pub fn lines_go(&self) -> LinesGo {
+        self.settings.lines
+    }
+
+    /// Takes a line of a trace that goes.
+    pub fn take_line(&mut self, line: &LogLine<'_>, now: UnixNanos) {
+        let full = self.lines.push(line);
+        self.ready.extend(full);
+        self.waits_since.get_or_insert(now);
     }
 
     /// Takes spans of a chunk: each is to come once.
@@ -145,6 +172,8 @@ impl Courier {
         self.waits_since = None;
         let flushed = self.batch.flush();
         self.ready.extend(flushed);
+        let lines = self.lines.flush();
+        self.ready.extend(lines);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::io::forward::{ForwardLimits, Forwarder, IntakeForwarder};
 use crate::io::inbox::{self, Inbox, InboxLimits, InboxReceiver};
 use crate::io::tail::Tail;
 use crate::sampler::Model;
-use crate::store::Store;
+use crate::store::{Due, Store};
 use crate::trace::Now;
 use crate::tui::app::ChildCommand;
 use crate::tui::message::ChildSignal;
@@ -156,6 +156,7 @@ impl Feed {
             .source
             .as_ref()
             .and_then(|source| source.intake.as_ref());
+        store.depart_lines(Due::Settled, now);
         if let (Some(intake), Some(courier)) = (intake, store.courier_mut()) {
             courier.tick(now.wall);
             for request in courier.ready() {
@@ -303,6 +304,7 @@ impl Stopped {
         let Some((intake, mut inbox)) = self.rest.take() else {
             return;
         };
+        store.depart_lines(Due::All, now);
         if let Some(courier) = store.courier_mut() {
             courier.drain();
             for request in courier.ready() {

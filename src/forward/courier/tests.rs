@@ -16,6 +16,7 @@ fn courier(which: Which) -> Courier {
         },
         added: AddedTags::default(),
         which,
+        lines: LinesGo::default(),
     };
     Courier::new(settings, NOW)
 }

@@ -1,7 +1,7 @@
 //! Spans that go on to Datadog: each once.
 
 use super::*;
-use crate::forward::courier::{Courier, CourierSettings, Which};
+use crate::forward::courier::{Courier, CourierSettings, LinesGo, Which};
 use crate::forward::payload::{PAYLOAD_BYTES_MAX, PayloadSettings};
 use crate::forward::{AddedTags, AgentFacts, Coding, Contents};
 
@@ -14,6 +14,7 @@ fn store(which: Which) -> Store {
         },
         added: AddedTags::default(),
         which,
+        lines: LinesGo::default(),
     };
     Store::new(PLENTY).with_courier(Courier::new(settings, UnixNanos(1)))
 }

@@ -168,6 +168,66 @@ fn refusals_and_resets_lose_nothing_and_send_nothing_twice() {
 }
 
 #[test]
+fn lines_of_traces_go_with_the_ids_that_join_them_if_that_is_asked() {
+    let intake = MockAgent::start(|_, _| taken());
+    let url = intake.url();
+    let more = [("DD_LOGS_CONFIG_LOGS_DD_URL", &*url)];
+    for (option, n_lines) in [(&["--forward-logs"][..], 1), (&[], 0)] {
+        intake.forget();
+        let program = start_with(&url, option, &more);
+        let lines = br#"[{"message":"mine","dd.trace_id":"7","dd.span_id":"2","level":"error"},{"message":"nobody's"}]"#;
+        let answer = post(
+            program.url(),
+            "/api/v2/logs",
+            "Content-Type: application/json\r\n",
+            lines,
+        );
+        assert_eq!(answer.status, 202);
+        post(program.url(), "/v0.4/traces", "", &span(7));
+        let finished = program.finish();
+        let seen = intake.seen().into_iter();
+        let seen: Vec<_> = seen.filter(|seen| seen.path == "/api/v2/logs").collect();
+        assert_eq!(seen.len(), n_lines);
+        for seen in seen {
+            let lines: serde_json::Value = serde_json::from_slice(&plain(&seen)).unwrap();
+            let [line] = lines.as_array().unwrap().as_slice() else {
+                panic!("{lines}");
+            };
+            assert_eq!(
+                (&line["message"], &line["status"]),
+                (&"mine".into(), &"error".into())
+            );
+            assert_eq!(
+                (&line["dd.trace_id"], &line["dd.span_id"]),
+                (&"7".into(), &"2".into())
+            );
+            assert_eq!(line["service"], "s");
+        }
+        check_secret(&finished);
+    }
+}
+
+#[test]
+fn only_what_the_simulated_agent_keeps_goes_if_that_is_asked_and_all_is_counted() {
+    let intake = MockAgent::start(|_, _| taken());
+    let program = start(&intake, &["--forward-sampled"]);
+    let dropped = b"\x91\x91\x85\xa8trace_id\x01\xa7span_id\x02\xa4name\xa1n\xa7service\xa1s\xa7metrics\x81\xb5_sampling_priority_v1\x00";
+    let kept = [
+        &dropped[..12],
+        b"\x03",
+        &dropped[13..dropped.len() - 1],
+        b"\x01",
+    ]
+    .concat();
+    for body in [&dropped[..], &kept] {
+        assert_eq!(post(program.url(), "/v0.4/traces", "", body).status, 200);
+    }
+    program.finish();
+    assert_eq!(spans(&intake).into_keys().collect::<Vec<_>>(), [(3, 2)]);
+    assert_eq!(hits(&intake), 2);
+}
+
+#[test]
 fn a_refused_key_ends_it_and_that_is_said() {
     let intake = MockAgent::start(|_, _| Plan::Refuse(403, ""));
     let program = start(&intake, &[]);
