@@ -211,15 +211,15 @@ fn lines_of_traces_go_with_the_ids_that_join_them_if_that_is_asked() {
 fn only_what_the_simulated_agent_keeps_goes_if_that_is_asked_and_all_is_counted() {
     let intake = MockAgent::start(|_, _| taken());
     let program = start(&intake, &["--forward-sampled"]);
-    let dropped = b"\x91\x91\x85\xa8trace_id\x01\xa7span_id\x02\xa4name\xa1n\xa7service\xa1s\xa7metrics\x81\xb5_sampling_priority_v1\x00";
-    let kept = [
-        &dropped[..12],
-        b"\x03",
-        &dropped[13..dropped.len() - 1],
-        b"\x01",
-    ]
-    .concat();
-    for body in [&dropped[..], &kept] {
+    // What a person or a rule of the app rejects, no Agent keeps.
+    let with = |id: u8, priority: u8| {
+        let head = b"\x91\x91\x85\xa8trace_id";
+        let rest =
+            b"\xa7span_id\x02\xa4name\xa1n\xa7service\xa1s\xa7metrics\x81\xb5_sampling_priority_v1";
+        [&head[..], &[id], rest, &[priority]].concat()
+    };
+    let (dropped, kept) = (with(1, 0xff), with(3, 2));
+    for body in [&dropped, &kept] {
         assert_eq!(post(program.url(), "/v0.4/traces", "", body).status, 200);
     }
     program.finish();
