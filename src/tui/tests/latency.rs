@@ -37,6 +37,8 @@ fn worked(span: SpanSpec, import_ms: i64, load_ms: i64) -> TraceChunk {
     let mut spans = vec![span.clone()];
     if import_ms > 0 {
         spans.push(below(1, "import torch", 0, import_ms));
+    }
+    if load_ms > 0 {
         spans.push(below(2, "model.load", import_ms, load_ms));
     }
     let decode = below(3, "vllm.decode", import_ms + load_ms, 200).metric("modal.infer_ms", 200.0);
@@ -63,7 +65,7 @@ fn fleet() -> Vec<TraceChunk> {
         }
     }
     // It began while the first one ran.
-    chunks.push(worked(request(400, "ta-01AAAA", 4_100, 1_500), 0, 0));
+    chunks.push(worked(request(400, "ta-01AAAA", 4_100, 1_500), 650, 380));
     chunks.push(init(401, "ta-01CCCC", 2_000, 3_000));
     let failed = request(402, "ta-01CCCC", 9_000, 310);
     let failed = failed.failed(
@@ -72,7 +74,7 @@ fn fleet() -> Vec<TraceChunk> {
     );
     chunks.push(worked(failed, 0, 0));
     let restored = request(403, "ta-01DDDD", 8_000, 1_200).metric("cold_start", 1.0);
-    chunks.push(worked(restored, 0, 0));
+    chunks.push(worked(restored, 0, 450));
     chunks.push(worked(request(404, "ta-01EEEE", 9_500, 420), 0, 0));
     chunks.push(chunk(
         405,

@@ -89,6 +89,9 @@ struct Counted {
     durations: [Vec<i64>; 3],
     n_by_outcome: HashMap<Outcome, u64>,
     containers: Vec<ContainerKey>,
+    /// When its requests began and ended.
+    starts: Vec<UnixNanos>,
+    ends: Vec<UnixNanos>,
 }
 
 impl Counted {
@@ -97,6 +100,23 @@ impl Counted {
             durations.push(card.duration);
         }
         *self.n_by_outcome.entry(card.outcome).or_default() += 1;
+        self.starts.push(card.start);
+        self.ends.push(card.end());
+    }
+
+    /// How many ran at once at most; one that begins as another ends does not run beside it.
+    fn peak(&mut self) -> usize {
+        self.starts.sort_unstable();
+        self.ends.sort_unstable();
+        let mut ended = self.ends.iter().peekable();
+        let (mut n_ended, mut peak) = (0, 0);
+        for (n_before, start) in self.starts.iter().enumerate() {
+            while ended.next_if(|end| *end <= start).is_some() {
+                n_ended += 1;
+            }
+            peak = peak.max((n_before + 1).saturating_sub(n_ended));
+        }
+        peak
     }
 
     fn n(&self, is_wanted: impl Fn(Outcome) -> bool) -> u64 {
@@ -162,15 +182,16 @@ fn key_of(container: Option<ContainerKey>, scope: Scope, store: &Store) -> Group
 
 fn group(
     key: GroupKey,
-    counted: Counted,
+    mut counted: Counted,
     (store, now): (&Store, UnixNanos),
     glyphs: Glyphs,
 ) -> Group {
     let fleet = store.fleet();
+    let peak = counted.peak();
     let known = |key: &ContainerKey| fleet.container(*key);
     let (name, about) = match &key {
         GroupKey::Container(key) => match known(key) {
-            Some(container) => (container.label(), about(container, now, glyphs)),
+            Some(container) => (container.label(), about(container, peak, now, glyphs)),
             None => ("forgotten".to_owned(), String::new()),
         },
         GroupKey::Named(name) => (name.to_string(), String::new()),
@@ -198,13 +219,13 @@ fn group(
 }
 
 /// What is known of a container beside its requests.
-fn about(container: &Container, now: UnixNanos, glyphs: Glyphs) -> String {
+fn about(container: &Container, peak: usize, now: UnixNanos, glyphs: Glyphs) -> String {
     let took = |ns: i64| text::duration(ns, glyphs);
     let facts = container.facts();
     let mut words = vec![state(container, now, glyphs)];
     let n_in_flight = container.n_in_flight();
     words.push(format!(
-        "{}, {n_in_flight} in flight",
+        "{}, {n_in_flight} in flight, {peak} of these at once",
         text::count(container.n_requests(), "request")
     ));
     words.extend(container.init_ns().map(|ns| format!("init {}", took(ns))));

@@ -105,7 +105,10 @@ impl LatencyPane {
     fn items_below(&self) -> Vec<Item> {
         match self.scope {
             Scope::All => {
-                let steps = self.steps.steps.iter();
+                let steps = self.steps.steps.iter().filter(|step| {
+                    let medians = step.medians;
+                    medians.waited_ns > 0 || medians.warm_ns > 0
+                });
                 let steps = steps.map(|step| Item::Step(step.name.clone()));
                 let lanes = self.lanes.rows.iter().map(|lane| Item::Lane(lane.key));
                 steps.chain(lanes).collect()

@@ -8,7 +8,6 @@ use super::groups::Group;
 use super::items::{Histogram, Item};
 use super::lanes::{Doing, Lane, Lanes};
 use super::rows;
-use crate::analysis::latency::Distribution;
 use crate::analysis::steps::Medians;
 use crate::trace::UnixNanos;
 use crate::tui::text;
@@ -164,7 +163,13 @@ impl LatencyPane {
             "more",
         );
         let mut lines = vec![Line::words(heading, theme.dim)];
-        for step in &self.steps.steps {
+        let is_seen = |medians: &Medians| medians.waited_ns > 0 || medians.warm_ns > 0;
+        let (seen, rare): (Vec<_>, Vec<_>) = self
+            .steps
+            .steps
+            .iter()
+            .partition(|step| is_seen(&step.medians));
+        for step in seen {
             let name = text::visible((&*step.name).into(), theme.glyphs);
             let line = step_line(&name, &step.medians, (name_cells, width), theme);
             lines.push(line.of(width, Item::Step(step.name.clone())));
@@ -172,6 +177,10 @@ impl LatencyPane {
         if let Some(others) = &self.steps.others {
             let name = format!("{} others", self.steps.n_others);
             lines.push(step_line(&name, others, (name_cells, width), theme));
+        }
+        if !rare.is_empty() {
+            let words = format!("{} that fewer than half of the requests have", rare.len());
+            lines.push(Line::words(words, theme.dim));
         }
         lines
     }
@@ -224,28 +233,8 @@ impl LatencyPane {
 
     /// What is compared by container, by GPU or by region.
     pub(super) fn group_lines(&self, theme: &Theme, width: usize) -> Vec<Line> {
-        let figures = match width {
-            110.. => [Some(50), Some(95), Some(100)],
-            72.. => [Some(50), Some(95), None],
-            _ => [Some(50), None, None],
-        };
-        let figures: Vec<u8> = figures.into_iter().flatten().collect();
-        let column_cells = NUMBER + figures.len() * TIME;
-        let outcome_cells = 3 * (NUMBER - 1);
-        let taken = column_cells * 3 + outcome_cells + 3;
-        let name_cells = width.saturating_sub(taken).max(NAME_MIN);
-        let mut heading = text::left("", name_cells, theme.glyphs);
-        for column in Column::ALL {
-            heading.push_str(&text::right(column.title(), NUMBER, theme.glyphs));
-            for figure in &figures {
-                let name = match figure {
-                    100 => "max".to_owned(),
-                    per_cent => format!("p{per_cent}"),
-                };
-                heading.push_str(&text::right(&name, TIME, theme.glyphs));
-            }
-        }
-        heading.push_str("  err  oom time");
+        let columns = GroupColumns::of(width);
+        let heading = columns.heading(theme.glyphs);
         let mut lines = vec![Line {
             cells: vec![(2, heading, theme.dim)],
             items: Vec::new(),
@@ -254,7 +243,7 @@ impl LatencyPane {
         for group in &self.groups.rows {
             let item = Item::Group(group.key.clone());
             let is_selected = selected.as_ref() == Some(&item);
-            lines.push(group_line(group, &figures, name_cells, theme).of(width, item));
+            lines.push(columns.line(group, theme).of(width, item));
             if is_selected && !group.about.is_empty() {
                 let about = text::visible((&*group.about).into(), theme.glyphs);
                 let room = width.saturating_sub(6);
@@ -315,34 +304,100 @@ fn step_line(
     }
 }
 
-fn group_line(group: &Group, figures: &[u8], name_cells: usize, theme: &Theme) -> Line {
-    let glyphs = theme.glyphs;
-    let name = text::visible((&*group.name).into(), glyphs);
-    let mut words = text::left(&name, name_cells, glyphs);
-    for column in &group.columns {
-        words.push_str(&text::right(&number_of(column), NUMBER, glyphs));
-        for figure in figures {
-            let ns = match figure {
-                100 => column.max(),
-                per_cent => column.percentile(*per_cent),
-            };
-            let took = ns.map(|ns| text::duration(ns, glyphs)).unwrap_or_default();
-            words.push_str(&text::right(&took, TIME, glyphs));
-        }
-    }
-    for n in [group.n_errors, group.n_out_of_memory, group.n_timeouts] {
-        words.push_str(&text::right(&some(n), NUMBER - 1, glyphs));
-    }
-    let is_failed = group.n_errors + group.n_out_of_memory + group.n_timeouts > 0;
-    let style = if is_failed { theme.warning } else { theme.text };
-    Line {
-        cells: vec![(2, words, style)],
-        items: Vec::new(),
-    }
+/// Which figures of a group there is room for.
+#[derive(Clone, Copy, Debug)]
+struct GroupColumns {
+    name: usize,
+    number: usize,
+    /// Percentiles; the hundredth is the longest.
+    figures: &'static [u8],
+    outcomes: Outcomes,
 }
 
-fn number_of(column: &Distribution) -> String {
-    some(column.n())
+/// How the ends of requests are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcomes {
+    Each,
+    Together,
+}
+
+impl GroupColumns {
+    /// Cells of a duration, and of a number of outcomes.
+    const TIME: usize = 7;
+    const OUTCOME: usize = 5;
+
+    fn of(width: usize) -> Self {
+        let (figures, number, outcomes): (&'static [u8], _, _) = match width {
+            110.. => (&[50, 95, 100], 6, Outcomes::Each),
+            72.. => (&[50, 95], 5, Outcomes::Together),
+            _ => (&[50], 5, Outcomes::Together),
+        };
+        let n_outcomes = match outcomes {
+            Outcomes::Each => 3,
+            Outcomes::Together => 1,
+        };
+        let of_kind = number + figures.len() * Self::TIME;
+        let taken = of_kind * Column::ALL.len() + n_outcomes * Self::OUTCOME + 3;
+        Self {
+            name: width.saturating_sub(taken).max(NAME_MIN),
+            number,
+            figures,
+            outcomes,
+        }
+    }
+
+    fn heading(&self, glyphs: Glyphs) -> String {
+        let mut heading = text::left("", self.name, glyphs);
+        for column in ["COLD", "WARM", "UNK"] {
+            heading.push_str(&text::right(column, self.number, glyphs));
+            for figure in self.figures {
+                let name = match figure {
+                    100 => "max".to_owned(),
+                    per_cent => format!("p{per_cent}"),
+                };
+                heading.push_str(&text::right(&name, Self::TIME, glyphs));
+            }
+        }
+        let outcomes: &[&str] = match self.outcomes {
+            Outcomes::Each => &["err", "oom", "time"],
+            Outcomes::Together => &["err"],
+        };
+        for outcome in outcomes {
+            heading.push_str(&text::right(outcome, Self::OUTCOME, glyphs));
+        }
+        heading
+    }
+
+    fn line(&self, group: &Group, theme: &Theme) -> Line {
+        let glyphs = theme.glyphs;
+        let name = text::visible((&*group.name).into(), glyphs);
+        let mut words = text::left(&name, self.name, glyphs);
+        for column in &group.columns {
+            words.push_str(&text::right(&some(column.n()), self.number, glyphs));
+            for figure in self.figures {
+                let ns = match figure {
+                    100 => column.max(),
+                    per_cent => column.percentile(*per_cent),
+                };
+                let took = ns.map(|ns| text::duration(ns, glyphs)).unwrap_or_default();
+                words.push_str(&text::right(&took, Self::TIME, glyphs));
+            }
+        }
+        let all = group.n_errors + group.n_out_of_memory + group.n_timeouts;
+        let each = [group.n_errors, group.n_out_of_memory, group.n_timeouts];
+        let outcomes: &[u64] = match self.outcomes {
+            Outcomes::Each => &each,
+            Outcomes::Together => &[all],
+        };
+        for n in outcomes {
+            words.push_str(&text::right(&some(*n), Self::OUTCOME, glyphs));
+        }
+        let style = if all > 0 { theme.warning } else { theme.text };
+        Line {
+            cells: vec![(2, words, style)],
+            items: Vec::new(),
+        }
+    }
 }
 
 /// A number; none is a dash, so that numbers stand out.
