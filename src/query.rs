@@ -10,6 +10,10 @@
 //! lvl>=warn lvl:error          how severe a line is
 //! source:stderr                how a line or a trace came
 //! container:ta-QK              where it ran; how the id begins, or its short form
+//! req:1 req:>3                 the first request of its container, all after the third
+//! cold warm restored prewarmed unknown cold_shared   whether it paid for the start of its container;
+//!                              who waited beside the first one (cold_shared) was cold as well
+//! oom timeout import_error outcome:cancelled         how it ended
 //! joined unjoined              whether a line belongs to a trace
 //! log:"out of memory"          a line, a trace with such a line
 //! kept dropped prio:-1 dm:-3   what the client decided about sampling
@@ -18,7 +22,8 @@
 //! ```
 //!
 //! A term is true of a trace if the trace itself is so, or one of its spans or of its lines. Letters
-//! are alike in upper and lower case. What a term cannot mean for a thing is false of it (`dur` of
+//! are alike in upper and lower case. A trace started so if any of its processes did; of its spans the local
+//! roots know, for the others it is a word. What a term cannot mean for a thing is false of it (`dur` of
 //! a line), or an ordinary word (`orphan` of a line, `joined` of a span).
 //!
 //! Any text has a reading: what is wrong is left out, and told by [`Query::fault`].
@@ -30,6 +35,7 @@ mod lex;
 mod matching;
 mod parse;
 mod pattern;
+mod running;
 mod sampling;
 mod search;
 mod term;
@@ -37,7 +43,7 @@ mod term;
 mod tests;
 mod word;
 
-use crate::store::{LogEntry, RowMark, Store, TraceEntry};
+use crate::store::{LogEntry, RowMark, SpanIndex, Store, TraceEntry};
 use crate::trace::Span;
 use expression::Expression;
 pub use search::Search;
@@ -141,20 +147,33 @@ impl Query {
     /// log lines.
     pub fn matches_trace(&self, store: &Store, trace: &TraceEntry) -> bool {
         let lines = trace.logs().iter().filter_map(|key| store.log(*key));
-        self.matches_trace_with(trace, &lines)
+        self.matches_trace_with(store, trace, &lines)
     }
 
     fn matches_trace_with<'a>(
         &self,
+        store: &Store,
         trace: &TraceEntry,
         lines: &(impl Iterator<Item = &'a LogEntry> + Clone),
     ) -> bool {
-        let has = |term: &term::Term| term.is_of_trace(trace, lines.clone());
+        let has = |term: &term::Term| term.is_of_trace(store, trace, lines.clone());
         self.expression.holds(&has)
     }
 
-    /// Whether a span matches by itself. The mark of its row in the tree says whether it is an
+    /// Whether a span matches at its place in a trace. The mark of its row in the tree says whether it is an
     /// orphan.
+    pub fn matches_row(
+        &self,
+        store: &Store,
+        trace: &TraceEntry,
+        span: SpanIndex,
+        mark: RowMark,
+    ) -> bool {
+        let has = |term: &term::Term| term.is_of_row(store, trace, span, mark);
+        self.expression.holds(&has)
+    }
+
+    /// Whether a span matches by itself, whichever trace it is of: as far as its own tags say.
     pub fn matches_span(&self, span: Span<'_>, mark: RowMark) -> bool {
         self.expression.holds(&|term| term.is_of_span(span, mark))
     }

@@ -8,12 +8,14 @@ use std::borrow::Cow;
 
 use super::lex::Operator;
 use super::pattern::{ends_with, starts_with};
+use super::running;
 use super::term::{Container, Simulated, State, Term, Wanted};
 use super::word::Word;
+use crate::analysis::Outcome;
 use crate::json::{Kind, Raw};
 use crate::logs::{Level, LogRecord};
 use crate::sampler::Fate;
-use crate::store::{LogEntry, RowMark, TraceEntry};
+use crate::store::{LogEntry, RowMark, Store, TraceEntry};
 use crate::trace::{
     Attribute, Entries, SamplingFacts, SamplingMechanism, SamplingPriority, Span, Text, Value, tag,
 };
@@ -27,6 +29,7 @@ impl Term {
     /// Whether it is true of a trace with these lines.
     pub(super) fn is_of_trace<'a>(
         &self,
+        store: &Store,
         trace: &TraceEntry,
         mut lines: impl Iterator<Item = &'a LogEntry>,
     ) -> bool {
@@ -38,7 +41,9 @@ impl Term {
                 State::Error => trace.is_error(),
                 State::Orphan => trace.n_orphans() > 0,
                 State::Kept | State::Dropped => is_decided(*state, &trace.sampling()),
-                _ => !trace.is_complete(),
+                State::Started(wanted) => running::is_any_started(trace, *wanted),
+                State::Ended(wanted) => running::is_ended(store, trace, *wanted),
+                State::Open | State::Joined | State::Unjoined => !trace.is_complete(),
             },
             Self::Duration(operator, nanos) => operator.holds(trace.duration().cmp(nanos)),
             Self::Priority(..) | Self::Mechanism(_) => self.is_of_sampling(&trace.sampling()),
@@ -48,9 +53,15 @@ impl Term {
                 ways.any(|via| via.to_string().starts_with(begins))
                     || lines.any(|line| self.is_of_line(line))
             }
-            Self::Container(_) => {
+            Self::Ended(wanted) => running::is_ended(store, trace, *wanted),
+            Self::Request(..) => {
+                let mut roots = trace.local_roots().iter();
+                roots.any(|root| self.is_of_root(store, trace, root))
+            }
+            Self::Container(container) => {
                 let mut spans = trace.spans().take(SPANS_ASKED);
-                spans.any(|(_, span)| self.is_of_span(span, RowMark::None))
+                running::is_any_in(store, trace, container)
+                    || spans.any(|(_, span)| self.is_of_span(span, RowMark::None))
                     || lines.any(|line| self.is_of_line(line))
             }
             Self::Level(..) | Self::Log(_) => lines.any(|line| self.is_of_line(line)),
@@ -68,13 +79,16 @@ impl Term {
             Self::Word(word) | Self::State(State::Joined | State::Unjoined, word) => {
                 word.is_in_span(span)
             }
-            Self::State(state, _) => match state {
+            Self::State(state, word) => match state {
                 State::Error => span.is_error(),
                 State::Orphan => mark == RowMark::Orphan,
                 State::Kept | State::Dropped => {
                     is_decided(*state, &SamplingFacts::read(std::iter::once(span)))
                 }
-                _ => span.is_snapshot(),
+                // How a process started its local root knows, and this may be none.
+                State::Started(_) => word.is_in_span(span),
+                State::Ended(wanted) => running::is_span_ended(span, *wanted),
+                State::Open | State::Joined | State::Unjoined => span.is_snapshot(),
             },
             Self::Name(field, pattern) => {
                 let name = span.field_text(*field);
@@ -90,7 +104,12 @@ impl Term {
                 .iter()
                 .filter_map(|tag| span.meta_text(tag))
                 .any(|id| container.is(id)),
-            Self::Level(..) | Self::Source(_) | Self::Log(_) | Self::Simulated(_) => false,
+            Self::Ended(wanted) => running::is_span_ended(span, *wanted),
+            Self::Level(..)
+            | Self::Source(_)
+            | Self::Log(_)
+            | Self::Simulated(_)
+            | Self::Request(..) => false,
         }
     }
 
@@ -101,6 +120,13 @@ impl Term {
             Self::State(State::Error, _) => record.level >= Some(Level::Error),
             Self::State(State::Joined, _) => line.joined().is_some(),
             Self::State(State::Unjoined, _) => line.joined().is_none(),
+            // The letters of `oom` stand in every room; who writes out another of these looks for it.
+            Self::State(State::Ended(wanted), word) if *wanted != Outcome::CudaOom => {
+                running::tells_of(record, *wanted) || word.is_in_record(record)
+            }
+            Self::State(State::Ended(wanted), _) | Self::Ended(wanted) => {
+                running::tells_of(record, *wanted)
+            }
             Self::Word(word) | Self::Log(word) | Self::State(_, word) => word.is_in_record(record),
             Self::Name(field, pattern) => any_field(record, field.name(), &|value| {
                 shown(value).is_some_and(|text| pattern.is_like(Text::from(&*text)))
@@ -114,9 +140,11 @@ impl Term {
                 let id = record.container.as_deref();
                 id.is_some_and(|id| container.is(Text::from(id)))
             }
-            Self::Duration(..) | Self::Priority(..) | Self::Mechanism(_) | Self::Simulated(_) => {
-                false
-            }
+            Self::Duration(..)
+            | Self::Priority(..)
+            | Self::Mechanism(_)
+            | Self::Simulated(_)
+            | Self::Request(..) => false,
         }
     }
 
@@ -296,7 +324,7 @@ impl Wanted {
 }
 
 impl Container {
-    fn is(&self, id: Text<'_>) -> bool {
+    pub(super) fn is(&self, id: Text<'_>) -> bool {
         match self {
             Self::Like(pattern) => pattern.is_like(id),
             Self::Named(wanted) => {
@@ -311,7 +339,7 @@ impl Container {
     }
 }
 
-fn holds(operator: Operator, found: f64, wanted: f64) -> bool {
+pub(super) fn holds(operator: Operator, found: f64, wanted: f64) -> bool {
     found
         .partial_cmp(&wanted)
         .is_some_and(|ordering| operator.holds(ordering))

@@ -47,7 +47,7 @@ impl Search {
         let lines = trace.logs().iter().filter_map(|key| store.log(*key));
         let has = |term: &Term| match word_of(term) {
             Some(word) => self.word_is_in_trace(word, trace, lines.clone()),
-            None => term.is_of_trace(trace, lines.clone()),
+            None => term.is_of_trace(store, trace, lines.clone()),
         };
         self.query.expression.holds(&has)
     }

@@ -3,6 +3,7 @@
 use super::lex::{Key, Operator, Value, Written};
 use super::pattern::Pattern;
 use super::word::Word;
+use crate::analysis::{Outcome, StartKind};
 use crate::logs::Level;
 use crate::sampler::{Fate, Sampler};
 use crate::trace::Field;
@@ -26,6 +27,10 @@ pub(super) enum Term {
     Source(String),
     /// It ran there.
     Container(Container),
+    /// It is the first, the second … request of its container.
+    Request(Operator, f64),
+    /// It ended so.
+    Ended(Outcome),
     /// The client's sampling priority compares so.
     Priority(Operator, f64),
     /// The client decided by this mechanism.
@@ -81,7 +86,20 @@ pub(super) enum State {
     Kept,
     /// The client wants it dropped.
     Dropped,
+    /// It paid so for the start of its container.
+    Started(StartKind),
+    /// It ended so.
+    Ended(Outcome),
 }
+
+/// How it ended, as one word. A cancellation has none, for `cancelled` is looked for in texts (of orders, of
+/// jobs) more often than Modal cancels an input: `outcome:cancelled` asks for it. Who looks for the text
+/// "timeout" puts it in quotes; as a word it has to find what reached its timeout.
+const ENDS: [(&str, Outcome); 3] = [
+    ("oom", Outcome::CudaOom),
+    ("timeout", Outcome::Timeout),
+    ("import_error", Outcome::ImportError),
+];
 
 /// What a value has to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,6 +153,11 @@ impl Term {
             return Err("a value is missing");
         }
         match known {
+            // What is no outcome of ours is a tag of the app's: many have one of that name.
+            Some(Known::Outcome) => match read_outcome(value.text(), key.operator) {
+                Some(outcome) => Ok(Self::Ended(outcome)),
+                None => Self::tag(key, value),
+            },
             Some(known) => Self::known(known, key.operator, value),
             None => Self::tag(key, value),
         }
@@ -142,7 +165,14 @@ impl Term {
 
     fn word(text: &str) -> Self {
         let word = Word::new(text);
-        let state = match text.to_ascii_lowercase().as_str() {
+        let text = text.to_ascii_lowercase();
+        let started = || StartKind::named(&text).map(State::Started);
+        let ended = || {
+            let mut ends = ENDS.iter();
+            let found = ends.find(|(name, _)| *name == text);
+            found.map(|(_, outcome)| State::Ended(*outcome))
+        };
+        let state = match text.as_str() {
             "err" => State::Error,
             "open" | "partial" => State::Open,
             "orphan" => State::Orphan,
@@ -150,7 +180,10 @@ impl Term {
             "unjoined" => State::Unjoined,
             "kept" => State::Kept,
             "dropped" => State::Dropped,
-            _ => return Self::Word(word),
+            _ => match started().or_else(ended) {
+                Some(state) => state,
+                None => return Self::Word(word),
+            },
         };
         Self::State(state, word)
     }
@@ -178,6 +211,11 @@ impl Term {
                 read_level(text).ok_or("not a level: debug info warn error")?,
             ),
             Known::Priority => Self::Priority(operator, read_number(value).ok_or("not a number")?),
+            Known::Request => {
+                let number = text.trim_start_matches('#').parse().ok();
+                let number = number.filter(|number: &f64| number.is_finite());
+                Self::Request(operator, number.ok_or("not a number")?)
+            }
             _ if operator != Operator::Equal => return Err("text is not greater or less"),
             Known::Name(field) => Self::Name(field, pattern(value)),
             Known::Container => Self::Container(Container::new(value)),
@@ -197,7 +235,7 @@ impl Term {
                 read_simulated(text)
                     .ok_or("not a verdict: keep drop rate error rare priority single_span")?,
             ),
-            Known::Log => Self::Log(match value {
+            Known::Log | Known::Outcome => Self::Log(match value {
                 Value::Bare(word) => Word::new(word),
                 Value::Quoted(phrase) | Value::Unclosed(phrase) => Word::literal(phrase),
             }),
@@ -213,6 +251,8 @@ enum Known {
     Level,
     Source,
     Container,
+    Request,
+    Outcome,
     Priority,
     Mechanism,
     Simulated,
@@ -233,6 +273,8 @@ impl Known {
             "lvl" | "level" => Self::Level,
             "source" => Self::Source,
             "container" => Self::Container,
+            "req" => Self::Request,
+            "outcome" => Self::Outcome,
             "prio" | "priority" => Self::Priority,
             "dm" => Self::Mechanism,
             "sim" => Self::Simulated,
@@ -290,6 +332,16 @@ fn read_duration(text: &str) -> Option<i64> {
     )]
     let nanos = (number * nanos).round() as i64;
     Some(nanos)
+}
+
+/// An outcome by the beginning of its name.
+fn read_outcome(text: &str, operator: Operator) -> Option<Outcome> {
+    let text = text.to_ascii_lowercase().replace('-', "_");
+    let begins = |outcome: &Outcome| outcome.name().starts_with(&text);
+    let by_end = ENDS.iter().find(|(name, _)| *name == text);
+    let found = by_end.map(|(_, outcome)| *outcome);
+    let found = found.or_else(|| Outcome::ALL.into_iter().find(begins));
+    found.filter(|_| operator == Operator::Equal && !text.is_empty())
 }
 
 /// A verdict by the beginning of its name, with either kind of dash.

@@ -1,6 +1,7 @@
 //! What matches what; and that any text is a query.
 
 mod laws;
+mod running;
 
 use super::*;
 use crate::ingest::Received;
@@ -20,6 +21,9 @@ struct Sample {
     id: u64,
     parent: u64,
     names: [String; 4],
+    /// Apart from the usual one.
+    trace: u64,
+    start_ms: u64,
     duration_ms: u64,
     is_error: bool,
     meta: Vec<(String, String)>,
@@ -45,7 +49,8 @@ impl Sample {
             let text = builder.text(text.as_bytes()).unwrap();
             builder.set_text(field, text);
         }
-        builder.set_number(Field::TraceId, TRACE_ID.low());
+        builder.set_number(Field::TraceId, TRACE_ID.low() ^ self.trace);
+        builder.set_number(Field::Start, self.start_ms * MS);
         builder.set_number(Field::SpanId, self.id);
         builder.set_number(Field::ParentId, self.parent);
         builder.set_number(Field::Duration, self.duration_ms * MS);
@@ -79,6 +84,12 @@ impl Sample {
 
 /// A store with one trace of these spans.
 fn store_of(samples: &[Sample]) -> Store {
+    let mut store = Store::new(64 << 20);
+    send(&mut store, samples);
+    store
+}
+
+fn send(store: &mut Store, samples: &[Sample]) {
     let mut builder = ChunkBuilder::default();
     for sample in samples {
         sample.write(&mut builder);
@@ -98,9 +109,7 @@ fn store_of(samples: &[Sample]) -> Store {
         client_computed_stats: false,
         relay: None,
     };
-    let mut store = Store::new(64 << 20);
     store.insert(received, Now::default());
-    store
 }
 
 fn request() -> [Sample; 2] {
@@ -128,6 +137,7 @@ fn request() -> [Sample; 2] {
             ("modal.region", "us-east-1"),
         ]),
         metrics: pairs([("batch_size", 16.0), ("temperature", 0.5)]),
+        ..Sample::default()
     };
     [root, child]
 }
@@ -183,7 +193,7 @@ fn check_trace(text: &str, expected: bool) {
     let (store, lines) = (store_of(&request()), lines());
     let trace = store.traces().next().unwrap();
     let line: Vec<_> = lines.logs().take(1).collect();
-    let found = query(text).matches_trace_with(trace, &line.into_iter());
+    let found = query(text).matches_trace_with(&store, trace, &line.into_iter());
     assert_eq!(found, expected, "{text}");
 }
 

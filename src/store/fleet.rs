@@ -134,6 +134,12 @@ impl Fleet {
         self.n_forgotten + self.n_refused
     }
 
+    /// The containers in which something ran of a trace whose local root there has not come.
+    pub fn without_root(&self, trace: TraceKey) -> impl Iterator<Item = &Container> {
+        let keys = self.pieces.get(&trace).into_iter().flatten();
+        keys.filter_map(|key| self.containers.get(key))
+    }
+
     pub(super) fn container_mut(&mut self, key: ContainerKey) -> Option<&mut Container> {
         self.containers.get_mut(&key)
     }

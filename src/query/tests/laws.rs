@@ -18,6 +18,7 @@ fn any_term() -> impl Strategy<Value = String> {
         Just("kept".to_owned()),
         Just("open".to_owned()),
         Just("unjoined".to_owned()),
+        "(cold|warm|unknown|oom|req:[>]?[12]|outcome:[aeo])",
     ]
 }
 
@@ -41,7 +42,7 @@ prop_compose! {
         meta in prop::collection::vec(("[ab]", "[abk1é]{0,3}"), 0..3),
         metrics in prop::collection::vec(("[ab]", -2.0_f64..20.0), 0..3),
     ) -> Sample {
-        Sample { id, parent: id % 2, names, duration_ms, is_error, meta, metrics }
+        Sample { id, parent: id % 2, names, duration_ms, is_error, meta, metrics, ..Sample::default() }
     }
 }
 
@@ -78,6 +79,7 @@ proptest! {
             is_error: false,
             meta: vec![("_dd.p.dm".to_owned(), maker.to_owned())],
             metrics,
+            ..Sample::default()
         }]);
         let trace = store.traces().next().unwrap();
         let expected = trace.sampling().words().to_lowercase().contains(&word);
@@ -100,13 +102,15 @@ proptest! {
         let trace = store.traces().next().unwrap();
         for new in &queries {
             for old in queries.iter().filter(|old| new.narrows(old)) {
-                for (_, span) in trace.spans() {
+                for (index, span) in trace.spans() {
                     let of = |query: &Query| query.matches_span(span, RowMark::None);
+                    prop_assert!(!of(new) || of(old), "{} narrows {}", new.text(), old.text());
+                    let of = |query: &Query| query.matches_row(&store, trace, index, RowMark::None);
                     prop_assert!(!of(new) || of(old), "{} narrows {}", new.text(), old.text());
                 }
                 let lines: Vec<_> = store.logs().collect();
                 let lines = lines.into_iter();
-                let of = |query: &Query| query.matches_trace_with(trace, &lines);
+                let of = |query: &Query| query.matches_trace_with(&store, trace, &lines);
                 prop_assert!(!of(new) || of(old), "{} narrows {}", new.text(), old.text());
                 let of = |query: &Query| store.logs().all(|line| query.matches_log(line));
                 prop_assert!(!of(new) || of(old), "{} narrows {}", new.text(), old.text());

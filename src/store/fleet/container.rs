@@ -11,6 +11,9 @@ use crate::trace::{ContainerFacts, SpanId, UnixNanos};
 
 /// More init spans than this are not kept: one container has one, and one more for each class in it.
 const INITS_MAX: usize = 16;
+/// Among so many of the earliest requests what was work of an init is looked for: an init that ends after
+/// more has begun is none, and each row of a list asks.
+const EARLY_MAX: usize = 1_024;
 /// More unfinished traces than this are not kept apart.
 const PIECES_MAX: usize = 1_024;
 
@@ -344,6 +347,7 @@ impl Container {
         let place = self.place(rank);
         let early = self.requests.iter().take(place);
         let early = early.take_while(|request| Some(request.start) <= inits_end);
+        let early = early.take(EARLY_MAX);
         let n_of_init = early.filter(|request| !is_request(request)).count();
         let n_before = super::super::count(place - n_of_init);
         self.n_gone + n_before + 1

@@ -110,8 +110,9 @@ pub(crate) fn query(text: &str) {
                 second.matches_trace(store, trace),
             );
             assert!(!narrows || !one || other, "{first:?} narrows {second:?}");
-            for (_, span) in trace.spans() {
+            for (index, span) in trace.spans() {
                 first.matches_span(span, RowMark::None);
+                first.matches_row(store, trace, index, RowMark::None);
             }
         }
         for line in store.logs() {
