@@ -106,7 +106,7 @@ pub(super) fn summary(pane: &LatencyPane, glyphs: Glyphs) -> Vec<String> {
     words.push(outcomes(census));
     if census.n_gone() > 0 {
         words.push(format!(
-            "of {}, {} evicted: those within 1 %, and without outcome, steps and place",
+            "of {}, {} evicted: those within 1 %, without outcome and place, and not compared",
             number(census.n()),
             number(census.n_gone())
         ));
