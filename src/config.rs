@@ -39,6 +39,8 @@ pub struct Settings {
     pub flush: Flush,
     /// Log files that are read and followed; `-` is standard input.
     pub logs: Vec<PathBuf>,
+    /// Names of spans that are the start of a container, beside Modal's.
+    pub init_spans: Vec<String>,
     /// The simulated Agent, and what tracers are answered.
     pub sampling: SamplingSettings,
     /// What the store may occupy.

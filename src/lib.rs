@@ -51,13 +51,16 @@
 //!   records, spans and relayed requests.
 //! - [`stats`]: what a client says it counted itself: hits, errors, durations, the sums of its telemetry.
 //! - [`logs`]: a line to a record: message, level, time, ids, fields; Modal's own status lines.
+//! - [`analysis`]: what follows from what was captured and no client says: `sight` (where a process begins
+//!   its part of a trace), `start` (whether a request paid for the start of its container: the rules, and
+//!   the evidence in a sentence), `outcome` (how it ended).
 //! - [`query`]: the filter language, one for traces, spans and lines; reads it and matches.
 //! - [`env_lines`]: the lines to paste into an app, a shell, a compose file, so that its spans come
 //!   here.
 //! - `json`: JSON read as slices of its text, every digit and the order of keys kept.
 //! - [`store`]: everything captured, within `--memory`. Own keys, since ids on the wire repeat;
-//!   duplicates, orphans, the tree in display order, which line belongs to which trace, eviction of
-//!   whole traces, the counters.
+//!   duplicates, orphans, the tree in display order, which line belongs to which trace, the `fleet` of
+//!   containers and which request of which it was (`starts`), eviction of whole traces, the counters.
 //! - [`export`]: one format a file, and the reader that `open` uses.
 //! - [`tui`]: `app` (update, view), `keymap` (keys are data: dispatch, footer and help are drawn
 //!   from one table), one file a screen, rows apart from drawing.
@@ -65,7 +68,7 @@
 //!   `log_file`, `demo`, `clock`, `signals`: with [`run`] and [`cli`] the only modules that touch the world.
 //!
 //! Dependencies point one way: trace ◀ wire ◀ ingest ◀ store ◀ query, export ◀ tui ◀ run ◀ main, and
-//! trace ◀ normalize ◀ sampler ◀ store.
+//! trace ◀ normalize ◀ sampler ◀ store, and trace ◀ logs ◀ analysis ◀ store.
 //!
 //! # Invariants, held by `tests/it/tidy.rs`
 //!

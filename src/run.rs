@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
+use crate::analysis::LifecycleNames;
 use crate::config::{Command, ExportFormat, ExportTarget, Flush, Output, Settings};
 use crate::export::{self, Format};
 use crate::ingest::Inbound;
@@ -47,6 +48,9 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
         Flush::EachSpan => Pieces::LeftOut,
     };
     let mut store = store.with_model(settings.sampling.model().with_pieces(pieces));
+    let mut names = LifecycleNames::default();
+    names.init.extend(settings.init_spans.iter().cloned());
+    store = store.with_lifecycle_names(names);
     if matches!(settings.command, Command::Run(_)) {
         store = store.of_run();
     }

@@ -43,7 +43,7 @@ pub use entry::{Arrival, TraceEntry};
 pub use fleet::{Container, ContainerKey, Fleet};
 pub use gone::Gone;
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
-pub use restore::{Restored, ToldRoot};
+pub use restore::{Restored, ToldRoot, ToldTrace};
 pub use root::LocalRoot;
 pub use summary::Summary;
 pub use told::{Compared, Operation, OperationKey, Tally, Told, ToldClient, ToldSums};

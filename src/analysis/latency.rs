@@ -6,6 +6,9 @@ mod compare;
 mod cost;
 mod gone;
 
+#[cfg(test)]
+mod tests;
+
 pub use axis::{Axis, Scale};
 pub use compare::{Certainty, Difference, compare};
 pub use cost::{ColdCost, TimeShare, cold_cost};
@@ -64,7 +67,7 @@ impl Distribution {
             joined.gone.add(&part.gone);
         }
         // The stable sort takes what is sorted already as it is, and merges it.
-        joined.sorted.sort();
+        joined.sorted.sort_by(i64::cmp);
         joined
     }
 
@@ -175,7 +178,7 @@ impl Gone {
 
     fn add(&mut self, other: &Self) {
         self.about.extend_from_slice(&other.about);
-        self.about.sort();
+        self.about.sort_unstable();
         self.about.dedup_by(|next, kept| {
             let is_same = next.0 == kept.0;
             if is_same {

@@ -12,9 +12,6 @@
 mod evidence;
 mod said;
 
-#[cfg(test)]
-mod tests;
-
 use smallvec::SmallVec;
 
 use super::InitSpan;
@@ -291,12 +288,14 @@ impl ContainerPast {
         if self.tag_of_first(request).is_some() {
             return StartReason::TagCold;
         }
-        if self.restored_by.is_some() || self.relay_says_restored {
+        if self.restored_by == Some(RestoredBy::Line) || self.relay_says_restored {
             return StartReason::Restored;
         }
         match (init, self.beginning) {
+            // Of containers that share a runtime-id, the one of which the snapshot was made has an init.
             (Some(init), _) if is_soon(init.end, request) => StartReason::AfterInit,
             (Some(_), _) => StartReason::LongAfterInit,
+            _ if self.restored_by.is_some() => StartReason::Restored,
             (None, Beginning::WithTheRun) => StartReason::FirstOfRun,
             (None, Beginning::AfterReload(_)) => StartReason::FirstSinceReload,
             (None, Beginning::MayPredate) => by_tags(request).unwrap_or(StartReason::MayPredate),

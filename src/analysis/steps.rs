@@ -1,6 +1,9 @@
 //! Where the time goes by which requests that waited for a start are slower than warm ones: per name of
 //! operation. Plain names and self times; it knows no traces.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use super::percentile::{P50, percentile};
@@ -93,7 +96,9 @@ fn by_name(traces: &[SelfTimes]) -> BTreeMap<&str, Vec<i64>> {
             times.entry(name).or_default().push(*self_ns);
         }
     }
-    times.values_mut().for_each(|times| times.sort_unstable());
+    for times in times.values_mut() {
+        times.sort_unstable();
+    }
     times
 }
 

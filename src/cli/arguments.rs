@@ -225,6 +225,11 @@ pub(super) struct Options {
     /// It multiplies every rate by this (extra_sample_rate) [default: 1]
     #[arg(long, value_name = "F", hide_short_help = true, global = true)]
     pub(super) extra_rate: Option<PerSecond>,
+    /// Spans of this name are the start of a container, as modal.init is
+    ///
+    /// A request that begins within a second of its end is cold. Can be repeated.
+    #[arg(long, value_name = "NAME", hide_short_help = true, global = true)]
+    pub(super) init_span: Vec<String>,
     /// Let anybody who reaches the address send
     #[arg(long, global = true)]
     pub(super) insecure_listen: bool,

@@ -32,6 +32,7 @@ pub(super) struct FileOptions {
     pub(super) rare: Option<bool>,
     pub(super) probabilistic: Option<Percent>,
     pub(super) extra_rate: Option<PerSecond>,
+    pub(super) init_span: Option<Vec<String>>,
     pub(super) insecure_listen: Option<bool>,
     pub(super) memory: Option<ByteSize>,
     pub(super) headless: Option<bool>,
@@ -111,7 +112,7 @@ mod tests {
             "error: config.toml, line 3: unknown field `colour`, expected one of `listen`, `uds`, \
              `otlp`, `token`, `url`, `logs`, `no-env`, `live`, `sampling`, `client-drop-p0s`, \
              `agent-model`, `target-tps`, `error-tps`, `rare`, `probabilistic`, `extra-rate`, \
-             `insecure-listen`, `memory`, `headless`, `export`, `export-format`, \
+             `init-span`, `insecure-listen`, `memory`, `headless`, `export`, `export-format`, \
              `exit-after-idle`, `no-mouse`, `ascii`, `log-file`",
         );
         check(

@@ -116,12 +116,9 @@ fn layered(
         otlp,
         token,
         url: options.url.or(file.url),
-        logs: pick(
-            options.logs.is_empty(),
-            file.logs.unwrap_or_default(),
-            options.logs,
-        ),
+        logs: or_file(options.logs, file.logs),
         flush,
+        init_spans: or_file(options.init_span, file.init_span),
         sampling,
         memory_bytes,
         output: if headless {
@@ -192,6 +189,15 @@ fn sampling_of(options: &Options, file: &FileOptions) -> Result<SamplingSettings
             ..default
         },
     })
+}
+
+/// A list as it is given, else as the file has it.
+fn or_file<T>(given: Vec<T>, of_file: Option<Vec<T>>) -> Vec<T> {
+    if given.is_empty() {
+        of_file.unwrap_or_default()
+    } else {
+        given
+    }
 }
 
 fn pick<T>(condition: bool, then: T, otherwise: T) -> T {

@@ -18,10 +18,13 @@ use serde_json::error::Category;
 use super::json::VERSION;
 use super::start;
 use super::told::ToldJson;
+use crate::analysis::Outcome;
 use crate::ingest::{Received, RequestRecord};
 use crate::logs::{JoinedBy, LogRecord};
 use crate::sampler::{Fate, Verdict};
-use crate::store::{Arrival, Counters, Joined, KnownBy, LogKey, Restored, Store, ToldRoot};
+use crate::store::{
+    Arrival, Counters, Joined, KnownBy, LogKey, Restored, Store, ToldRoot, ToldTrace,
+};
 use crate::trace::{ChunkBuilder, ContainerFacts, Now, TraceId, TracerInfo, TracerPayload, Via};
 pub(super) use number::DecimalId;
 
@@ -178,6 +181,7 @@ struct TraceSoFar {
     arrivals: Vec<Arrival>,
     tracer: TracerInfo,
     container: Option<(ContainerFacts, KnownBy)>,
+    outcome: Option<Box<str>>,
     start_kind: Option<Box<str>>,
     start_evidence: Option<Box<str>>,
     local_roots: Vec<ToldRoot>,
@@ -255,20 +259,18 @@ impl<'s> Reading<'s> {
             let fate = verdict.as_ref().map_or(Fate::Unknown, Verdict::fate);
             *self.n_of_fate.entry(fate.name()).or_default() += 1;
         }
-        let own = ToldRoot {
+        let outcome = trace.outcome.as_deref().and_then(Outcome::named);
+        let told = ToldTrace {
             start: start::told(trace.start_kind.as_deref(), trace.start_evidence),
-            ..ToldRoot::default()
+            has_ended: outcome.map(|outcome| outcome != Outcome::Unfinished),
         };
-        let mut roots = trace.local_roots;
-        if roots.is_empty() {
-            roots.push(own);
-        }
         let said = Restored {
             arrivals: &trace.arrivals,
             tracer: trace.tracer,
             verdict,
             container: trace.container,
-            roots,
+            told,
+            roots: trace.local_roots,
         };
         let key = self.store.restore(id, chunk, said);
         for (record, by) in trace.lines {

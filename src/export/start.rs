@@ -8,7 +8,7 @@ use super::span::DisplayJson;
 use super::summary::ContainerJson;
 use crate::analysis::StartKind;
 use crate::store::{LocalRoot, Store, ToldRoot, TraceEntry};
-use crate::trace::{Span, SpanId};
+use crate::trace::{Span, SpanId, UnixNanos};
 
 /// Whether a request paid for the start of its container, and why; both null for what is no request.
 #[derive(Default, Serialize)]
@@ -45,6 +45,8 @@ pub(super) fn told(
 #[derive(Serialize)]
 pub(super) struct LocalRootJson<'a> {
     span_id: DisplayJson<SpanId>,
+    #[serde(rename = "start")]
+    began: i64,
     container: Option<ContainerJson<'a>>,
     #[serde(flatten)]
     start: StartJson,
@@ -63,6 +65,11 @@ impl<'a> LocalRootJson<'a> {
                     .map(Span::span_id)
                     .unwrap_or_default(),
             ),
+            began: trace
+                .span(root.span())
+                .map(Span::start)
+                .unwrap_or_default()
+                .0,
             container: store.container_of_root(trace, root).map(ContainerJson::new),
             start: StartJson::of_root(trace, root, store),
         };
@@ -74,6 +81,8 @@ impl<'a> LocalRootJson<'a> {
 #[derive(Deserialize)]
 pub(super) struct ReadLocalRoot {
     span_id: DecimalId,
+    #[serde(rename = "start")]
+    began: i64,
     #[serde(default)]
     container: Option<ContainerJson<'static>>,
     #[serde(default)]
@@ -85,7 +94,8 @@ pub(super) struct ReadLocalRoot {
 impl ReadLocalRoot {
     pub(super) fn into_told(self) -> ToldRoot {
         ToldRoot {
-            span_id: Some(SpanId(self.span_id.0)),
+            span_id: SpanId(self.span_id.0),
+            began: UnixNanos(self.began),
             container: self.container.and_then(ContainerJson::into_facts),
             start: told(self.start_kind.as_deref(), self.start_evidence),
         }

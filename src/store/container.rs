@@ -96,7 +96,8 @@ impl TraceEntry {
     pub fn container(&self) -> Option<TraceContainer<'_>> {
         let first_spans = self.spans().map(|(_, span)| span).take(SPANS_ASKED);
         let mut asked = self.head().into_iter().chain(first_spans);
-        let runtime_id = asked.find_map(|span| span.meta_text(tag::RUNTIME_ID));
+        let of_spans = asked.find_map(|span| span.meta_text(tag::RUNTIME_ID));
+        let runtime_id = of_spans.or_else(|| self.tracer_runtime_id());
         match self.known_container() {
             Some(known) => Some(TraceContainer {
                 facts: &known.facts,
@@ -105,6 +106,14 @@ impl TraceEntry {
             }),
             None => runtime_id.map(|_| TraceContainer::of_process(runtime_id)),
         }
+    }
+}
+
+impl TraceEntry {
+    /// The process, where the payload and not its spans names it.
+    pub(super) fn tracer_runtime_id(&self) -> Option<Text<'_>> {
+        let runtime_id = &*self.tracer().runtime_id;
+        (!runtime_id.is_empty()).then(|| runtime_id.into())
     }
 }
 

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::container::{Known, Shelved};
 use super::fleet::Request;
 use super::index::SpanMap;
+use super::restore::ToldTrace;
 use super::root::LocalRoot;
 use super::{LogKey, SpanIndex, Summary, TraceKey};
 use crate::analysis::Outcome;
@@ -76,6 +77,8 @@ struct Beside {
     containers: SmallVec<[Arc<str>; 1]>,
     /// Why its local roots count as cold or warm, as an export says it.
     told_evidence: Vec<(SpanIndex, Box<str>)>,
+    /// How it began and whether it has ended, as an export says of it as a whole.
+    told: Option<Box<ToldTrace>>,
     /// What its lines say of how it ended.
     line_outcome: Option<Outcome>,
     /// What Modal says of it.
@@ -387,6 +390,15 @@ impl TraceEntry {
         self.beside_mut().told_evidence.push((root, sentence));
     }
 
+    /// How it began and whether it has ended, as an export says of it as a whole.
+    pub(super) fn told(&self) -> Option<&ToldTrace> {
+        self.beside.as_ref()?.told.as_deref()
+    }
+
+    pub(super) fn set_told(&mut self, told: ToldTrace) {
+        self.beside_mut().told = Some(Box::new(told));
+    }
+
     /// How it ended, by its lines and by what Modal says of its input.
     pub(super) fn line_outcome(&self) -> Option<Outcome> {
         let beside = self.beside.as_ref()?;
@@ -499,6 +511,7 @@ impl Beside {
             + 16
             + self.logs.capacity() * size_of::<LogKey>()
             + spilled_bytes(&self.containers)
+            + self.told.as_ref().map_or(0, |told| told.heap_bytes())
             + self.told_evidence.capacity() * size_of::<(SpanIndex, Box<str>)>()
             + self
                 .told_evidence

@@ -14,12 +14,13 @@ const SKETCHES_MAX: usize = 256;
 /// A service and a resource that are longer together are counted among the others.
 const NAMES_BYTES_MAX: usize = 1024;
 
+type Resources = BTreeMap<Box<[u8]>, Kinds>;
 type Kinds = BTreeMap<StartKind, GoneDurations>;
 
 /// Durations of requests whose traces were evicted.
 #[derive(Debug, Default)]
 pub struct Gone {
-    by_service: BTreeMap<Box<[u8]>, BTreeMap<Box<[u8]>, Kinds>>,
+    by_service: BTreeMap<Box<[u8]>, Resources>,
     n_sketches: usize,
     others: Kinds,
     n: u64,
@@ -86,35 +87,38 @@ impl Gone {
         }
     }
 
-    fn add(&mut self, service: Text<'_>, resource: Text<'_>, kind: StartKind, duration_ns: i64) {
+    pub(super) fn add(
+        &mut self,
+        service: Text<'_>,
+        resource: Text<'_>,
+        kind: StartKind,
+        duration_ns: i64,
+    ) {
         self.n += 1;
-        if let Some(sketch) = self.sketch_of(service, resource, kind) {
+        if let Some(sketch) = self.known(service, resource, kind) {
             sketch.add(duration_ns);
             return;
         }
-        self.n_untold += 1;
-        self.others.entry(kind).or_default().add(duration_ns);
+        let (service, resource) = (service.as_bytes(), resource.as_bytes());
+        let is_short = service.len() + resource.len() <= NAMES_BYTES_MAX;
+        let kinds = if is_short && self.n_sketches < SKETCHES_MAX {
+            self.n_sketches += 1;
+            let resources = self.by_service.entry(service.into()).or_default();
+            resources.entry(resource.into()).or_default()
+        } else {
+            self.n_untold += 1;
+            &mut self.others
+        };
+        kinds.entry(kind).or_default().add(duration_ns);
     }
 
-    /// Its sketch, unless there are too many.
-    fn sketch_of(
+    fn known(
         &mut self,
         service: Text<'_>,
         resource: Text<'_>,
         kind: StartKind,
     ) -> Option<&mut GoneDurations> {
-        let (service, resource) = (service.as_bytes(), resource.as_bytes());
-        if self.of(Text(service), Text(resource), kind).is_none() {
-            let is_long = service.len() + resource.len() > NAMES_BYTES_MAX;
-            if is_long || self.n_sketches >= SKETCHES_MAX {
-                return None;
-            }
-            self.n_sketches += 1;
-            let resources = self.by_service.entry(service.into()).or_default();
-            resources.entry(resource.into()).or_default();
-        }
-        let resources = self.by_service.get_mut(service)?;
-        let kinds = resources.get_mut(resource)?;
-        Some(kinds.entry(kind).or_default())
+        let resources = self.by_service.get_mut(service.as_bytes())?;
+        resources.get_mut(resource.as_bytes())?.get_mut(&kind)
     }
 }

@@ -56,10 +56,11 @@ impl Store {
     pub fn outcome(&self, trace: &TraceEntry) -> Outcome {
         let by_spans = trace.error_spans().filter_map(outcome::of_span).max();
         let said = by_spans.max(trace.line_outcome());
-        said.unwrap_or(if trace.local_roots().is_empty() {
-            Outcome::Unfinished
-        } else {
+        let has_ended = trace.told().and_then(|told| told.has_ended);
+        said.unwrap_or(if has_ended.unwrap_or(!trace.local_roots().is_empty()) {
             Outcome::Ok
+        } else {
+            Outcome::Unfinished
         })
     }
 

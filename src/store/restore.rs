@@ -9,7 +9,7 @@ use crate::analysis::StartKind;
 use crate::ingest::RequestRecord;
 use crate::logs::{LogRecord, Remark};
 use crate::sampler::Verdict;
-use crate::trace::{ContainerFacts, Now, SpanId, TraceChunk, TraceId, TracerInfo};
+use crate::trace::{ContainerFacts, Now, SpanId, TraceChunk, TraceId, TracerInfo, UnixNanos};
 
 /// What an export says of a trace beside its spans.
 #[derive(Debug, Default)]
@@ -22,15 +22,35 @@ pub struct Restored<'a> {
     pub verdict: Option<Verdict>,
     /// Where it ran.
     pub container: Option<(ContainerFacts, KnownBy)>,
-    /// Its local roots, if they are named; else what is said of the one it stands for.
+    /// What is said of it as a whole.
+    pub told: ToldTrace,
+    /// Its local roots, where it has several.
     pub roots: Vec<ToldRoot>,
+}
+
+/// What an export says of a trace as a whole, that need not follow from its spans alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToldTrace {
+    /// Whether it paid for the start of its container, and why.
+    pub start: Option<(StartKind, Box<str>)>,
+    /// Whether its local root had been seen.
+    pub has_ended: Option<bool>,
+}
+
+impl ToldTrace {
+    pub(super) fn heap_bytes(&self) -> usize {
+        let start = self.start.as_ref();
+        size_of::<Self>() + 16 + start.map_or(0, |(_, why)| why.len() + 16)
+    }
 }
 
 /// What an export says of a local root.
 #[derive(Clone, Debug, Default)]
 pub struct ToldRoot {
-    /// The span; `None` for the one that the trace as a whole stands for.
-    pub span_id: Option<SpanId>,
+    /// The span.
+    pub span_id: SpanId,
+    /// When it began, since ids repeat.
+    pub began: UnixNanos,
     /// Where it ran.
     pub container: Option<(ContainerFacts, KnownBy)>,
     /// Whether it paid for the start of its container, and why.
@@ -69,8 +89,7 @@ impl Store {
         let known = container.as_ref().map(|shelved| &*shelved.known);
         let mut seen = self.see(&chunk, whence, known);
         let known = self.home(id, &seen);
-        let are_roots_named = said.roots.iter().any(|root| root.span_id.is_some());
-        if are_roots_named {
+        if !said.roots.is_empty() {
             seen.without_roots();
         }
         let key = known.unwrap_or_else(|| self.add_entry(id, delivery.now));
@@ -82,6 +101,7 @@ impl Store {
         };
         self.insert_chunk(key, came, delivery);
         self.restore_roots(key, said.roots, whence.at);
+        self.restore_told_trace(key, said.told);
         self.set_verdict(key, known, said.verdict);
         self.evict();
         self.changed.clear();

@@ -6,6 +6,9 @@ use super::{ContainerKey, KnownBy, SpanIndex, TraceEntry};
 use crate::analysis::{Lifecycle, Said, StartKind, StartReason};
 use crate::trace::{Span, SpanId};
 
+/// More processes than this take part in no trace; the roots of others are spans like any.
+const LOCAL_ROOTS_MAX: usize = 10_000;
+
 /// A local root of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalRoot {
@@ -97,39 +100,47 @@ impl LocalRoot {
 }
 
 impl TraceEntry {
-    /// Its local roots, in order of arrival: one for each process that took part, as far as they have come.
+    /// Its local roots, in the order of their spans: one for each process that took part, as far as they have come.
     pub fn local_roots(&self) -> &[LocalRoot] {
         &self.roots
     }
 
     /// The local root that the trace as a whole stands for: its root, else the earliest.
     pub fn own_root(&self) -> Option<&LocalRoot> {
-        if let [only] = self.local_roots() {
-            return Some(only);
-        }
-        let head = self.summary().head();
-        let mut roots = self.local_roots().iter();
-        let is_head = |root: &&LocalRoot| Some(root.span) == head;
-        roots.find(is_head).or_else(|| {
+        let head = self.summary().head()?;
+        self.local_root(head).or_else(|| {
             let roots = self.local_roots().iter();
             roots.min_by_key(|root| {
-                self.span(root.span)
-                    .map(|span| (span.start(), span.span_id()))
+                let span = self.span(root.span);
+                span.map(|span| (span.start(), span.span_id()))
             })
         })
     }
 
     /// The local root at a span.
     pub fn local_root(&self, span: SpanIndex) -> Option<&LocalRoot> {
-        self.roots.iter().find(|root| root.span == span)
+        let place = self.root_place(span).ok()?;
+        self.roots.get(place)
     }
 
     pub(super) fn local_root_mut(&mut self, span: SpanIndex) -> Option<&mut LocalRoot> {
-        self.roots.iter_mut().find(|root| root.span == span)
+        let place = self.root_place(span).ok()?;
+        self.roots.get_mut(place)
     }
 
-    pub(super) fn add_local_root(&mut self, root: LocalRoot) {
-        self.roots.push(root);
+    /// Adds one that is not here yet. Returns whether there was room for it.
+    pub(super) fn add_local_root(&mut self, root: LocalRoot) -> bool {
+        match self.root_place(root.span) {
+            Err(place) if self.roots.len() < LOCAL_ROOTS_MAX => {
+                self.roots.insert(place, root);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn root_place(&self, span: SpanIndex) -> Result<usize, usize> {
+        self.roots.binary_search_by_key(&span, |root| root.span)
     }
 
     /// The local root that a span belongs to: the nearest above it.

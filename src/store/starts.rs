@@ -9,7 +9,7 @@ mod restore;
 use smallvec::SmallVec;
 
 use super::container::Known;
-use super::fleet::{AppRun, ChildRun, Discovery, Identity, Placed, Request};
+use super::fleet::{AppRun, ChildRun, Container, Discovery, Identity, Placed, Request};
 use super::root::LocalRoot;
 use super::{ContainerKey, Fleet, KnownBy, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::analysis::{
@@ -17,6 +17,9 @@ use crate::analysis::{
     TagVaries,
 };
 use crate::trace::{Hello, RelaySource, Span, TraceChunk, TraceId, TracerInfo, UnixNanos, tag};
+
+/// More work than this is not looked through for the first request after the init.
+const EARLY_MAX: usize = 4_096;
 
 /// Whence a chunk came.
 #[derive(Clone, Copy, Debug)]
@@ -183,7 +186,9 @@ impl Store {
         }
         let root = LocalRoot::new(index, seen.lifecycle, said, placed);
         let bytes = entry.bytes();
-        entry.add_local_root(root);
+        if !entry.add_local_root(root) {
+            return None;
+        }
         self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
         self.enter(key, root);
         if said.cold() == Some(true) {
@@ -252,7 +257,9 @@ impl Store {
             .collect();
         containers.sort_unstable();
         containers.dedup();
-        containers.into_iter().for_each(|key| self.refresh(key));
+        for key in containers {
+            self.refresh(key);
+        }
         for (key, root) in changed {
             self.judge_root(key, root.span());
         }
@@ -350,12 +357,15 @@ impl Store {
         let Some(container) = self.fleet.container(key) else {
             return;
         };
-        let held = container.first_requests().find_map(|request| {
-            let entry = self.trace(request.trace)?;
-            let opening = self.opening(entry, entry.local_root(request.span)?)?;
-            let is_of_init = container.past().is_during_init(opening.start, opening.end);
-            (!is_of_init).then_some(opening)
-        });
+        let held = container
+            .first_requests()
+            .take(EARLY_MAX)
+            .find_map(|request| {
+                let entry = self.trace(request.trace)?;
+                let opening = self.opening(entry, entry.local_root(request.span)?)?;
+                let is_of_init = container.past().is_during_init(opening.start, opening.end);
+                (!is_of_init).then_some(opening)
+            });
         let both = [held, container.gone_opening()];
         let opening = both.into_iter().flatten().min_by_key(Opening::rank);
         let beginning = self.fleet.beginning(container);
@@ -364,7 +374,7 @@ impl Store {
         };
         container.past.opening = opening;
         container.past.beginning = beginning;
-        let Some(until) = container.to_judge_until() else {
+        let Some(until) = container.judged_anew_until() else {
             return;
         };
         let early = container
@@ -386,7 +396,7 @@ impl Store {
             return;
         };
         let container = root.container().and_then(|key| self.fleet.container(key));
-        let past: Option<&ContainerPast> = container.map(super::fleet::Container::past);
+        let past: Option<&ContainerPast> = container.map(Container::past);
         let reason = analysis::start::judge(past, &request);
         if reason == root.reason() {
             return;
@@ -441,9 +451,10 @@ impl Store {
         self.fleet.run.n_reloads += n_new_reloads;
         if self.fleet.run.app == AppRun::Unseen {
             self.fleet.run.app = AppRun::Seen;
-            let keys: Vec<ContainerKey> =
-                self.fleet.containers().map(|known| known.key()).collect();
-            keys.into_iter().for_each(|key| self.refresh(key));
+            let keys: Vec<ContainerKey> = self.fleet.containers().map(Container::key).collect();
+            for key in keys {
+                self.refresh(key);
+            }
         }
     }
 

@@ -32,6 +32,8 @@ pub enum Certainty {
 const TAIL: f64 = 0.025;
 /// More requests than these are taken for as many, which only makes the interval wider.
 const TRIALS_MAX: u64 = 1_000_000;
+/// Nobody waits for more.
+const NEEDED_MAX: u64 = 100_000;
 /// What is less likely than the likeliest number by this factor is taken for impossible.
 const WEIGHT_MIN: f64 = 1e-18;
 
@@ -117,7 +119,7 @@ fn n_needed(before: &Distribution, after: &Distribution, per_cent: u8) -> Option
     let doubled = std::iter::successors(Some(too_few), |n| Some(n.saturating_mul(2)));
     let mut enough = doubled
         .skip(1)
-        .take_while(|n| *n <= TRIALS_MAX)
+        .take_while(|n| *n <= NEEDED_MAX)
         .find(would_do)?;
     while enough - too_few > 1 {
         let middle = too_few + (enough - too_few) / 2;
@@ -132,14 +134,14 @@ fn n_needed(before: &Distribution, after: &Distribution, per_cent: u8) -> Option
 
 /// The places of the two values of a sample between which a percentile lies, from 1 on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ranks {
-    lower: Option<u64>,
-    upper: Option<u64>,
+pub(super) struct Ranks {
+    pub(super) lower: Option<u64>,
+    pub(super) upper: Option<u64>,
 }
 
 impl Ranks {
     /// For n values, of which each is at most the percentile with a chance of so many in a hundred.
-    fn of(n: u64, per_cent: u8) -> Self {
+    pub(super) fn of(n: u64, per_cent: u8) -> Self {
         let (first, weights) = binomial(n, per_cent);
         let limit = TAIL * weights.iter().sum::<f64>();
         // What is impossible on either side is part of the tail without weighing anything.

@@ -4,14 +4,14 @@
 use super::{Beginning, ContainerPast, Opening, RestoredBy, StartKind, StartReason};
 
 /// What a sentence can name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Evidence<'a> {
     /// The rule that decided.
     pub reason: StartReason,
     /// The request.
     pub request: Opening,
     /// Its container, as it is shown: `ta-01J8…`.
-    pub container: Option<&'a str>,
+    pub container: Option<String>,
     /// What that has done.
     pub past: Option<&'a ContainerPast>,
     /// Which of its requests it is, from 1.
@@ -56,6 +56,11 @@ impl Evidence<'_> {
             .and_then(|past| past.init_before(self.request.start));
         let was_ready =
             init.is_some_and(|init| self.request.start.since(init.end) > super::GAP_MAX_NS);
+        let is_restored = self.past.is_some_and(|past| past.restored_by.is_some());
+        if self.reason == StartReason::TagCold && is_restored {
+            let container = self.container.as_deref().unwrap_or("its container");
+            return Some(format!("but {container} came from a memory snapshot"));
+        }
         if self.reason == StartReason::TagCold && was_ready {
             return Some(format!(
                 "but modal.init had ended {} before",
@@ -69,9 +74,12 @@ impl Evidence<'_> {
     }
 
     fn why(&self) -> Option<String> {
-        let container = self.container.unwrap_or("its container");
+        let container = self.container.as_deref().unwrap_or("its container");
         Some(match self.reason {
-            StartReason::Init | StartReason::Exit | StartReason::DuringInit => return None,
+            StartReason::Init
+            | StartReason::Exit
+            | StartReason::DuringInit
+            | StartReason::Told(_) => return None,
             StartReason::RelayRestored => format!(
                 "first on {container}, which the relay in it says was restored from a memory snapshot"
             ),
@@ -131,7 +139,6 @@ impl Evidence<'_> {
             StartReason::NoContainer => {
                 "nothing says in which container it ran: the tag modal.task_id would".to_owned()
             }
-            StartReason::Told(_) => return None,
         })
     }
 
@@ -157,7 +164,7 @@ impl Evidence<'_> {
 
     /// `request 7 on ta-01J8…`.
     fn which(&self) -> String {
-        let container = self.container.unwrap_or("its container");
+        let container = self.container.as_deref().unwrap_or("its container");
         match self.number {
             Some(number) => format!("request {number} on {container}"),
             None => format!("an earlier request ran on {container}"),

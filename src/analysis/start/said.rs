@@ -106,7 +106,7 @@ fn number(span: Span<'_>, keys: &[&str]) -> Option<f64> {
     (number.is_finite() && number >= 0.0).then_some(number)
 }
 
-fn cold_tags<'a>(span: Span<'a>) -> impl Iterator<Item = ColdTag> + 'a {
+fn cold_tags(span: Span<'_>) -> impl Iterator<Item = ColdTag> {
     (0_u8..).zip(tag::COLD).filter_map(move |(place, key)| {
         Some(if truth(value(span, key)?)? {
             ColdTag::True(place)

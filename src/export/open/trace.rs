@@ -23,6 +23,7 @@ enum Member {
     TraceId,
     Arrivals,
     Tracer,
+    Outcome,
     Container,
     StartKind,
     StartEvidence,
@@ -69,6 +70,7 @@ impl<'de> Visitor<'de> for TraceSeed<'_, '_> {
                     let container: Option<ContainerJson<'_>> = map.next_value()?;
                     reading.trace.container = container.and_then(ContainerJson::into_facts);
                 }
+                Member::Outcome => reading.trace.outcome = map.next_value()?,
                 Member::StartKind => reading.trace.start_kind = map.next_value()?,
                 Member::StartEvidence => reading.trace.start_evidence = map.next_value()?,
                 Member::LocalRoots => {

@@ -197,7 +197,7 @@ impl Container {
     }
 
     /// Up to when requests have to be judged again, if what bears on their start has changed.
-    pub(in crate::store) fn to_judge_until(&mut self) -> Option<UnixNanos> {
+    pub(in crate::store) fn judged_anew_until(&mut self) -> Option<UnixNanos> {
         if self.past == self.judged {
             return None;
         }

@@ -9,6 +9,9 @@ use crate::trace::tag;
 impl Store {
     /// Whether a trace paid for the start of its container; `None` for what is no request.
     pub fn start_kind(&self, trace: &TraceEntry) -> Option<StartKind> {
+        if let Some((kind, _)) = trace.told_start() {
+            return Some(*kind);
+        }
         match trace.own_root() {
             Some(root) => root.start_kind(),
             None => Some(StartKind::Unknown),
@@ -17,6 +20,9 @@ impl Store {
 
     /// Why, in one sentence; `None` for what is no request.
     pub fn start_evidence(&self, trace: &TraceEntry) -> Option<String> {
+        if let Some((_, evidence)) = trace.told_start() {
+            return Some(evidence.to_string());
+        }
         match trace.own_root() {
             Some(root) => self.evidence(trace, root),
             None => Some("its local root has not been seen".to_owned()),
@@ -28,26 +34,20 @@ impl Store {
         if let StartReason::Told(_) = root.reason() {
             return trace.told_evidence(root.span()).map(str::to_owned);
         }
-        self.with_evidence(trace, root, |evidence| evidence.sentence())
+        self.evidence_of(trace, root)?.sentence()
     }
 
     /// Where a tag of the app says otherwise.
     pub fn contradiction(&self, trace: &TraceEntry, root: &LocalRoot) -> Option<String> {
-        self.with_evidence(trace, root, |evidence| evidence.contradiction())
+        self.evidence_of(trace, root)?.contradiction()
     }
 
-    fn with_evidence<T>(
-        &self,
-        trace: &TraceEntry,
-        root: &LocalRoot,
-        say: impl FnOnce(&Evidence<'_>) -> Option<T>,
-    ) -> Option<T> {
+    fn evidence_of(&self, trace: &TraceEntry, root: &LocalRoot) -> Option<Evidence<'_>> {
         let container = root.container().and_then(|key| self.fleet.container(key));
-        let label = container.map(Container::label);
-        say(&Evidence {
+        Some(Evidence {
             reason: root.reason(),
             request: self.opening(trace, root)?,
-            container: label.as_deref(),
+            container: container.map(Container::label),
             past: container.map(Container::past),
             number: self.request_number(trace, root),
         })
@@ -56,12 +56,10 @@ impl Store {
     /// The container that a trace as a whole ran in, as far as anything is known of it: that of its own
     /// local root. What an export says of it stays as it is said.
     pub fn container<'a>(&'a self, trace: &'a TraceEntry) -> Option<TraceContainer<'a>> {
-        let of_trace = trace.container();
-        let root = trace.own_root();
-        let Some(root) = root.filter(|root| !matches!(root.reason(), StartReason::Told(_))) else {
-            return of_trace;
-        };
-        self.container_of_root(trace, root)
+        match trace.own_root() {
+            Some(root) if trace.told().is_none() => self.container_of_root(trace, root),
+            _ => trace.container(),
+        }
     }
 
     /// The container that a local root ran in.
@@ -70,7 +68,8 @@ impl Store {
         trace: &'a TraceEntry,
         root: &LocalRoot,
     ) -> Option<TraceContainer<'a>> {
-        let runtime_id = trace.span(root.span())?.meta_text(tag::RUNTIME_ID);
+        let of_span = trace.span(root.span())?.meta_text(tag::RUNTIME_ID);
+        let runtime_id = of_span.or_else(|| trace.tracer_runtime_id());
         let container = root.container().and_then(|key| self.fleet.container(key));
         let named = container.zip(root.known_by());
         match named {
@@ -96,5 +95,12 @@ impl Store {
         let entry = self.trace(request.trace);
         let root = entry.and_then(|entry| entry.local_root(request.span));
         root.is_some_and(|root| root.reason() != StartReason::DuringInit)
+    }
+}
+
+impl TraceEntry {
+    /// How it began, as an export says of it as a whole.
+    fn told_start(&self) -> Option<&(StartKind, Box<str>)> {
+        self.told()?.start.as_ref()
     }
 }

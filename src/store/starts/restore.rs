@@ -1,10 +1,12 @@
 //! Putting back what an export says of the local roots of a trace: as it was said, not judged anew.
 
-use crate::analysis::{Said, SeenRoot, StartReason};
+use crate::analysis::{Said, SeenRoot, StartKind, StartReason};
 use crate::store::container::Known;
 use crate::store::fleet::{Discovery, Identity};
-use crate::store::{KnownBy, LocalRoot, SpanIndex, Store, ToldRoot, TraceKey};
-use crate::trace::{ContainerFacts, SpanId, UnixNanos, tag};
+use crate::store::{
+    KnownBy, LocalRoot, SpanIndex, Store, ToldRoot, ToldTrace, TraceEntry, TraceKey,
+};
+use crate::trace::{ContainerFacts, UnixNanos, tag};
 
 impl Store {
     /// Puts back what an export says of the local roots of a trace, in place of what its spans show.
@@ -15,7 +17,9 @@ impl Store {
         at: UnixNanos,
     ) {
         for root in told {
-            let Some(span) = self.told_span(key, root.span_id) else {
+            let entry = self.trace(key);
+            let span = entry.and_then(|entry| entry.index_of(root.span_id, root.began));
+            let Some(span) = span else {
                 continue;
             };
             let is_here = self
@@ -24,28 +28,40 @@ impl Store {
             if !is_here {
                 self.add_told_root(key, span, root.container, at);
             }
-            let Some((kind, evidence)) = root.start else {
-                continue;
-            };
-            let Some(entry) = self.entries.get_mut(key) else {
-                return;
-            };
-            let bytes = entry.bytes();
-            entry.tell_evidence(span, evidence);
-            if let Some(root) = entry.local_root_mut(span) {
-                root.set_reason(StartReason::Told(kind));
+            if let Some((kind, evidence)) = root.start {
+                self.tell(key, span, kind, evidence);
             }
+        }
+    }
+
+    /// Puts back what an export says of a trace as a whole. That its own local root is not found again is
+    /// possible: its spans came in parts, and are one chunk now.
+    pub(in crate::store) fn restore_told_trace(&mut self, key: TraceKey, told: ToldTrace) {
+        if told == ToldTrace::default() {
+            return;
+        }
+        let own = self.trace(key).and_then(TraceEntry::own_root);
+        let span = own.filter(|root| !root.is_lifecycle()).map(LocalRoot::span);
+        if let (Some(span), Some((kind, evidence))) = (span, told.start.clone()) {
+            self.tell(key, span, kind, evidence);
+        }
+        if let Some(entry) = self.entries.get_mut(key) {
+            let bytes = entry.bytes();
+            entry.set_told(told);
             self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
         }
     }
 
-    /// The span of a local root: by its id, else the one that the trace as a whole stands for.
-    fn told_span(&self, key: TraceKey, id: Option<SpanId>) -> Option<SpanIndex> {
-        let entry = self.trace(key)?;
-        match id {
-            Some(id) => entry.span_with_id(id),
-            None => entry.own_root().map(LocalRoot::span),
+    fn tell(&mut self, key: TraceKey, span: SpanIndex, kind: StartKind, evidence: Box<str>) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        let bytes = entry.bytes();
+        entry.tell_evidence(span, evidence);
+        if let Some(root) = entry.local_root_mut(span) {
+            root.set_reason(StartReason::Told(kind));
         }
+        self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
     }
 
     fn add_told_root(

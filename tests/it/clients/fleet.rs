@@ -81,6 +81,20 @@ fn check_tags(request: &Request<'_>) {
         _ => assert!(["true", "false"].contains(&is_first), "{meta}"),
     }
     check_container(trace, truth);
+    // The helper says that a request is the first of its container; that it was restored says more.
+    let contradicted = "came from a memory snapshot";
+    let is_contradicted = trace["start_evidence"].to_string().contains(contradicted);
+    match kind {
+        "restored" => assert!(is_contradicted, "{trace}"),
+        _ => check_start(trace, truth),
+    }
+}
+
+/// What is said of the start is what it was.
+#[track_caller]
+fn check_start(trace: &Value, truth: &Value) {
+    let evidence = &trace["start_evidence"];
+    assert_eq!(trace["start_kind"], truth["kind"], "{evidence}");
 }
 
 #[track_caller]
@@ -206,6 +220,13 @@ fn a_task_id_alone_tells_the_containers_apart() {
         check(scenario, "task_id", |request| {
             check_container(request.trace, request.truth);
             assert!(request.root["meta"]["cold_start"].is_null());
+            // Its init has a name of its own, so the container may have served before.
+            let is_blind = scenario == "loaded" && request.truth["kind"] == "cold";
+            if is_blind {
+                assert_eq!(request.trace["start_kind"], "unknown");
+            } else {
+                check_start(request.trace, request.truth);
+            }
         });
     }
 }

@@ -267,7 +267,8 @@ fn check_held(store: &Store) {
     check_counters(store);
     for trace in store.traces() {
         assert_eq!(SpanTree::build(trace).rows.len(), trace.n_spans());
-        let event = serde_json::to_string(&export::trace_event(trace)).expect("it is written");
+        let event =
+            serde_json::to_string(&export::trace_event(trace, store)).expect("it is written");
         event.parse::<Value>().expect("it is JSON");
         check_normalized(trace);
     }

@@ -47,7 +47,7 @@ fn said(store: &Store) -> Vec<(u64, String)> {
             let container = root
                 .container()
                 .and_then(|key| store.fleet().container(key));
-            let label = container.map(|container| container.label());
+            let label = container.map(crate::store::Container::label);
             let words = format!(
                 "{:?} {:?} {:?} {:?} {:?}",
                 root.start_kind(),
@@ -64,7 +64,7 @@ fn said(store: &Store) -> Vec<(u64, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_order_of_arrival_changes_a_verdict(
