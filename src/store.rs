@@ -40,7 +40,7 @@ use std::sync::{Arc, Weak};
 pub use container::{KnownBy, TraceContainer};
 pub use counters::{Counters, Simulated};
 pub use entry::{Arrival, TraceEntry};
-pub use fleet::{Container, ContainerKey, Fleet};
+pub use fleet::{Container, ContainerKey, Fleet, Liveness};
 pub use gone::Gone;
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
 pub use restore::{Restored, ToldRoot, ToldTrace};
@@ -488,7 +488,7 @@ impl Store {
     }
 
     /// A relay has said who it is, possibly after it passed on spans.
-    fn hello(&mut self, hello: Hello, at: UnixNanos) {
+    pub(crate) fn hello(&mut self, hello: Hello, at: UnixNanos) {
         let source = hello.source;
         self.hear_relay(&hello, at);
         if !self.shelf.hello(hello) {

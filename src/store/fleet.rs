@@ -18,8 +18,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-pub use container::Container;
 pub(super) use container::Request;
+pub use container::{Container, Liveness};
 
 use smallvec::SmallVec;
 

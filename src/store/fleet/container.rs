@@ -35,6 +35,21 @@ impl Request {
     }
 }
 
+/// One that has sent nothing for so long is quiet: tracers send what has ended every second, and this leaves
+/// time for a request in which nothing ends.
+const QUIET_NS: i64 = 30_000_000_000;
+
+/// Whether a container is still there, as far as what it sends tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// It has sent something lately.
+    Alive,
+    /// It has not. It may be idle, or gone.
+    Quiet,
+    /// It said that it ends, and nothing has run there since.
+    Ended,
+}
+
 /// A container.
 #[derive(Clone, Debug)]
 pub struct Container {
@@ -138,6 +153,17 @@ impl Container {
     /// When it ended, if it said so.
     pub fn exit(&self) -> Option<UnixNanos> {
         self.exit
+    }
+
+    /// Whether it is still there.
+    pub fn liveness(&self, now: UnixNanos) -> Liveness {
+        if self.exit.is_some_and(|exit| exit >= self.last_end) {
+            Liveness::Ended
+        } else if now.since(self.last_seen) > QUIET_NS {
+            Liveness::Quiet
+        } else {
+            Liveness::Alive
+        }
     }
 
     /// How often the app had been published again when it was first seen.

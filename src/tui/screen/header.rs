@@ -4,6 +4,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::traces::Badges;
 use super::{Flow, ViewContext};
 use crate::store::{ModalApp, ModalState, Simulated, Store, TraceEntry};
 use crate::tui::text;
@@ -250,7 +251,9 @@ pub(crate) fn trace_line(entry: &TraceEntry, context: &ViewContext<'_>, width: u
     let title = text::show(super::traces::title(entry), glyphs);
     let title = text::cut(&title, usize::from(width) * 2 / 5, glyphs);
     let duration = text::duration(entry.duration(), glyphs);
-    let badges = super::traces::badges(entry);
+    let outcome = context.store.outcome(entry);
+    let badges = Badges::of(context.store, entry, outcome, context.now.wall, glyphs);
+    let badges = badges.words(usize::from(width));
     let verdict = entry.settled_verdict().map(|verdict| {
         let why = verdict.why(&entry.sampling());
         format!("{}(sim): {why}", verdict.word())

@@ -7,6 +7,7 @@
 //! top     the trace in the first visible row               stays while new ones come above it
 //! ```
 
+mod badges;
 mod draw;
 mod matches;
 mod row;
@@ -18,20 +19,30 @@ use std::collections::{HashMap, VecDeque};
 use ratatui::layout::Rect;
 
 use super::{Outcome, Place};
+use crate::analysis;
 use crate::query::Query;
 use crate::store::{Store, TraceEntry, TraceKey};
 use crate::trace::Now;
 use crate::tui::action::{Action, Motion};
 use crate::tui::app::ChildCommand;
 use crate::tui::message::Effect;
+pub(crate) use badges::Badges;
 use matches::Matches;
 use row::TraceRow;
-pub(crate) use row::{badges, title};
+pub(crate) use row::title;
 use rules::{Line, Rules};
 use services::Services;
 
 /// Reloads before so many others leave no rule.
 const RULES_MAX: usize = 100;
+
+/// Whether any row has named a container. Never back to none, so that columns do not jump.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Containers {
+    #[default]
+    None,
+    Some,
+}
 
 /// Whether the selection goes with the newest trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +69,12 @@ pub(crate) struct TraceList {
     rows_area: Rect,
     /// What they said: a paused view goes on saying it.
     drawn: HashMap<TraceKey, TraceRow>,
+    /// How those traces ended, and of which revision: of one with an error it takes a look at each span.
+    outcomes: HashMap<TraceKey, (u64, analysis::Outcome)>,
     /// Which services they named.
     services: Services,
+    /// Whether a row has named a container: then there is a column for them.
+    containers: Containers,
     /// Where the app was reloaded.
     rules: Rules,
     /// How many reloads there had been when the list was live last.
@@ -79,7 +94,9 @@ impl Default for TraceList {
             follows: true,
             rows_area: Rect::default(),
             drawn: HashMap::new(),
+            outcomes: HashMap::new(),
             services: Services::default(),
+            containers: Containers::default(),
             rules: Rules::default(),
             n_reloads: 0,
             app_file: String::new(),

@@ -4,11 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::TraceList;
+use super::badges::Tone;
 use super::row::{self, TraceRow};
 use super::rules::{Line, Rule};
 use super::services::Services;
-use crate::store::TraceKey;
+use super::{Containers, TraceList};
+use crate::analysis::Outcome;
+use crate::store::{Store, TraceEntry, TraceKey};
 use crate::trace::Text;
 use crate::tui::screen::{Flow, Focus, ViewContext};
 use crate::tui::text;
@@ -24,6 +26,7 @@ struct Columns {
     bar: usize,
     spans: usize,
     logs: usize,
+    container: usize,
     badges: usize,
     agent: usize,
     /// Without it, why stands beside the verdict.
@@ -36,14 +39,40 @@ const VERDICT: usize = 14;
 /// Cells for the longest usual reason: `single-span rule`.
 const WHY: usize = 16;
 
+/// Cells for a container and its request's number: `ta-9PQK #12`.
+const CONTAINER: usize = 11;
+/// Cells for badges where there is room for how long the start took: `COLD init 4.2s`.
+const BADGES: usize = 14;
+/// Resources need so many cells before containers are named.
+const RESOURCE_MIN: usize = 16;
+
 /// Cells for the mark and the space after it.
 const MARK: usize = 2;
 
 impl Columns {
     /// As many columns as fit; the resource takes what is left. A service that is everybody's needs
-    /// no column.
-    fn for_width(width: u16, services: &Services) -> Self {
+    /// no column, nor do containers if none is known. What is the first to go is the container.
+    fn for_width(width: u16, services: &Services, containers: Containers) -> Self {
         let width = usize::from(width);
+        let without = Self::without_container(width, services);
+        if containers == Containers::None || width < 94 {
+            return without;
+        }
+        let roomy = Self {
+            container: CONTAINER,
+            ..without
+        };
+        let tight = Self {
+            bar: 6,
+            service: without.service.min(10),
+            ..roomy
+        };
+        let both = [roomy, tight].map(|columns| columns.filling(width));
+        let fits = |columns: &Self| columns.resource >= RESOURCE_MIN;
+        both.into_iter().find(fits).unwrap_or(without)
+    }
+
+    fn without_container(width: usize, services: &Services) -> Self {
         let mut columns = match width {
             94.. => Self {
                 age: 4,
@@ -53,6 +82,7 @@ impl Columns {
                 bar: 12,
                 spans: 5,
                 logs: 4,
+                container: 0,
                 badges: 11,
                 agent: VERDICT,
                 why: 0,
@@ -65,6 +95,7 @@ impl Columns {
                 bar: 4,
                 spans: 4,
                 logs: 0,
+                container: 0,
                 badges: 11,
                 agent: VERDICT,
                 why: 0,
@@ -77,38 +108,50 @@ impl Columns {
                 bar: 0,
                 spans: 4,
                 logs: 0,
-                badges: 7,
+                container: 0,
+                badges: 8,
                 agent: HEADING.len(),
                 why: 0,
             },
         };
         match width {
             // A screen of 110 cells, within its frame.
-            108.. => (columns.agent, columns.why) = (HEADING.len(), WHY),
+            108.. => {
+                (columns.agent, columns.why) = (HEADING.len(), WHY);
+                columns.badges = BADGES;
+            }
             ..54 => columns.agent = 0,
             _ => {}
         }
         if matches!(services, Services::One(_)) {
             columns.service = 0;
         }
+        columns.filling(width)
+    }
+
+    /// With the resource in what the others leave.
+    fn filling(self, width: usize) -> Self {
         let others = [
-            columns.age,
-            columns.service,
-            columns.duration,
-            columns.bar,
-            columns.spans,
-            columns.logs,
-            columns.badges,
-            columns.agent,
-            columns.why,
+            self.age,
+            self.service,
+            self.duration,
+            self.bar,
+            self.spans,
+            self.logs,
+            self.container,
+            self.badges,
+            self.agent,
+            self.why,
         ];
         let taken: usize = others
             .iter()
             .filter(|cells| **cells > 0)
             .map(|cells| cells + 1)
             .sum();
-        columns.resource = width.saturating_sub(MARK + taken).max(8);
-        columns
+        Self {
+            resource: width.saturating_sub(MARK + taken).max(8),
+            ..self
+        }
     }
 }
 
@@ -151,8 +194,11 @@ impl TraceList {
     fn draw_heading(&mut self, buffer: &mut Buffer, line: Rect, context: &ViewContext<'_>) {
         let services = self.drawn.values().map(|row| row.service.as_str());
         self.services.see(services);
+        if self.drawn.values().any(|row| row.container.is_known()) {
+            self.containers = Containers::Some;
+        }
         let glyphs = context.theme.glyphs;
-        let columns = Columns::for_width(line.width, &self.services);
+        let columns = Columns::for_width(line.width, &self.services, self.containers);
         let resource = match &self.services {
             Services::One(service) => format!("RESOURCE  of {service}"),
             Services::None | Services::Several => "RESOURCE".to_owned(),
@@ -171,6 +217,7 @@ impl TraceList {
             text::left("", columns.bar, glyphs),
             text::right("SP", columns.spans, glyphs),
             text::right("LOG", columns.logs, glyphs),
+            text::left("CONTAIN.", columns.container, glyphs),
             text::left("BADGES", columns.badges, glyphs),
             text::left(HEADING, columns.agent, glyphs),
             text::left("WHY", columns.why, glyphs),
@@ -224,14 +271,28 @@ impl TraceList {
             if let Some(entry) = context.store.trace(*key)
                 && !self.drawn.contains_key(key)
             {
-                let row = TraceRow::of(entry, context.now, context.theme.glyphs);
+                let outcome = self.outcome(context.store, entry);
+                let glyphs = context.theme.glyphs;
+                let row = TraceRow::of(context.store, entry, outcome, context.now, glyphs);
                 self.drawn.insert(*key, row);
             }
         }
+        self.outcomes.retain(|key, _| self.drawn.contains_key(key));
+    }
+
+    fn outcome(&mut self, store: &Store, entry: &TraceEntry) -> Outcome {
+        let known = self.outcomes.get(&entry.key());
+        if let Some((_, outcome)) = known.filter(|(revision, _)| *revision == entry.revision()) {
+            return *outcome;
+        }
+        let outcome = store.outcome(entry);
+        let known = (entry.revision(), outcome);
+        self.outcomes.insert(entry.key(), known);
+        outcome
     }
 
     fn draw_rows(&self, context: &ViewContext<'_>, buffer: &mut Buffer, focus: Focus) {
-        let columns = Columns::for_width(self.rows_area.width, &self.services);
+        let columns = Columns::for_width(self.rows_area.width, &self.services, self.containers);
         let rows = self.visible().filter_map(|key| self.drawn.get(&key));
         let longest = rows.map(|row| row.duration).max().unwrap_or(0);
         for (what, line) in self.lines().iter().zip(self.rows_area.rows()) {
@@ -317,11 +378,12 @@ fn cells_of(
     } else {
         bar
     };
-    let badges = if row.n_errors > 0 {
-        theme.error
-    } else {
-        theme.warning
+    let badges = match row.badges.tone {
+        Tone::Ordinary => theme.dim,
+        Tone::Warning => theme.warning,
+        Tone::Error => theme.error,
     };
+    let container = row.container.words(columns.container, glyphs);
     let agent = match columns.why {
         0 => row.verdict(columns.agent),
         _ => row.agent.to_owned(),
@@ -348,7 +410,11 @@ fn cells_of(
             text::right(&row.n_logs.to_string(), columns.logs, glyphs),
             theme.text,
         ),
-        (text::left(&row.badges(), columns.badges, glyphs), badges),
+        (text::left(&container, columns.container, glyphs), theme.dim),
+        (
+            text::left(&row.badges.words(columns.badges), columns.badges, glyphs),
+            badges,
+        ),
         (text::left(&agent, columns.agent, glyphs), theme.text),
         (text::left(&row.why, columns.why, glyphs), theme.dim),
     ];

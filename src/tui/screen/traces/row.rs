@@ -1,13 +1,16 @@
 //! A trace as a row: numbers and words, no cells.
 
-use std::borrow::Cow;
-
-use crate::store::TraceEntry;
+use super::badges::Badges;
+use crate::analysis::Outcome;
+use crate::store::{Store, TraceEntry};
 use crate::trace::{Now, Text};
+use crate::tui::screen::log_row::short_container;
 use crate::tui::text;
 use crate::tui::theme::Glyphs;
 
 const NO_VERDICT: &str = "-";
+/// The number of a process has no more digits; what is longer is the id of a runtime.
+const PROCESS_DIGITS_MAX: usize = 7;
 
 /// What the list says of a trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +22,9 @@ pub(super) struct TraceRow {
     pub(super) duration: i64,
     pub(super) n_spans: usize,
     pub(super) n_logs: usize,
-    pub(super) n_errors: u32,
+    /// `ta-9PQK #1`: where it ran, and the how manyth request that was there; empty if nothing is known.
+    pub(super) container: Place,
+    pub(super) badges: Badges,
     pub(super) is_open: bool,
     /// `keep`, `drop`, or a dash: what a simulated Agent does.
     pub(super) agent: &'static str,
@@ -28,7 +33,13 @@ pub(super) struct TraceRow {
 }
 
 impl TraceRow {
-    pub(super) fn of(entry: &TraceEntry, now: Now, glyphs: Glyphs) -> Self {
+    pub(super) fn of(
+        store: &Store,
+        entry: &TraceEntry,
+        outcome: Outcome,
+        now: Now,
+        glyphs: Glyphs,
+    ) -> Self {
         let service = entry.head().map(crate::trace::Span::service);
         let (agent, why) = simulated(entry);
         Self {
@@ -38,7 +49,8 @@ impl TraceRow {
             duration: entry.duration(),
             n_spans: entry.n_spans(),
             n_logs: entry.logs().len(),
-            n_errors: entry.summary().n_errors,
+            container: Place::of(store, entry, glyphs),
+            badges: Badges::of(store, entry, outcome, now.wall, glyphs),
             is_open: !entry.is_complete(),
             agent,
             why,
@@ -73,28 +85,57 @@ impl TraceRow {
         let open = if self.is_open { " open" } else { "" };
         format!("{}{open}", text::duration(self.duration, glyphs))
     }
+}
 
-    /// `err`, `3 err`, `partial`.
-    pub(super) fn badges(&self) -> String {
-        badges_of(self.n_errors, self.is_open)
+/// Where a trace ran.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    /// `ta-9PQK`, `pid 4711`.
+    name: String,
+    /// Which request of the container it is.
+    number: Option<u64>,
+}
+
+impl Place {
+    fn of(store: &Store, entry: &TraceEntry, glyphs: Glyphs) -> Self {
+        let root = entry.own_root();
+        let fleet = store.fleet();
+        let container = match root {
+            Some(root) => root.container().and_then(|key| fleet.container(key)),
+            None => fleet.without_root(entry.key()).next(),
+        };
+        let label = match container {
+            Some(container) => container.label(),
+            None => {
+                let said = store.container(entry);
+                let name = said.and_then(|said| said.facts.task_id.as_deref());
+                name.unwrap_or_default().to_owned()
+            }
+        };
+        let name = match label.strip_prefix("process ") {
+            Some(number) if number.len() <= PROCESS_DIGITS_MAX => format!("pid {number}"),
+            Some(runtime_id) => text::show(runtime_id.into(), glyphs)
+                .chars()
+                .take(7)
+                .collect(),
+            None => short_container(&label, glyphs),
+        };
+        Self {
+            name,
+            number: root.and_then(|root| store.request_number(entry, root)),
+        }
     }
-}
 
-/// `err`, `3 err`, `partial`: what is remarkable about a trace.
-pub(crate) fn badges(entry: &TraceEntry) -> String {
-    badges_of(entry.summary().n_errors, !entry.is_complete())
-}
+    pub(super) fn is_known(&self) -> bool {
+        !self.name.is_empty()
+    }
 
-fn badges_of(n_errors: u32, is_open: bool) -> String {
-    let errors = match n_errors {
-        0 => Cow::Borrowed(""),
-        1 => Cow::Borrowed("err"),
-        n_errors => Cow::Owned(format!("{n_errors} err")),
-    };
-    match (errors.is_empty(), is_open) {
-        (_, false) => errors.into_owned(),
-        (true, true) => "partial".to_owned(),
-        (false, true) => format!("{errors} partial"),
+    /// In at most so many cells; the number stays whole.
+    pub(super) fn words(&self, n_cells: usize, glyphs: Glyphs) -> String {
+        let number = self.number.map(|number| format!(" #{number}"));
+        let number = number.unwrap_or_default();
+        let room = n_cells.saturating_sub(text::width(&number));
+        format!("{}{number}", text::cut(&self.name, room, glyphs))
     }
 }
 

@@ -6,12 +6,14 @@ use ratatui::style::{Color, Modifier};
 use crate::ingest::Received;
 use crate::store::{Store, TraceKey};
 use crate::trace::{
-    Attribute, ChunkBuilder, Field, Now, TracerInfo, TracerPayload, UnixNanos, Via,
+    Attribute, ChunkBuilder, Field, Now, RelaySource, TracerInfo, TracerPayload, UnixNanos, Via,
 };
 
 /// A span to be sent. Times in milliseconds after [`START`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sample<'a> {
+    /// Apart from the usual trace: 0 is that.
+    pub(crate) trace: u64,
     pub(crate) id: u64,
     pub(crate) parent: u64,
     pub(crate) start: i64,
@@ -53,8 +55,25 @@ pub(crate) fn send(store: &mut Store, samples: &[Sample<'_>]) -> TraceKey {
     insert(store, &mut builder)
 }
 
+/// Sends one chunk to a store through a relay.
+pub(crate) fn send_by(store: &mut Store, relay: u32, samples: &[Sample<'_>]) -> TraceKey {
+    let mut builder = ChunkBuilder::default();
+    for sample in samples {
+        build(&mut builder, sample);
+    }
+    insert_by(store, &mut builder, Some(RelaySource(relay)))
+}
+
 /// Puts what was built into a store.
 pub(crate) fn insert(store: &mut Store, builder: &mut ChunkBuilder) -> TraceKey {
+    insert_by(store, builder, None)
+}
+
+fn insert_by(
+    store: &mut Store,
+    builder: &mut ChunkBuilder,
+    relay: Option<RelaySource>,
+) -> TraceKey {
     let chunks = builder.finish();
     let received = Received {
         at: UnixNanos(START),
@@ -68,7 +87,7 @@ pub(crate) fn insert(store: &mut Store, builder: &mut ChunkBuilder) -> TraceKey 
         client_dropped_p0_traces: 0,
         client_dropped_p0_spans: 0,
         client_computed_stats: false,
-        relay: None,
+        relay,
     };
     store.insert(received, Now::default())[0]
 }
@@ -83,7 +102,7 @@ pub(crate) fn store_of(samples: &[Sample<'_>]) -> (Store, TraceKey) {
 /// Adds a span to a chunk.
 pub(crate) fn build(builder: &mut ChunkBuilder, sample: &Sample<'_>) {
     builder.begin_span().unwrap();
-    builder.set_number(Field::TraceId, 0x5f3c_9e11_d04b_e2f7);
+    builder.set_number(Field::TraceId, 0x5f3c_9e11_d04b_e2f7 ^ sample.trace);
     builder.set_number(Field::SpanId, sample.id);
     builder.set_number(Field::ParentId, sample.parent);
     let start = START + sample.start * 1_000_000;
