@@ -517,8 +517,14 @@ fn print_latency() {
         read.screen.draw();
         begun.elapsed().as_secs_f64() * 1e3
     };
-    say("frame.latency.still.ms", median((0..100).map(|_| draw(0)).collect()));
-    say("frame.latency.counted.ms", median((0..50).map(|_| draw(1)).collect()));
+    say(
+        "frame.latency.still.ms",
+        median((0..100).map(|_| draw(0)).collect()),
+    );
+    say(
+        "frame.latency.counted.ms",
+        median((0..50).map(|_| draw(1)).collect()),
+    );
 }
 
 /// Milliseconds of each frame while the selection runs down a page at a time, and up again.

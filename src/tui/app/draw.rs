@@ -211,22 +211,16 @@ impl App {
             self.logs.draw(&context, area, buffer, focus);
             return;
         }
-        if self.view == View::Sampling {
+        if matches!(self.view, View::Sampling | View::Latency) {
             let focus = match &self.overlay {
                 None => Focus::Focused,
                 Some(_) => Focus::Unfocused,
             };
-            let area = self.layout.sampling;
-            self.sampling.draw(&context, area, buffer, focus);
-            return;
-        }
-        if self.view == View::Latency {
-            let focus = match &self.overlay {
-                None => Focus::Focused,
-                Some(_) => Focus::Unfocused,
-            };
-            let area = self.layout.latency;
-            self.latency.draw(&context, area, buffer, focus);
+            let layout = self.layout;
+            match self.view {
+                View::Sampling => self.sampling.draw(&context, layout.sampling, buffer, focus),
+                _ => self.latency.draw(&context, layout.latency, buffer, focus),
+            }
             return;
         }
         let focus = |pane| match (&self.overlay, self.focus == pane) {

@@ -165,7 +165,11 @@ impl LatencyPane {
         self.paths.keep(&[cold, warm]);
         self.steps = breakdown(&waited, &ready, STEPS_MAX);
         match self.scope {
-            Scope::All => self.lanes = Lanes::count(resource, store),
+            Scope::All => {
+                let extent = self.census.extent;
+                let lanes = extent.map(|extent| Lanes::count(resource, extent, store));
+                self.lanes = lanes.unwrap_or_default();
+            }
             scope => {
                 let at = (store, context.now.wall);
                 self.groups = Groups::count(resource, scope, at, context.theme.glyphs);
@@ -290,9 +294,8 @@ impl LatencyPane {
             Column::Cold => Column::Warm,
             _ => Column::Cold,
         };
-        let [first, second] = [column, other].map(|column| self.census.series(column).median);
+        let trace = self.median(column).or_else(|| self.median(other));
         self.next_median = other;
-        let trace = first.or(second);
         trace.map_or(Outcome::Handled, |key| Outcome::Open(Place::TraceOf(key)))
     }
 }

@@ -38,7 +38,7 @@ pub(super) struct Card {
     pub(super) start: UnixNanos,
     pub(super) duration: i64,
     pub(super) outcome: Outcome,
-    pub(super) container: Option<ContainerKey>,
+    pub(super) container: Option<Contained>,
     pub(super) work: Work,
     pub(super) extent: Extent,
 }
@@ -46,6 +46,33 @@ pub(super) struct Card {
 impl Card {
     pub(super) fn end(&self) -> UnixNanos {
         self.start.plus(self.duration)
+    }
+}
+
+/// Where a request ran: in which container, and which of all that cards know, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Contained {
+    pub(super) key: ContainerKey,
+    place: u32,
+}
+
+/// Rows of containers, found without hashing: requests are counted by the hundred thousand.
+#[derive(Debug, Default)]
+pub(super) struct ByContainer {
+    rows: Vec<Option<usize>>,
+}
+
+impl ByContainer {
+    /// The row of a container; of one that has none yet the one that is added.
+    pub(super) fn row(&mut self, contained: Contained, add: impl FnOnce() -> usize) -> usize {
+        let place = usize::try_from(contained.place).unwrap_or(usize::MAX);
+        if place >= self.rows.len() {
+            self.rows.resize(place.saturating_add(1), None);
+        }
+        match self.rows.get_mut(place) {
+            Some(row) => *row.get_or_insert_with(add),
+            None => add(),
+        }
     }
 }
 
@@ -83,6 +110,7 @@ pub(super) struct Cards {
     resources: Vec<Resource>,
     numbers: HashMap<Box<str>, usize>,
     rest: Option<usize>,
+    containers: HashMap<ContainerKey, u32>,
     places: BTreeMap<TraceKey, SmallVec<[Place; 1]>>,
     touched: Vec<TraceKey>,
     n_evicted: u64,
@@ -138,7 +166,9 @@ impl Cards {
                 .copied()
                 .filter(|key| store.trace(*key).is_none())
                 .collect();
-            gone.into_iter().for_each(|key| self.remove(key));
+            for key in gone {
+                self.remove(key);
+            }
         }
         match store.trace_from(self.next) {
             Some(_) => Progress::Reading(self.places.len()),
@@ -192,11 +222,10 @@ impl Cards {
                 continue;
             };
             let number = self.number(span);
-            let Some(resource) = self.resources.get_mut(number) else {
-                continue;
-            };
             if span.is_snapshot() {
-                resource.n_open += 1;
+                if let Some(resource) = self.resources.get_mut(number) {
+                    resource.n_open += 1;
+                }
                 places.push(Place::Open(number));
                 continue;
             }
@@ -208,7 +237,7 @@ impl Cards {
                 start: span.start(),
                 duration,
                 outcome: outcome_of(entry, root, store),
-                container: root.container(),
+                container: root.container().map(|key| self.contained(key)),
                 work: works.of(root.span()),
                 extent: if is_whole {
                     Extent::Whole
@@ -220,12 +249,20 @@ impl Cards {
                 trace: entry.key(),
                 span: root.span(),
             };
-            resource.cards.insert(key, card);
+            if let Some(resource) = self.resources.get_mut(number) {
+                resource.cards.insert(key, card);
+            }
             places.push(Place::Ended(number, root.span()));
         }
         if !places.is_empty() {
             self.places.insert(entry.key(), places);
         }
+    }
+
+    fn contained(&mut self, key: ContainerKey) -> Contained {
+        let next = u32::try_from(self.containers.len()).unwrap_or(u32::MAX);
+        let place = *self.containers.entry(key).or_insert(next);
+        Contained { key, place }
     }
 
     fn number(&mut self, span: Span<'_>) -> usize {

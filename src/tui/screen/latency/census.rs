@@ -1,14 +1,14 @@
 //! The requests of one resource, counted: how long they took by how they started, how that is known, how
 //! they ended, where the time went. Plain numbers; it says no words.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 
 use super::border::{Spans, TimeBorder};
-use super::cards::{Card, Extent, Resource, RootKey};
+use super::cards::{ByContainer, Card, Extent, Resource, RootKey};
 use crate::analysis::latency::{ColdCost, Difference, Distribution, TimeShare, cold_cost, compare};
 use crate::analysis::{Outcome, StartKind, StartReason};
-use crate::store::{ContainerKey, Gone, Store, TraceKey};
-use crate::trace::Text;
+use crate::store::{ContainerKey, Gone, Store};
+use crate::trace::{Text, UnixNanos};
 
 /// So many of the newest requests of a group are looked into for where their time went.
 const NEWEST_MAX: usize = 50;
@@ -67,8 +67,6 @@ pub(super) struct Series {
     pub(super) has_parts: bool,
     /// The newest of them, for where their time went.
     pub(super) newest: Vec<RootKey>,
-    /// The one nearest to the median.
-    pub(super) median: Option<TraceKey>,
 }
 
 /// What there is to say about a resource.
@@ -83,6 +81,8 @@ pub(super) struct Census {
     pub(super) inits: Distribution,
     pub(super) boots: Distribution,
     pub(super) change: Option<Change>,
+    /// When the first of them began and the last one ended, of those that are held.
+    pub(super) extent: Option<(UnixNanos, UnixNanos)>,
 }
 
 /// What lies before a border and after it.
@@ -125,12 +125,12 @@ impl Census {
 
     pub(super) fn count(resource: &Resource, spans: Option<&Spans>, store: &Store) -> Self {
         let mut counting = Counting::default();
-        for card in resource.cards.values() {
-            counting.add(card, spans);
+        for (key, card) in &resource.cards {
+            counting.add(*key, card, spans);
         }
         let series = Column::ALL.map(|column| counting.series(column, resource, store.gone()));
         let (mut time, mut inits, mut boots) = (counting.time, Vec::new(), Vec::new());
-        for key in counting.containers.keys() {
+        for key in &counting.containers {
             let Some(container) = store.fleet().container(*key) else {
                 continue;
             };
@@ -142,21 +142,19 @@ impl Census {
             boots.extend(container.boot_ns());
         }
         let [cold, warm, _] = &series;
-        let outcomes = Outcome::ALL.into_iter().map(|outcome| {
-            let n = counting.outcomes.get(&outcome).copied().unwrap_or(0);
-            (outcome, n)
-        });
+        counting.outcomes.sort_by_key(|(outcome, _)| *outcome);
         let mut by_reason: Vec<(StartReason, u64)> = counting.by_reason;
         by_reason.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
         Self {
             cost: cold_cost(&cold.all, &warm.all),
-            outcomes: outcomes.filter(|(_, n)| *n > 0).collect(),
+            outcomes: counting.outcomes,
             by_reason,
             n_open: u64::try_from(resource.n_open).unwrap_or(u64::MAX),
             time,
             inits: Distribution::of(inits),
             boots: Distribution::of(boots),
             change: spans.map(|spans| counting.sides.change(spans.border)),
+            extent: counting.extent,
             series,
         }
     }
@@ -165,10 +163,13 @@ impl Census {
 /// What is counted in one pass.
 #[derive(Debug, Default)]
 struct Counting {
-    durations: HashMap<StartKind, Vec<i64>>,
+    durations: Vec<(StartKind, Vec<i64>)>,
     by_reason: Vec<(StartReason, u64)>,
-    outcomes: HashMap<Outcome, u64>,
-    containers: HashMap<ContainerKey, ()>,
+    outcomes: Vec<(Outcome, u64)>,
+    containers: Vec<ContainerKey>,
+    rows: ByContainer,
+    newest: [VecDeque<RootKey>; 3],
+    extent: Option<(UnixNanos, UnixNanos)>,
     n_parts: [u64; 3],
     time: TimeShare,
     sides: Sides,
@@ -182,20 +183,25 @@ struct Sides {
 }
 
 impl Counting {
-    fn add(&mut self, card: &Card, spans: Option<&Spans>) {
+    fn add(&mut self, key: RootKey, card: &Card, spans: Option<&Spans>) {
         let place = Column::of(card.kind).place();
-        self.durations
-            .entry(card.kind)
-            .or_default()
-            .push(card.duration);
-        match self.by_reason.iter_mut().find(|(it, _)| *it == card.reason) {
-            Some((_, n)) => *n += 1,
-            None => self.by_reason.push((card.reason, 1)),
-        }
-        *self.outcomes.entry(card.outcome).or_default() += 1;
+        *of(&mut self.by_reason, card.reason) += 1;
+        *of(&mut self.outcomes, card.outcome) += 1;
+        of(&mut self.durations, card.kind).push(card.duration);
         if let Some(container) = card.container {
-            self.containers.insert(container, ());
+            self.rows.row(container, || {
+                self.containers.push(container.key);
+                self.containers.len()
+            });
         }
+        if let Some(newest) = self.newest.get_mut(place) {
+            if newest.len() >= NEWEST_MAX {
+                newest.pop_front();
+            }
+            newest.push_back(key);
+        }
+        let (start, end) = self.extent.unwrap_or((card.start, card.end()));
+        self.extent = Some((start.min(card.start), end.max(card.end())));
         if let (Extent::Part, Some(n)) = (card.extent, self.n_parts.get_mut(place)) {
             *n += 1;
         }
@@ -225,7 +231,8 @@ impl Counting {
             if Column::of(kind) != column {
                 continue;
             }
-            let mut part = Distribution::of(self.durations.remove(&kind).unwrap_or_default());
+            let durations = std::mem::take(of(&mut self.durations, kind));
+            let mut part = Distribution::of(durations);
             let (service, name) = (&*resource.service, &*resource.name);
             if let Some(evicted) = gone.of(Text::from(service), Text::from(name), kind) {
                 part = part.with_gone(evicted);
@@ -243,18 +250,25 @@ impl Counting {
             1 => parts.pop().unwrap_or_default(),
             _ => Distribution::joined(&parts.iter().collect::<Vec<_>>()),
         };
-        let own = || {
-            let cards = resource.cards.iter().rev();
-            cards.filter(|(_, card)| column.holds(card))
-        };
-        if series.all.n() > series.all.n_gone() {
-            series.newest = own().take(NEWEST_MAX).map(|(key, _)| *key).collect();
-            let middle = series.all.percentile(50).unwrap_or(0);
-            let nearest = own().min_by_key(|(_, card)| card.duration.abs_diff(middle));
-            series.median = nearest.map(|(key, _)| key.trace);
+        if let Some(newest) = self.newest.get_mut(column.place()) {
+            series.newest = std::mem::take(newest).into();
         }
         series
     }
+}
+
+/// What is counted of a kind; there are few kinds, and the first ones are the most frequent.
+fn of<K: PartialEq, V: Default>(counted: &mut Vec<(K, V)>, kind: K) -> &mut V {
+    let place = counted.iter().position(|(known, _)| *known == kind);
+    let place = place.unwrap_or_else(|| {
+        counted.push((kind, V::default()));
+        counted.len() - 1
+    });
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "it was found there, or was put there"
+    )]
+    &mut counted[place].1
 }
 
 impl Sides {

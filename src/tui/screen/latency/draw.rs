@@ -15,7 +15,7 @@ use super::census::Column;
 use super::groups::Scope;
 use super::items::Histogram;
 use super::rows;
-use super::table::{Line, side_by_side, wrapped};
+use super::table::{Line, buckets, side_by_side, wrapped};
 use crate::tui::screen::{Focus, ViewContext};
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -91,7 +91,8 @@ impl LatencyPane {
         let width = usize::from(area.width);
         let middle = self.middle(theme, width);
         let n_middle = middle.iter().map(|(_, lines)| lines.len()).max();
-        let middle_height = text::cells(n_middle.unwrap_or(0) + 2).min(9);
+        let middle_max = if area.height < 40 { 9 } else { 12 };
+        let middle_height = text::cells(n_middle.unwrap_or(0) + 2).min(middle_max);
         let rest = area.height.saturating_sub(middle_height);
         let top_height = (rest * 9 / 20).clamp(8, 16);
         let [top, between, lower] = Layout::vertical([
@@ -158,7 +159,7 @@ impl LatencyPane {
         let parts = histograms.iter().zip(places.iter()).zip(figures);
         for ((histogram, place), mut lines) in parts {
             lines.resize(n_figures, Line::default());
-            lines.extend(self.buckets(histogram, theme, inner(place)));
+            lines.extend(buckets(histogram, theme, inner(place)));
             let title = rows::title(histogram.column, self.census.series(histogram.column));
             let note = self.note_of(histogram);
             self.draw_frame(&lines, (&title, note), (*place, focus), (context, buffer));
@@ -235,7 +236,7 @@ impl LatencyPane {
             if is_beside {
                 lines.resize(n_figures.unwrap_or(0) + 1, Line::default());
             }
-            lines.extend(self.buckets(histogram, theme, column_width));
+            lines.extend(buckets(histogram, theme, column_width));
             parts.push(lines);
         }
         let mut lines = if is_beside {

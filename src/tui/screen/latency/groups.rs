@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::cards::{Card, Resource};
+use super::cards::{ByContainer, Card, Resource};
 use super::census::Column;
 use crate::analysis::Outcome;
 use crate::analysis::latency::Distribution;
-use crate::store::{Container, ContainerKey, KnownBy, Store};
+use crate::store::{Container, ContainerKey, KnownBy, Liveness, Store};
 use crate::trace::UnixNanos;
 use crate::tui::text;
 use crate::tui::theme::Glyphs;
@@ -16,8 +16,6 @@ use crate::tui::theme::Glyphs;
 const GROUPS_MAX: usize = 200;
 /// Of so many containers a filter can still be written and read.
 pub(super) const NAMED_MAX: usize = 12;
-/// A container of which nothing has come for so long is quiet.
-const QUIET_NS: i64 = 30_000_000_000;
 
 /// By what requests are told apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,7 +85,7 @@ pub(super) struct Groups {
 #[derive(Debug, Default)]
 struct Counted {
     durations: [Vec<i64>; 3],
-    n_by_outcome: HashMap<Outcome, u64>,
+    n_by_outcome: Vec<(Outcome, u64)>,
     containers: Vec<ContainerKey>,
     /// When its requests began and ended.
     starts: Vec<UnixNanos>,
@@ -99,7 +97,11 @@ impl Counted {
         if let Some(durations) = self.durations.get_mut(Column::of(card.kind).place()) {
             durations.push(card.duration);
         }
-        *self.n_by_outcome.entry(card.outcome).or_default() += 1;
+        let known = self.n_by_outcome.iter_mut();
+        match known.into_iter().find(|(it, _)| *it == card.outcome) {
+            Some((_, n)) => *n += 1,
+            None => self.n_by_outcome.push((card.outcome, 1)),
+        }
         self.starts.push(card.start);
         self.ends.push(card.end());
     }
@@ -120,7 +122,7 @@ impl Counted {
     }
 
     fn n(&self, is_wanted: impl Fn(Outcome) -> bool) -> u64 {
-        let wanted = self.n_by_outcome.iter().filter(|(it, _)| is_wanted(**it));
+        let wanted = self.n_by_outcome.iter().filter(|(it, _)| is_wanted(*it));
         wanted.map(|(_, n)| n).sum()
     }
 }
@@ -132,23 +134,11 @@ impl Groups {
         (store, now): (&Store, UnixNanos),
         glyphs: Glyphs,
     ) -> Self {
-        let mut by_key = HashMap::<GroupKey, Counted>::new();
-        let mut keys = HashMap::<Option<ContainerKey>, GroupKey>::new();
+        let mut counting = Counting::default();
         for card in resource.cards.values() {
-            let key = keys
-                .entry(card.container)
-                .or_insert_with(|| key_of(card.container, scope, store));
-            let is_new = !by_key.contains_key(key);
-            let counted = by_key.entry(key.clone()).or_default();
-            counted.add(card);
-            if let Some(container) = card.container
-                && (is_new || !counted.containers.contains(&container))
-                && counted.containers.len() <= NAMED_MAX
-            {
-                counted.containers.push(container);
-            }
+            counting.add(card, scope, store);
         }
-        let rows = by_key.into_iter();
+        let rows = counting.groups.into_iter();
         let rows = rows.map(|(key, counted)| group(key, counted, (store, now), glyphs));
         let mut rows: Vec<Group> = rows.collect();
         rows.sort_by(|one, other| {
@@ -167,10 +157,43 @@ impl Groups {
     }
 }
 
-fn key_of(container: Option<ContainerKey>, scope: Scope, store: &Store) -> GroupKey {
-    let Some(key) = container else {
-        return GroupKey::Nowhere;
-    };
+/// All groups while they are counted.
+#[derive(Debug, Default)]
+struct Counting {
+    groups: Vec<(GroupKey, Counted)>,
+    rows: HashMap<GroupKey, usize>,
+    by_container: ByContainer,
+}
+
+impl Counting {
+    fn add(&mut self, card: &Card, scope: Scope, store: &Store) {
+        let (groups, rows) = (&mut self.groups, &mut self.rows);
+        let mut row_of = |key: GroupKey| {
+            *rows.entry(key.clone()).or_insert_with(|| {
+                groups.push((key, Counted::default()));
+                groups.len() - 1
+            })
+        };
+        let row = match card.container {
+            Some(container) => self
+                .by_container
+                .row(container, || row_of(key_of(container.key, scope, store))),
+            None => row_of(GroupKey::Nowhere),
+        };
+        let Some((_, counted)) = self.groups.get_mut(row) else {
+            return;
+        };
+        counted.add(card);
+        if let Some(container) = card.container
+            && counted.containers.len() <= NAMED_MAX
+            && !counted.containers.contains(&container.key)
+        {
+            counted.containers.push(container.key);
+        }
+    }
+}
+
+fn key_of(key: ContainerKey, scope: Scope, store: &Store) -> GroupKey {
     let facts = store.fleet().container(key).map(Container::facts);
     let name = match scope {
         Scope::All | Scope::Container => return GroupKey::Container(key),
@@ -260,16 +283,16 @@ fn about(container: &Container, peak: usize, now: UnixNanos, glyphs: Glyphs) -> 
 fn state(container: &Container, now: UnixNanos, glyphs: Glyphs) -> String {
     let time = |at: UnixNanos| text::time_of_day(at).chars().take(8).collect::<String>();
     let first = time(container.first_seen());
-    let silent_ns = now.since(container.last_seen());
-    if let Some(exit) = container.exit() {
-        return format!("{first} to {}, ended", time(exit));
+    let last = container.last_seen();
+    match container.liveness(now) {
+        Liveness::Alive => format!("alive since {first}"),
+        Liveness::Quiet => {
+            let silent = text::duration(now.since(last), glyphs);
+            format!("{first} to {}, quiet for {silent}", time(last))
+        }
+        Liveness::Ended => {
+            let exit = container.exit().unwrap_or(last);
+            format!("{first} to {}, ended", time(exit))
+        }
     }
-    if silent_ns > QUIET_NS {
-        let last = time(container.last_seen());
-        return format!(
-            "{first} to {last}, quiet for {}",
-            text::duration(silent_ns, glyphs)
-        );
-    }
-    format!("alive since {first}")
 }

@@ -103,21 +103,17 @@ impl LatencyPane {
 
     /// The items below the histograms.
     fn items_below(&self) -> Vec<Item> {
-        match self.scope {
-            Scope::All => {
-                let steps = self.steps.steps.iter().filter(|step| {
-                    let medians = step.medians;
-                    medians.waited_ns > 0 || medians.warm_ns > 0
-                });
-                let steps = steps.map(|step| Item::Step(step.name.clone()));
-                let lanes = self.lanes.rows.iter().map(|lane| Item::Lane(lane.key));
-                steps.chain(lanes).collect()
-            }
-            _ => {
-                let rows = self.groups.rows.iter();
-                rows.map(|group| Item::Group(group.key.clone())).collect()
-            }
+        if self.scope != Scope::All {
+            let rows = self.groups.rows.iter();
+            return rows.map(|group| Item::Group(group.key.clone())).collect();
         }
+        let steps = self.steps.steps.iter().filter(|step| {
+            let medians = step.medians;
+            medians.waited_ns > 0 || medians.warm_ns > 0
+        });
+        let steps = steps.map(|step| Item::Step(step.name.clone()));
+        let lanes = self.lanes.rows.iter().map(|lane| Item::Lane(lane.key));
+        steps.chain(lanes).collect()
     }
 
     /// The selected item as it is called now: a bucket by the start of the one that it has become.
@@ -252,6 +248,14 @@ impl LatencyPane {
         })
     }
 
+    /// The trace of the request of a histogram that is nearest to its median.
+    pub(super) fn median(&self, column: Column) -> Option<TraceKey> {
+        let middle = self.census.series(column).all.percentile(50)?;
+        let cards = self.cards_in(Some(column), None);
+        let nearest = cards.min_by_key(|(_, card)| card.duration.abs_diff(middle));
+        nearest.map(|(key, _)| key.trace)
+    }
+
     /// The trace of the slowest request of an item.
     pub(super) fn slowest(
         &self,
@@ -264,10 +268,11 @@ impl LatencyPane {
             _ => None,
         };
         let is_its = |card: &Card| match (item, &group) {
-            (Item::Lane(key), _) => card.container == Some(*key),
             (Item::Group(GroupKey::Nowhere), _) => card.container.is_none(),
-            (Item::Group(GroupKey::Container(key)), _) => card.container == Some(*key),
-            (_, Some(keys)) => card.container.is_some_and(|key| keys.contains(&key)),
+            (Item::Lane(key) | Item::Group(GroupKey::Container(key)), _) => {
+                card.container.is_some_and(|it| it.key == *key)
+            }
+            (_, Some(keys)) => card.container.is_some_and(|it| keys.contains(&it.key)),
             _ => true,
         };
         let cards = self.cards_in(column, bucket);

@@ -1,9 +1,7 @@
 //! When which container was at work for a resource: a lane each, on one axis of time. Reads cards; it
 //! paints nothing.
 
-use std::collections::HashMap;
-
-use super::cards::{Card, Resource};
+use super::cards::{ByContainer, Card, Resource};
 use super::census::Column;
 use crate::store::{Container, ContainerKey, Store};
 use crate::trace::UnixNanos;
@@ -54,32 +52,37 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    pub(super) fn count(resource: &Resource, store: &Store) -> Self {
-        let cards = || resource.cards.values();
-        let Some(end) = cards().map(Card::end).max() else {
-            return Self::default();
-        };
-        let first = cards().map(|card| card.start).min().unwrap_or(end);
+    /// Of the requests that are held, of which the first began and the last ended at these moments.
+    pub(super) fn count(
+        resource: &Resource,
+        (first, end): (UnixNanos, UnixNanos),
+        store: &Store,
+    ) -> Self {
         let limit = end.plus(-EXTENT_NS_MAX);
         let mut lanes = Self {
             start: first.max(limit),
             end,
             ..Self::default()
         };
-        let mut rows = HashMap::<ContainerKey, Lane>::new();
+        let (mut rows, mut places) = (Vec::<Lane>::new(), ByContainer::default());
         let step_ns = lanes.end.since(lanes.start) / STEPS;
-        for card in cards() {
-            let Some(key) = card.container else {
+        for card in resource.cards.values() {
+            let Some(container) = card.container else {
                 lanes.n_nowhere += 1;
                 continue;
             };
-            let lane = rows.entry(key).or_insert_with(|| lane(key, store));
+            let row = places.row(container, || {
+                rows.push(lane(container.key, store));
+                rows.len() - 1
+            });
+            let Some(lane) = rows.get_mut(row) else {
+                continue;
+            };
             lane.n += 1;
             if card.end() >= lanes.start {
                 lane.add(piece(card), step_ns);
             }
         }
-        let mut rows: Vec<Lane> = rows.into_values().collect();
         rows.retain(|lane| lane.pieces.iter().any(|piece| piece.end >= lanes.start));
         rows.sort_by_key(|lane| std::cmp::Reverse((lane.end(), lane.key)));
         lanes.n_left_out = rows.len().saturating_sub(LANES_MAX);

@@ -209,37 +209,51 @@ pub(super) fn change_title(border: TimeBorder) -> String {
     format!("Before and after {time} ({by})")
 }
 
-/// `cold p50  4: 1.90s  6: 1.70s  -200ms  too few to say: about 40 each`.
+/// `WARM  n 13 before, 60 after`, and below it `p50 450ms → 929ms +479ms  sure (+452ms to +510ms)`.
 pub(super) fn change_rows(change: &Change, glyphs: Glyphs) -> Vec<String> {
     if change.rows.is_empty() {
         return vec!["No request on either side.".to_owned()];
     }
-    let row = |row: &ChangeRow| {
-        let name = format!("{:<7} p{}", row.column.title(), row.per_cent);
-        let Some(difference) = row.difference else {
-            let side = if row.n_before == 0 { "before" } else { "after" };
-            return format!("{name}  none {side}, n {}", row.n_before + row.n_after);
-        };
-        let took = |ns| text::duration(ns, glyphs);
-        let by_ns = difference.after_ns.saturating_sub(difference.before_ns);
-        let sign = if by_ns > 0 { "+" } else { "" };
-        let certainty = match difference.certainty {
-            Certainty::Sure => "sure".to_owned(),
-            Certainty::NotEnough { n_needed: None } => "too few to say".to_owned(),
-            Certainty::NotEnough {
-                n_needed: Some(needed),
-            } => format!("too few to say: about {} each", number(needed)),
-        };
-        let (before, after) = (took(difference.before_ns), took(difference.after_ns));
-        format!(
-            "{name}  {before:>6} {} {after:<6} {:>7}  n {}, {}: {certainty}",
-            glyphs.pick("→", "->"),
-            format!("{sign}{}", took(by_ns)),
-            number(row.n_before),
-            number(row.n_after),
-        )
+    let mut words = Vec::new();
+    let mut last = None;
+    for row in &change.rows {
+        if last.replace(row.column) != Some(row.column) {
+            let (before, after) = (number(row.n_before), number(row.n_after));
+            let title = row.column.title();
+            words.push(format!("{title}  n {before} before, {after} after"));
+        }
+        words.extend(change_row(row, glyphs));
+    }
+    words
+}
+
+/// `None` where there is nothing on one of the sides.
+fn change_row(row: &ChangeRow, glyphs: Glyphs) -> Option<String> {
+    let difference = row.difference?;
+    let took = |ns| text::duration(ns, glyphs);
+    let signed = |ns: i64| format!("{}{}", if ns > 0 { "+" } else { "" }, took(ns));
+    let interval = difference.interval_ns;
+    let interval = interval.map(|(from, to)| format!(" ({} to {})", signed(from), signed(to)));
+    let interval = interval.unwrap_or_default();
+    let certainty = match difference.certainty {
+        Certainty::Sure => format!("sure{interval}"),
+        Certainty::NotEnough { .. } if difference.before_ns == difference.after_ns => {
+            "no difference".to_owned()
+        }
+        Certainty::NotEnough { n_needed: None } => "too few to say".to_owned(),
+        Certainty::NotEnough {
+            n_needed: Some(needed),
+        } => format!("too few: about {} each", number(needed)),
     };
-    change.rows.iter().map(row).collect()
+    let by_ns = difference.after_ns.saturating_sub(difference.before_ns);
+    Some(format!(
+        "- p{}  {:>6} {} {:<6} {:>7}  {certainty}",
+        row.per_cent,
+        took(difference.before_ns),
+        glyphs.pick("→", "->"),
+        took(difference.after_ns),
+        signed(by_ns),
+    ))
 }
 
 /// What there is to say in the line of tabs.

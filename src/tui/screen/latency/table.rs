@@ -78,6 +78,38 @@ pub(super) fn side_by_side(parts: Vec<Vec<Line>>, width: usize) -> Vec<Line> {
     lines
 }
 
+/// The buckets of a histogram; the fullest of those with one axis is as long as there is room.
+pub(super) fn buckets(histogram: &Histogram, theme: &Theme, width: usize) -> Vec<Line> {
+    let glyphs = theme.glyphs;
+    let of = |histogram: &Histogram| {
+        let labels = histogram.buckets();
+        let labels = labels.map(|(range, _)| text::width(&rows::bucket(range, glyphs)));
+        labels.max().unwrap_or(0)
+    };
+    let label_cells = of(histogram);
+    let most = histogram.counts.iter().copied().max().unwrap_or(0);
+    let n_cells = width.saturating_sub(label_cells + NUMBER + 4);
+    let style = style_of(histogram.column, theme);
+    let line = |(range, n): (&std::ops::Range<i64>, u64)| {
+        let label = text::right(&rows::bucket(range, glyphs), label_cells, glyphs);
+        let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let bar = meter(whole(n), whole(most), n_cells, glyphs);
+        let line = Line {
+            cells: vec![(1, label, theme.dim), (label_cells + 2, bar, style)],
+            items: Vec::new(),
+        };
+        if n == 0 {
+            return line;
+        }
+        let number = text::right(&rows::number(n), NUMBER, glyphs);
+        let mut line = line.of(width, Item::Bucket(histogram.column, range.start));
+        let at = width.saturating_sub(NUMBER + 1);
+        line.cells.push((at, number, theme.text));
+        line
+    };
+    histogram.buckets().map(line).collect()
+}
+
 impl LatencyPane {
     /// The figures of a histogram, which stand above its buckets.
     pub(super) fn figures(&self, column: Column, theme: &Theme, width: usize) -> Vec<Line> {
@@ -100,46 +132,6 @@ impl LatencyPane {
             lines.push(Line::words(words, theme.dim));
         }
         lines
-    }
-
-    /// The buckets of a histogram; the fullest of those with one axis is as long as there is room.
-    pub(super) fn buckets(&self, histogram: &Histogram, theme: &Theme, width: usize) -> Vec<Line> {
-        let glyphs = theme.glyphs;
-        let of = |histogram: &Histogram| {
-            let labels = histogram.buckets();
-            let labels = labels.map(|(range, _)| text::width(&rows::bucket(range, glyphs)));
-            labels.max().unwrap_or(0)
-        };
-        let label_cells = of(histogram);
-        let most = histogram.counts.iter().copied().max().unwrap_or(0);
-        let n_cells = width.saturating_sub(label_cells + NUMBER + 4);
-        let style = self.style_of(histogram.column, theme);
-        let line = |(range, n): (&std::ops::Range<i64>, u64)| {
-            let label = text::right(&rows::bucket(range, glyphs), label_cells, glyphs);
-            let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-            let bar = meter(whole(n), whole(most), n_cells, glyphs);
-            let line = Line {
-                cells: vec![(1, label, theme.dim), (label_cells + 2, bar, style)],
-                items: Vec::new(),
-            };
-            if n == 0 {
-                return line;
-            }
-            let number = text::right(&rows::number(n), NUMBER, glyphs);
-            let mut line = line.of(width, Item::Bucket(histogram.column, range.start));
-            let at = width.saturating_sub(NUMBER + 1);
-            line.cells.push((at, number, theme.text));
-            line
-        };
-        histogram.buckets().map(line).collect()
-    }
-
-    fn style_of(&self, column: Column, theme: &Theme) -> Style {
-        match column {
-            Column::Cold => theme.warning,
-            Column::Warm => theme.ok,
-            Column::Unknown => theme.dim,
-        }
     }
 
     /// Where the cold time goes.
@@ -216,19 +208,19 @@ impl LatencyPane {
             let items = Vec::new();
             Line { cells, items }.of(width, Item::Lane(lane.key))
         };
-        let mut lines: Vec<Line> = lanes.rows.iter().map(line).collect();
+        let mut drawn: Vec<Line> = lanes.rows.iter().map(line).collect();
         if lanes.n_left_out > 0 {
             let words = format!("and {} more that were at work earlier", lanes.n_left_out);
-            lines.push(Line::words(words, theme.dim));
+            drawn.push(Line::words(words, theme.dim));
         }
         if lanes.n_nowhere > 0 {
             let words = format!(
                 "{} of no known container",
                 text::count(lanes.n_nowhere, "request")
             );
-            lines.push(Line::words(words, theme.dim));
+            drawn.push(Line::words(words, theme.dim));
         }
-        lines
+        drawn
     }
 
     /// What is compared by container, by GPU or by region.
@@ -259,6 +251,14 @@ impl LatencyPane {
             lines.push(Line::words(words, theme.dim));
         }
         lines
+    }
+}
+
+fn style_of(column: Column, theme: &Theme) -> Style {
+    match column {
+        Column::Cold => theme.warning,
+        Column::Warm => theme.ok,
+        Column::Unknown => theme.dim,
     }
 }
 

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use crate::analysis::start::{infer_ms, model_load_ms};
 use crate::store::{SpanIndex, TraceEntry};
+use crate::trace::TraceChunk;
 use crate::trace::tag::Marks;
 
 /// Of a trace no more spans are asked.
@@ -38,7 +39,7 @@ pub(super) struct Works {
 impl Works {
     pub(super) fn read(entry: &TraceEntry) -> Self {
         let mut works = Self::default();
-        let mut marks = entry.chunks().map(|chunk| chunk.marks());
+        let mut marks = entry.chunks().map(TraceChunk::marks);
         if !marks.any(|marks| marks.has(Marks::START) || marks.has(Marks::INFER)) {
             return works;
         }
