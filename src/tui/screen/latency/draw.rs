@@ -291,6 +291,7 @@ impl LatencyPane {
             items.any(|(.., item)| Some(item) == selected.as_ref())
         };
         let place = lines.iter().position(is_its);
+        let last = lines.iter().rposition(is_its);
         let border = Border {
             title,
             note,
@@ -303,13 +304,13 @@ impl LatencyPane {
         let inner = draw_border(buffer, area, &border, context.theme);
         let height = usize::from(inner.height);
         let first = lines.iter().position(|line| !line.items.is_empty());
-        let skipped = match place {
-            // From the first row that can be selected up, the words above it are seen too.
+        let skipped = match place.zip(last) {
             None => 0,
-            Some(place) if Some(place) == first => 0,
-            Some(place) => {
+            // From the first row that can be selected up, the words above it are seen too.
+            Some((place, _)) if Some(place) == first => 0,
+            Some((place, last)) => {
                 let known = self.skipped.min(lines.len().saturating_sub(height));
-                known.clamp((place + 1).saturating_sub(height), place)
+                known.max((last + 1).saturating_sub(height)).min(place)
             }
         };
         if place.is_some() {
@@ -344,7 +345,14 @@ impl LatencyPane {
                 };
                 if selected.as_ref() == Some(item) {
                     fill_style(buffer, area, theme.selected);
-                    put(buffer, area, 0, ">", theme.selected);
+                    let is_first = self.drawn.last().is_none_or(|(_, last)| last != item);
+                    put(
+                        buffer,
+                        area,
+                        0,
+                        if is_first { ">" } else { " " },
+                        theme.selected,
+                    );
                 }
                 self.drawn.push((area, item.clone()));
             }

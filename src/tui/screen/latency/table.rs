@@ -235,14 +235,14 @@ impl LatencyPane {
         for group in &self.groups.rows {
             let item = Item::Group(group.key.clone());
             let is_selected = selected.as_ref() == Some(&item);
-            lines.push(columns.line(group, theme).of(width, item));
+            lines.push(columns.line(group, theme).of(width, item.clone()));
             if is_selected && !group.about.is_empty() {
                 let about = text::visible((&*group.about).into(), theme.glyphs);
                 let room = width.saturating_sub(6);
                 for words in text::wrap(&about, room, 3, theme.glyphs) {
                     let cells = vec![(4, words, theme.dim)];
                     let items = Vec::new();
-                    lines.push(Line { cells, items });
+                    lines.push(Line { cells, items }.of(width, item.clone()));
                 }
             }
         }
