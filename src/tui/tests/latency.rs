@@ -28,7 +28,7 @@ fn init(id: u64, task: &str, ends_ms: i64, duration_ms: i64) -> TraceChunk {
 }
 
 /// A request with what it does: a cold one imports and loads, all of them decode.
-fn worked(span: SpanSpec, import_ms: i64, load_ms: i64) -> TraceChunk {
+fn worked(span: &SpanSpec, import_ms: i64, load_ms: i64) -> TraceChunk {
     let id = span.id;
     let below = |place: u64, name: &str, after_ms: i64, duration_ms: i64| {
         let start_ms = span.start_ms + after_ms;
@@ -59,29 +59,29 @@ fn fleet() -> Vec<TraceChunk> {
         let cold = cold.metric("modal.model_load_ms", 410.0);
         // Of the second one a tag says so as well.
         let cold = cold.metric("cold_start", f64::from(u8::from(place == 1)));
-        chunks.push(worked(cold, 700, 410));
+        chunks.push(worked(&cold, 700, 410));
         for nth in 0..6 {
             let after = i64::try_from(nth).unwrap();
             let id = 300 + number * 10 + nth;
             let warm = request(id, task, 6_500 + from + after * 600, 350 + after * 50);
-            chunks.push(worked(warm, 0, 0));
+            chunks.push(worked(&warm, 0, 0));
         }
     }
     // It began while the first one ran.
-    chunks.push(worked(request(400, "ta-01AAAA", 4_100, 1_500), 650, 380));
+    chunks.push(worked(&request(400, "ta-01AAAA", 4_100, 1_500), 650, 380));
     chunks.push(init(401, "ta-01CCCC", 2_000, 3_000));
     let failed = request(402, "ta-01CCCC", 9_000, 310);
     let failed = failed.failed(
         "OutOfMemoryError",
         "CUDA out of memory. Tried to allocate 2.40 GiB",
     );
-    chunks.push(worked(failed, 0, 0));
+    chunks.push(worked(&failed, 0, 0));
     // One runtime-id in two containers: both came from one snapshot.
     for (id, task, duration_ms) in [(403, "ta-01DDDD", 1_200), (406, "ta-01FFFF", 1_100)] {
         let restored = request(id, task, 8_000, duration_ms).tag("runtime-id", "r-1");
-        chunks.push(worked(restored, 0, 450));
+        chunks.push(worked(&restored, 0, 450));
     }
-    chunks.push(worked(request(404, "ta-01EEEE", 9_500, 420), 0, 0));
+    chunks.push(worked(&request(404, "ta-01EEEE", 9_500, 420), 0, 0));
     chunks.push(chunk(
         405,
         &[SpanSpec {

@@ -123,7 +123,9 @@ mod tests {
 
     fn borders(marks: &[i64]) -> Borders {
         let mut borders = Borders::default();
-        marks.iter().for_each(|at| borders.set(UnixNanos(*at)));
+        for at in marks {
+            borders.set(UnixNanos(*at));
+        }
         borders
     }
 

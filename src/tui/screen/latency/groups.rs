@@ -296,3 +296,30 @@ fn state(container: &Container, now: UnixNanos, glyphs: Glyphs) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_peak(intervals: &[(i64, i64)], expected: usize) {
+        let mut counted = Counted {
+            starts: intervals
+                .iter()
+                .map(|(start, _)| UnixNanos(*start))
+                .collect(),
+            ends: intervals.iter().map(|(_, end)| UnixNanos(*end)).collect(),
+            ..Counted::default()
+        };
+        assert_eq!(counted.peak(), expected, "{intervals:?}");
+    }
+
+    #[test]
+    fn the_peak_is_how_many_ran_at_once() {
+        check_peak(&[], 0);
+        check_peak(&[(0, 10)], 1);
+        check_peak(&[(0, 10), (10, 20)], 1);
+        check_peak(&[(10, 20), (0, 11)], 2);
+        check_peak(&[(0, 100), (10, 20), (15, 30), (30, 40)], 3);
+    }
+}
