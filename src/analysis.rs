@@ -3,6 +3,7 @@
 
 pub mod latency;
 pub mod outcome;
+pub mod overlap;
 pub(crate) mod percentile;
 mod sight;
 pub mod start;

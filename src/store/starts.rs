@@ -289,7 +289,7 @@ impl Store {
             if let Some(root) = entry.and_then(|entry| entry.local_root_mut(request.span)) {
                 root.set_container(into);
             }
-            self.changed.push(request.trace);
+            self.note_changed(request.trace);
         }
         self.fleet.absorb(from, into);
         self.refresh(into);
@@ -349,6 +349,19 @@ impl Store {
             self.refresh(container);
         }
         self.judge_root(key, span);
+        self.note_changed(key);
+    }
+
+    /// What is shown of a trace has changed, though none of its spans has.
+    fn note_changed(&mut self, key: TraceKey) {
+        self.revision += 1;
+        let revision = self.revision;
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.set_revision(revision);
+        }
+        if self.changed.last() != Some(&key) {
+            self.changed.push(key);
+        }
     }
 
     /// Finds out again what bears on the start of the requests of a container, and judges those again
@@ -401,17 +414,12 @@ impl Store {
         if reason == root.reason() {
             return;
         }
-        self.revision += 1;
-        let revision = self.revision;
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.set_revision(revision);
-            if let Some(root) = entry.local_root_mut(span) {
-                root.set_reason(reason);
-            }
+        if let Some(entry) = self.entries.get_mut(key)
+            && let Some(root) = entry.local_root_mut(span)
+        {
+            root.set_reason(reason);
         }
-        if self.changed.last() != Some(&key) {
-            self.changed.push(key);
-        }
+        self.note_changed(key);
     }
 
     /// A local root as the rules see it.

@@ -29,6 +29,21 @@ pub struct ContainerFacts {
     pub restored: Option<bool>,
 }
 
+impl ContainerFacts {
+    /// Whether they tell the container from others: a process alone does not.
+    pub(crate) fn name_a_container(&self) -> bool {
+        let said = [
+            &self.task_id,
+            &self.region,
+            &self.cloud,
+            &self.environment,
+            &self.image_id,
+            &self.gpu,
+        ];
+        said.into_iter().any(Option::is_some)
+    }
+}
+
 /// One run of a process with a relay: the SOURCE of its lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RelaySource(pub u32);

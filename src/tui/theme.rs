@@ -150,14 +150,18 @@ impl Theme {
 
     /// The bar of a span: a colour of its service, the same in every run.
     pub(crate) fn bar(&self, service: Text<'_>) -> Style {
-        if self.color == Color::Off {
-            return self.text;
-        }
         let mut hasher = DefaultHasher::new();
         service.as_bytes().hash(&mut hasher);
-        let place = usize::try_from(hasher.finish() % 8).unwrap_or(0);
-        BAR_COLORS
-            .get(place)
-            .map_or(self.text, |color| self.text.fg(*color))
+        self.bar_at(usize::try_from(hasher.finish() % 8).unwrap_or(0))
+    }
+
+    /// The bar of the first, the second, ... of some; there are only so many colours, so they come
+    /// again.
+    pub(crate) fn bar_at(&self, place: usize) -> Style {
+        let color = BAR_COLORS.get(place % BAR_COLORS.len());
+        match (self.color, color) {
+            (Color::On, Some(color)) => self.text.fg(*color),
+            _ => self.text,
+        }
     }
 }

@@ -208,6 +208,12 @@ impl Container {
         requests.map(|request| (request.trace, request.span))
     }
 
+    /// The local roots of its start and its end, as long as their traces are held.
+    pub fn lifecycle_roots(&self) -> impl Iterator<Item = (TraceKey, SpanIndex)> {
+        let roots = self.lifecycle.iter();
+        roots.map(|root| (root.trace, root.span))
+    }
+
     pub(super) fn is_held(&self) -> bool {
         !self.requests.is_empty() || !self.pieces.is_empty()
     }

@@ -73,12 +73,15 @@ impl Store {
         let container = root.container().and_then(|key| self.fleet.container(key));
         let named = container.zip(root.known_by());
         match named {
-            Some((container, known_by)) => Some(TraceContainer {
-                facts: container.facts(),
-                runtime_id,
-                known_by,
-            }),
-            None => runtime_id.map(|_| TraceContainer::of_process(runtime_id)),
+            // A relay that has not said where it runs passes on spans of a process.
+            Some((container, known_by)) if container.facts().name_a_container() => {
+                Some(TraceContainer {
+                    facts: container.facts(),
+                    runtime_id,
+                    known_by,
+                })
+            }
+            _ => runtime_id.map(|_| TraceContainer::of_process(runtime_id)),
         }
     }
 

@@ -7,7 +7,6 @@ use ratatui::buffer::Buffer;
 use super::{App, Overlay};
 use crate::query;
 use crate::trace::Now;
-use crate::tui::action::Action;
 use crate::tui::layout::{Layout, Pane, View, Wanted};
 use crate::tui::screen::connect::Facts;
 use crate::tui::screen::filter::FilterLine;
@@ -184,7 +183,7 @@ impl App {
     fn show_error(&mut self) {
         let entry = self.waterfall.key().and_then(|key| self.store.trace(key));
         if entry.is_some_and(crate::store::TraceEntry::is_error) {
-            self.waterfall.update(Action::NextError, &self.store);
+            self.waterfall.select_error(&self.store);
         }
     }
 

@@ -47,6 +47,7 @@ pub(crate) enum Tone {
     Plain,
     /// A heading of what is below.
     Heading,
+    Warning,
     Error,
 }
 

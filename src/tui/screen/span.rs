@@ -3,6 +3,7 @@
 mod agent;
 mod details;
 mod sampling;
+mod started;
 #[cfg(test)]
 mod tests;
 mod tracer;
@@ -16,6 +17,7 @@ use crate::store::{SpanIndex, Store, TraceKey};
 use crate::tui::action::Action;
 use crate::tui::text;
 use details::details;
+use started::Seen;
 
 /// A pane of so many lines shows a stack at once, however long it is; a smaller one if all fits.
 const STACK_LINES_MIN: u16 = 16;
@@ -36,6 +38,8 @@ struct Built {
     span: SpanIndex,
     revision: u64,
     self_time: Option<i64>,
+    /// The container of a local root.
+    container: Option<Seen>,
     room: Room,
 }
 
@@ -90,18 +94,21 @@ impl SpanPane {
             return;
         };
         let (inner, room) = DetailTree::room(area, context.theme);
+        let started = trace.local_root(index);
+        let now = context.now.wall;
         let wanted = Built {
             key,
             span: index,
             revision: trace.revision(),
             self_time: self.self_time,
+            container: started.and_then(|local| Seen::of(context.store, local, now)),
             room,
         };
         let is_frozen = |built: Built| {
-            let (revision, self_time) = (built.revision, built.self_time);
             let frozen = Built {
-                revision,
-                self_time,
+                revision: built.revision,
+                self_time: built.self_time,
+                container: built.container,
                 ..wanted
             };
             context.flow == Flow::Paused && frozen == built
@@ -117,7 +124,9 @@ impl SpanPane {
         let n_spans = trace.n_spans();
         let number = u64::from(index.0) + 1;
         self.tree.title = format!("Span {number}/{n_spans}  {name}{mark}");
-        let details = details(trace, span, self.self_time, room);
+        let started = started.map(|local| started::started(context.store, trace, local, now, room));
+        let started = started.unwrap_or_default();
+        let details = details(trace, span, self.self_time, started, room);
         let is_first = self.built.is_none();
         self.built = Some(wanted);
         self.tree.set(&details, room, context.theme);

@@ -11,7 +11,10 @@
 //! ```
 
 mod draw;
+mod ghost;
+mod group_row;
 mod letters;
+mod pictures;
 mod row;
 pub(super) mod rows;
 #[cfg(test)]
@@ -19,6 +22,7 @@ pub(crate) mod sample;
 mod services;
 #[cfg(test)]
 mod tests;
+mod workers;
 
 use ratatui::layout::{Position, Rect};
 
@@ -26,14 +30,16 @@ use super::detail::copyable_name;
 use super::trace_logs::{LineMark, TraceLines};
 use super::{Outcome, Place};
 use crate::query::Query;
-use crate::store::{RowMark, SpanIndex, Store, TraceEntry, TraceKey, TreeRow};
+use crate::store::{RowMark, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::trace::{Span, UnixNanos};
 use crate::tui::action::{Action, Motion};
 use crate::tui::message::Effect;
 use letters::Letters;
+use pictures::Pictures;
 pub(super) use row::percent;
-use rows::Rows;
+use rows::{Fold, Item, Row, Rows};
 use services::Services;
+use workers::Workers;
 
 /// A trace of up to so many spans is shown as it grows; a larger one is some frames behind.
 const FOLLOWED_SPANS_MAX: usize = 4_000;
@@ -49,8 +55,11 @@ pub(crate) struct WaterfallPane {
     key: Option<TraceKey>,
     rows: Rows,
     services: Services,
+    workers: Workers,
+    pictures: Pictures,
     built: Option<Built>,
-    selected: Option<SpanIndex>,
+    /// The selected row.
+    cursor: Option<Item>,
     viewport: Viewport,
     filter: Query,
     self_time: Option<(SpanIndex, u64, i64)>,
@@ -96,6 +105,10 @@ impl Viewport {
 fn rebuild_interval_ns(n_rows: usize) -> u64 {
     let n_rows = u64::try_from(n_rows).unwrap_or(u64::MAX);
     REBUILD_NS.max(n_rows.saturating_mul(REBUILD_NS_PER_SPAN))
+}
+
+fn is_error(trace: &TraceEntry) -> impl Fn(SpanIndex, RowMark) -> bool {
+    |index, _mark| trace.span(index).is_some_and(Span::is_error)
 }
 
 /// Which way a search goes.
@@ -151,16 +164,31 @@ impl WaterfallPane {
         self.key
     }
 
-    /// The selected span.
+    /// The selected span; of a group the member that stands for it.
     pub(crate) fn selected(&self) -> Option<SpanIndex> {
-        self.selected
+        match self.cursor? {
+            Item::Span(span) => Some(span),
+            Item::Group(id) => self.rows.group(id)?.face(),
+        }
     }
 
     /// Selects a span and unfolds what hides it.
     pub(crate) fn select_span(&mut self, span: SpanIndex) {
-        if self.rows.row(span).is_some() {
-            self.rows.reveal(span);
-            self.select(span);
+        let item = Item::Span(span);
+        if self.rows.row(item).is_some() {
+            self.rows.reveal(item);
+            self.select(item);
+        }
+    }
+
+    /// Selects the first error below the root, of a closed group with one the group.
+    pub(crate) fn select_error(&mut self, store: &Store) {
+        let trace = self.key.and_then(|key| store.trace(key));
+        let found = trace.and_then(|trace| self.find(Direction::Next, is_error(trace)));
+        if let Some(item) = found {
+            let position = self.rows.position(item);
+            let shown = position.and_then(|position| self.rows.at(position));
+            self.select_row(shown.copied());
         }
     }
 
@@ -190,33 +218,39 @@ impl WaterfallPane {
 
     pub(crate) fn update(&mut self, action: Action, store: &Store) -> Outcome {
         let trace = self.key.and_then(|key| store.trace(key));
-        let row = self.selected.and_then(|span| self.rows.row(span).copied());
+        let row = self.cursor.and_then(|item| self.rows.row(item).copied());
         let (Some(trace), Some(row)) = (trace, row) else {
             return Outcome::Ignored;
         };
         match action {
             Action::Move(motion) => self.move_by(motion),
             Action::Open if row.subtree <= 1 => return Outcome::Open(Place::Span),
-            Action::Open => self.fold(&row, !self.rows.is_folded(row.span)),
-            Action::Fold if row.subtree > 1 && !self.rows.is_folded(row.span) => {
-                self.fold(&row, true);
+            Action::Open => self.toggle(&row),
+            Action::Fold if row.subtree > 1 && !self.rows.is_folded(row.item) => {
+                self.toggle(&row);
             }
             Action::Fold => self.select_row(self.rows.parent(&row).copied()),
-            Action::Unfold if self.rows.is_folded(row.span) => self.fold(&row, false),
+            Action::Unfold if self.rows.is_folded(row.item) => self.toggle(&row),
             Action::Unfold => self.select_row(self.rows.first_child(&row).copied()),
-            Action::FoldSubtree => self.refold(|rows| rows.toggle_subtree(row.span)),
+            Action::FoldSubtree => self.refold(|rows| rows.toggle_subtree(row.item)),
             Action::FoldAll => self.refold(Rows::fold_all),
             Action::UnfoldAll => self.refold(Rows::unfold_all),
             Action::NextError => return self.search_error(trace, Direction::Next),
             Action::PreviousError => return self.search_error(trace, Direction::Previous),
-            Action::NextMatch => return self.search_filter(trace, Direction::Next),
-            Action::PreviousMatch => return self.search_filter(trace, Direction::Previous),
+            Action::NextMatch => return self.search_filter((store, trace), Direction::Next),
+            Action::PreviousMatch => {
+                return self.search_filter((store, trace), Direction::Previous);
+            }
             Action::Click { column, row } => return self.click(Position::new(column, row)),
             Action::Scroll(n_rows) => self.scroll(n_rows),
             Action::Copy => {
-                let resource = trace.span(row.span).map(Span::resource);
-                let resource = copyable_name(resource.unwrap_or_default());
-                return Outcome::Do(Effect::Copy(resource));
+                let span = self.selected().and_then(|span| trace.span(span));
+                let name = match row.item {
+                    Item::Span(_) => span.map(Span::resource),
+                    Item::Group(_) => span.map(Span::name),
+                };
+                let name = copyable_name(name.unwrap_or_default());
+                return Outcome::Do(Effect::Copy(name));
             }
             _ => return Outcome::Ignored,
         }
@@ -225,7 +259,9 @@ impl WaterfallPane {
 
     fn rebuild(&mut self, trace: &TraceEntry, at_uptime_ns: u64) {
         let line = self.selected_line();
+        let selected = self.selected();
         self.rows.rebuild(trace);
+        self.workers = Workers::find(&self.rows, trace);
         self.services.count(trace);
         self.built = Some(Built {
             revision: trace.revision(),
@@ -234,15 +270,35 @@ impl WaterfallPane {
             start: trace.summary().start,
             end: trace.summary().end,
         });
-        if self.selected.is_none() {
-            self.selected = self.rows.at(0).map(|row| row.span);
-        }
+        self.keep_cursor(selected);
         self.keep_line(line);
+    }
+
+    /// A group that forms around the selected span opens, so that the reader keeps it; where nobody
+    /// moved yet, the group is selected instead. Of a group that is none any more, the span that
+    /// stood for it is.
+    fn keep_cursor(&mut self, selected: Option<SpanIndex>) {
+        let known = self.cursor.filter(|item| self.rows.row(*item).is_some());
+        let known = known.or(selected.map(Item::Span));
+        self.cursor = known.or(self.rows.at(0).map(|row| row.item));
+        let Some(cursor) = self.cursor else {
+            return;
+        };
+        let position = self.rows.position(cursor);
+        let shown = position.and_then(|position| self.rows.at(position));
+        let Some(shown) = shown.filter(|row| row.item != cursor).copied() else {
+            return;
+        };
+        if self.viewport.is_chosen {
+            self.rows.reveal(cursor);
+        } else {
+            self.cursor = Some(shown.item);
+        }
     }
 
     /// The line of the screen that the selected row is on; may be outside of it after scrolling.
     fn selected_line(&self) -> Option<usize> {
-        let position = self.rows.position(self.selected?)?;
+        let position = self.rows.position(self.cursor?)?;
         position.checked_sub(self.viewport.offset)
     }
 
@@ -250,7 +306,7 @@ impl WaterfallPane {
     /// as the reader has not moved, the beginning of the trace stays in view instead.
     fn keep_line(&mut self, line: Option<usize>) {
         if let (Some(line), true) = (line, self.viewport.is_chosen)
-            && let Some(position) = self.selected.and_then(|span| self.rows.position(span))
+            && let Some(position) = self.cursor.and_then(|item| self.rows.position(item))
         {
             self.viewport.offset = position.saturating_sub(line);
         }
@@ -261,44 +317,49 @@ impl WaterfallPane {
     fn show_selected(&mut self) {
         let page_rows = self.viewport.page_rows();
         let last = self.rows.n_visible().saturating_sub(page_rows);
-        let position = self.selected.and_then(|span| self.rows.position(span));
+        let position = self.cursor.and_then(|item| self.rows.position(item));
         let position = position.unwrap_or(self.viewport.offset);
         let lowest = position.saturating_sub(page_rows - 1);
         let offset = self.viewport.offset.min(last);
         self.viewport.offset = offset.max(lowest).min(position);
     }
 
-    fn select_row(&mut self, row: Option<TreeRow>) {
+    fn select_row(&mut self, row: Option<Row>) {
         if let Some(row) = row {
-            self.select(row.span);
+            self.select(row.item);
         }
     }
 
-    fn select(&mut self, span: SpanIndex) {
-        self.selected = Some(span);
+    fn select(&mut self, item: Item) {
+        self.cursor = Some(item);
         self.viewport.is_chosen = true;
         self.show_selected();
     }
 
     fn move_by(&mut self, motion: Motion) {
-        let position = self.selected.and_then(|span| self.rows.position(span));
+        let position = self.cursor.and_then(|item| self.rows.position(item));
         let page_rows = self.viewport.page_rows();
         let n_rows = self.rows.n_visible();
         let to = motion.from_row(position.unwrap_or(0), n_rows, page_rows);
         self.select_row(self.rows.at(to).copied());
     }
 
-    fn fold(&mut self, row: &TreeRow, is_folded: bool) {
-        self.refold(|rows| rows.set_folded(row.span, is_folded));
+    fn toggle(&mut self, row: &Row) {
+        let fold = if self.rows.is_folded(row.item) {
+            Fold::Open
+        } else {
+            Fold::Closed
+        };
+        self.refold(|rows| rows.set_fold(row.item, fold));
     }
 
     /// Changes folds. If that hides the selected row, the fold that hides it is selected.
     fn refold(&mut self, change: impl FnOnce(&mut Rows)) {
         let line = self.selected_line();
         change(&mut self.rows);
-        let position = self.selected.and_then(|span| self.rows.position(span));
+        let position = self.cursor.and_then(|item| self.rows.position(item));
         let shown = position.and_then(|position| self.rows.at(position));
-        self.selected = shown.map(|row| row.span).or(self.selected);
+        self.cursor = shown.map(|row| row.item).or(self.cursor);
         self.viewport.is_chosen = true;
         self.keep_line(line);
     }
@@ -309,7 +370,7 @@ impl WaterfallPane {
         let by = isize::from(n_rows);
         let offset = self.viewport.offset.saturating_add_signed(by).min(last);
         self.viewport.offset = offset;
-        let position = self.selected.and_then(|span| self.rows.position(span));
+        let position = self.cursor.and_then(|item| self.rows.position(item));
         let position = position.unwrap_or(0);
         let to = position.clamp(offset, offset + page_rows - 1);
         if to != position {
@@ -332,7 +393,7 @@ impl WaterfallPane {
         let Some(row) = self.rows.at(self.viewport.offset + line).copied() else {
             return Outcome::Handled;
         };
-        self.select(row.span);
+        self.select(row.item);
         let glyphs = crate::tui::theme::Glyphs::Unicode;
         let guide = self
             .rows
@@ -340,59 +401,65 @@ impl WaterfallPane {
         // The first column holds the mark of the selection.
         let cell = usize::from(at.x.saturating_sub(body.x)).checked_sub(1);
         if cell == Some(guide.mark_cell) && row.subtree > 1 {
-            self.fold(&row, !self.rows.is_folded(row.span));
+            self.toggle(&row);
         }
         Outcome::Handled
     }
 
     fn search_error(&mut self, trace: &TraceEntry, direction: Direction) -> Outcome {
-        self.search(trace, direction, |span, _| span.is_error())
+        self.search(direction, is_error(trace))
     }
 
     /// Where nothing is looked for, nothing is found.
-    fn search_filter(&mut self, trace: &TraceEntry, direction: Direction) -> Outcome {
+    fn search_filter(
+        &mut self,
+        (store, trace): (&Store, &TraceEntry),
+        direction: Direction,
+    ) -> Outcome {
         if self.filter.is_empty() {
             return Outcome::Ignored;
         }
         let filter = self.filter.clone();
-        self.search(trace, direction, |span, mark| {
-            filter.matches_span(span, mark)
+        self.search(direction, |index, mark| {
+            filter.matches_row(store, trace, index, mark)
         })
     }
 
-    /// Selects the next span that is wanted, around the end of the trace, and unfolds what hides
-    /// it.
+    /// Selects the next span that is wanted and unfolds what hides it.
     fn search(
         &mut self,
-        trace: &TraceEntry,
         direction: Direction,
-        is_wanted: impl Fn(Span<'_>, RowMark) -> bool,
+        is_wanted: impl Fn(SpanIndex, RowMark) -> bool,
     ) -> Outcome {
-        let here = self.selected.and_then(|span| self.rows.place(span));
-        let (before, rest) = self.rows.all().split_at(here.unwrap_or(0));
-        let found = {
-            let wanted = |row: &&TreeRow| {
-                let span = trace.span(row.span);
-                span.is_some_and(|span| is_wanted(span, row.mark))
-            };
-            match direction {
-                Direction::Next => rest.iter().skip(1).chain(before).find(wanted),
-                Direction::Previous => before.iter().rev().chain(rest.iter().rev()).find(wanted),
-            }
-        };
-        let Some(found) = found.copied() else {
+        let Some(found) = self.find(direction, is_wanted) else {
             return Outcome::Ignored;
         };
-        self.rows.reveal(found.span);
-        self.select(found.span);
+        self.rows.reveal(found);
+        self.select(found);
         Outcome::Handled
+    }
+
+    /// The next span that is wanted, around the end of the trace.
+    fn find(
+        &self,
+        direction: Direction,
+        is_wanted: impl Fn(SpanIndex, RowMark) -> bool,
+    ) -> Option<Item> {
+        let here = self.cursor.and_then(|item| self.rows.place(item));
+        let (before, rest) = self.rows.all().split_at(here.unwrap_or(0));
+        let wanted = |row: &&Row| row.span().is_some_and(|span| is_wanted(span, row.mark));
+        let found = match direction {
+            Direction::Next => rest.iter().skip(1).chain(before).find(wanted),
+            Direction::Previous => before.iter().rev().chain(rest.iter().rev()).find(wanted),
+        };
+        found.map(|row| row.item)
     }
 
     /// The part of the selected span's time in which none of its children ran, in nanoseconds; computed
     /// once for each span.
     pub(crate) fn self_time(&mut self, store: &Store) -> Option<i64> {
         let trace = store.trace(self.key?)?;
-        let (span, revision) = (self.selected?, self.built?.revision);
+        let (span, revision) = (self.selected()?, self.built?.revision);
         match self.self_time {
             Some((of, at, nanos)) if (of, at) == (span, revision) => Some(nanos),
             _ => {

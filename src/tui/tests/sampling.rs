@@ -220,6 +220,31 @@ fn every_way_to_reject_is_listed_as_it_is_counted() {
     }
 }
 
+#[test]
+fn cold_starts_that_are_lost_are_listed_as_they_are_counted() {
+    let lost = |number, cold: &str| {
+        let mut span = root(id(number), "POST /v1/generate", 3);
+        span.start_ms = if cold == "true" { 0 } else { 60_000 };
+        let span = span.metric("_sampling_priority_v1", -1.0);
+        one(number, span.tag("_dd.p.dm", "-3").tag("cold_start", cold))
+    };
+    let chunks = vec![lost(1, "true"), lost(2, "false"), lost(3, "true")];
+    let mut seat = Seat::new(120, 36);
+    seat.inbound(python(chunks, 10_000));
+    seat.keys("3");
+    for _ in 0..20 {
+        if seat.line_with("│>").contains("cold starts") {
+            break;
+        }
+        seat.keys("j");
+    }
+    let line = seat.line_with("│>");
+    assert!(line.contains("cold starts"), "{line}");
+    assert!(line.contains("2 of 2"), "{line}");
+    seat.keys("<enter>");
+    assert!(seat.shows("2 of 3"), "{}", seat.lines().join("\n"));
+}
+
 fn probabilistic(percentage: f32) -> UiOptions {
     let agent = sampler::Settings {
         probabilistic: Some(sampler::Probabilistic::of_percentage(percentage)),

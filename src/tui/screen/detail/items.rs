@@ -102,6 +102,7 @@ impl<'a> ItemBuilder<'a> {
         let (label_style, style) = match detail.tone {
             Tone::Plain => (theme.dim, theme.text),
             Tone::Heading => (theme.title_focused, theme.dim),
+            Tone::Warning => (theme.dim, theme.warning),
             Tone::Error => (theme.dim, theme.error),
         };
         let missing = label_cells.saturating_sub(text::width(&detail.label));

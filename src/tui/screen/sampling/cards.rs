@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use crate::analysis::StartKind;
 use crate::normalize;
 use crate::sampler::{Fate, Verdict};
-use crate::store::{Store, TraceEntry, TraceKey};
+use crate::store::{LocalRoot, Store, TraceEntry, TraceKey};
 use crate::trace::{SamplingFacts, SamplingMechanism, SamplingPriority, Span, Text, UnixNanos};
 
 /// Traces that may wait to be read again; beyond that all are.
@@ -86,6 +87,8 @@ pub(super) struct Card {
     /// The rate it would have been drawn with.
     pub(super) rate: Option<f32>,
     pub(super) is_error: bool,
+    /// Whether any of its processes paid for the start of its container.
+    pub(super) is_cold: bool,
 }
 
 impl Card {
@@ -214,6 +217,7 @@ impl Cards {
             redraw: redraw.map(|redraw| redraw.is_kept),
             rate,
             is_error: entry.is_error(),
+            is_cold: entry.local_roots().iter().any(is_cold),
         };
         self.by_trace.insert(entry.key(), card);
     }
@@ -231,6 +235,12 @@ impl Cards {
         self.numbers.insert(names, ServiceNumber(number));
         ServiceNumber(number)
     }
+}
+
+/// As the word `cold` of a filter has it, so that the list holds what was counted.
+fn is_cold(root: &LocalRoot) -> bool {
+    let kind = root.start_kind();
+    matches!(kind, Some(StartKind::Cold | StartKind::ColdShared))
 }
 
 fn hashed(text: Text<'_>) -> u64 {

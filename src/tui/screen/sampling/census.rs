@@ -30,6 +30,8 @@ pub(super) enum Bucket {
     Unknown,
     Service(ServiceNumber),
     LostErrors,
+    /// Lost, and cold.
+    LostCold,
     /// Lost, and longer than so many nanoseconds.
     LostSlow(i64),
     /// Lost, of a resource of a service.
@@ -54,6 +56,7 @@ impl Bucket {
             Self::Unknown => !card.is_settled(),
             Self::Service(service) => card.service == service,
             Self::LostErrors => card.is_lost() && card.is_error,
+            Self::LostCold => card.is_lost() && card.is_cold,
             Self::LostSlow(beyond) => card.is_lost() && card.duration > beyond,
             Self::LostResource(service, resource) => {
                 card.is_lost() && (card.service, card.resource) == (service, resource)
@@ -331,15 +334,19 @@ fn is_followed(card: &Card) -> bool {
     card.fate == Fate::Kept(Sampler::Priority)
 }
 
-/// Errors, the slowest, then the resources of which most is lost.
+/// Errors, cold starts, the slowest, then the resources of which most is lost.
 fn lost(cards: &Cards) -> Vec<LostGroup> {
     let beyond = p95(cards);
     let mut errors = LostGroup::none(Bucket::LostErrors);
+    let mut cold = LostGroup::none(Bucket::LostCold);
     let mut slow = LostGroup::none(Bucket::LostSlow(beyond));
     let mut by_resource: HashMap<(ServiceNumber, u64), LostGroup> = HashMap::new();
     for (key, card) in cards.iter() {
         if card.is_error {
             errors.add(key, card);
+        }
+        if card.is_cold {
+            cold.add(key, card);
         }
         if card.duration > beyond {
             slow.add(key, card);
@@ -353,7 +360,7 @@ fn lost(cards: &Cards) -> Vec<LostGroup> {
     let mut by_resource: Vec<LostGroup> = by_resource.into_values().collect();
     by_resource.sort_by_key(|lost| (Reverse(lost.n_lost), lost.slowest));
     by_resource.truncate(RESOURCES_MAX);
-    let all = [errors, slow].into_iter().chain(by_resource);
+    let all = [errors, cold, slow].into_iter().chain(by_resource);
     all.filter(|lost| lost.n_lost > 0).collect()
 }
 

@@ -421,6 +421,7 @@ fn lost(facts: &Facts<'_>) -> Vec<Row> {
     let rows = census.lost.iter().map(|lost| {
         let label = match lost.bucket {
             Bucket::LostErrors => "errors".to_owned(),
+            Bucket::LostCold => "cold starts".to_owned(),
             Bucket::LostSlow(beyond) => {
                 format!("slower than p95, {}", text::duration(beyond, facts.glyphs))
             }
@@ -439,7 +440,8 @@ fn lost(facts: &Facts<'_>) -> Vec<Row> {
         };
         Row {
             bucket: Some(lost.bucket),
-            trace: lost.slowest,
+            // Of cold starts one looks at all of them: what each container did before tells more than the time.
+            trace: lost.slowest.filter(|_| lost.bucket != Bucket::LostCold),
             ..Row::new(Part::Lost, kind)
         }
     });
@@ -508,6 +510,7 @@ pub(super) fn filter(bucket: Bucket, facts: &Facts<'_>) -> String {
             )
         }
         Bucket::LostErrors => "sim:drop err".to_owned(),
+        Bucket::LostCold => "sim:drop cold".to_owned(),
         Bucket::LostSlow(beyond) => format!("sim:drop dur>{beyond}ns"),
         Bucket::LostResource(..) => {
             let lost = facts.census.lost.iter().find(|lost| lost.bucket == bucket);

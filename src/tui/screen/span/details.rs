@@ -21,17 +21,19 @@ const DEPTH_MAX: usize = 12;
 const BASE64_BYTES_MAX: usize = 3 * 1024;
 
 /// Everything about a span of a trace. Takes as long however many spans the trace has, so how long none
-/// of its children ran has to be said.
+/// of its children ran has to be said; so has what a local root knows of its start.
 pub(crate) fn details(
     trace: &TraceEntry,
     span: Span<'_>,
     self_time: Option<i64>,
+    started: Vec<Detail>,
     room: Room,
 ) -> Vec<Detail> {
     let agent = agent(trace, span, room);
     let mut details: Vec<Detail> = agent.as_ref().err().cloned().into_iter().collect();
     details.extend(error(span, room));
     details.extend(identity(trace, span, self_time, room));
+    details.extend(started);
     details.extend(agent.ok().flatten());
     details.extend(sampling(trace, span, room.glyphs));
     details.extend(tags(span, room));

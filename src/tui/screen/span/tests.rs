@@ -6,12 +6,12 @@ mod sampling;
 use ratatui::buffer::Buffer;
 
 use super::*;
-use crate::trace::{Attribute, ChunkBuilder, Now};
+use crate::trace::{Attribute, ChunkBuilder, Now, UnixNanos};
 use crate::tui::action::Motion;
 use crate::tui::message::Effect;
 use crate::tui::screen::waterfall::rows::Rows;
 use crate::tui::screen::waterfall::sample::{
-    Sample, TRACE_ID, build, frame, insert, span, store_of,
+    START, Sample, TRACE_ID, build, frame, insert, span, store_of,
 };
 use crate::tui::theme::{Color, Glyphs, Theme};
 
@@ -101,11 +101,15 @@ fn outline(store: &Store, pane: &SpanPane) -> String {
         glyphs: Glyphs::Unicode,
     };
     let mut text = String::new();
+    let started = trace.local_root(span).map_or(Vec::new(), |root| {
+        started::started(store, trace, root, UnixNanos(START), room)
+    });
     write(
         &details(
             trace,
             trace.span(span).unwrap(),
             Some(self_time(store, key, span)),
+            started,
             room,
         ),
         0,
@@ -321,7 +325,7 @@ fn what_the_payload_says_of_the_tracer_and_of_the_chunk_is_shown() {
     };
     let mut store = Store::new(1 << 20);
     let received = crate::ingest::Received {
-        at: crate::trace::UnixNanos(0),
+        at: UnixNanos(0),
         via: crate::trace::Via::Http,
         payload: crate::trace::TracerPayload {
             tracer: tracer.into(),

@@ -2,7 +2,7 @@
 
 use super::badges::Badges;
 use crate::analysis::Outcome;
-use crate::store::{Store, TraceEntry};
+use crate::store::{Container, Store, TraceEntry};
 use crate::trace::{Now, Text};
 use crate::tui::screen::log_row::short_container;
 use crate::tui::text;
@@ -104,14 +104,12 @@ impl Place {
             Some(root) => root.container().and_then(|key| fleet.container(key)),
             None => fleet.without_root(entry.key()).next(),
         };
-        let label = match container {
-            Some(container) => container.label(),
-            None => {
-                let said = store.container(entry);
-                let name = said.and_then(|said| said.facts.task_id.as_deref());
-                name.unwrap_or_default().to_owned()
-            }
+        let said = || {
+            let said = store.container(entry);
+            let name = said.and_then(|said| said.facts.task_id.as_deref());
+            name.unwrap_or_default().to_owned()
         };
+        let label = container.map_or_else(said, Container::label);
         let name = match label.strip_prefix("process ") {
             Some(number) if number.len() <= PROCESS_DIGITS_MAX => format!("pid {number}"),
             Some(runtime_id) => text::show(runtime_id.into(), glyphs)

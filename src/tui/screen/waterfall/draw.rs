@@ -8,9 +8,13 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Widget};
 
+use super::ghost::Ghost;
+use super::group_row;
+use super::pictures;
 use super::row::RowPainter;
+use super::rows::Item;
 use super::{WaterfallPane, rebuild_interval_ns};
-use crate::store::TraceEntry;
+use crate::store::{Store, TraceEntry};
 use crate::tui::screen::{Flow, Focus, ViewContext};
 use crate::tui::text;
 use crate::tui::widget::bar::Scale;
@@ -22,6 +26,8 @@ const DURATION_CELLS: u16 = 8;
 const BARS_CELLS_MIN: u16 = 10;
 /// A lower pane has no room for the letters of log lines.
 const LETTERS_HEIGHT_MIN: u16 = 5;
+/// A lower pane shows rows alone.
+const GHOST_HEIGHT_MIN: u16 = 6;
 /// Below this width of the pane the names keep to [`NARROW_NAME_CELLS`].
 const NARROW_CELLS: u16 = 72;
 const NARROW_NAME_CELLS: u16 = 24;
@@ -62,6 +68,29 @@ impl Columns {
     }
 }
 
+/// Paints what went before the request and returns what is left for the rows.
+fn draw_ghost(
+    ghost: Option<&Ghost>,
+    context: &ViewContext<'_>,
+    scale: Scale,
+    (body, buffer): (Rect, &mut Buffer),
+) -> Rect {
+    let Some(ghost) = ghost else {
+        return body;
+    };
+    let n_lines = ghost.n_lines(body.height);
+    let lines = Rect {
+        height: n_lines,
+        ..body
+    };
+    ghost.draw(context, scale, lines, buffer);
+    Rect {
+        y: body.y + n_lines,
+        height: body.height - n_lines,
+        ..body
+    }
+}
+
 impl WaterfallPane {
     pub(crate) fn draw(
         &mut self,
@@ -79,19 +108,18 @@ impl WaterfallPane {
         let inner = block.inner(area);
         block.render(area, buffer);
         let (Some(trace), Some(built)) = (trace, self.built) else {
-            let sentence = match (self.key, trace) {
-                (None, _) => "No trace is selected.",
-                (Some(_), None) => "This trace was evicted to keep within --memory.",
-                (Some(_), Some(_)) => "",
-            };
             let room = usize::from(inner.width);
+            let sentence = self.sentence(trace);
             buffer.set_stringn(inner.x, inner.y, sentence, room, context.theme.dim);
             return;
         };
         let has_ruler = inner.height >= 4;
         let columns = Columns::of(inner);
+        let ghost = Ghost::of(context.store, trace);
+        let ghost = ghost.filter(|_| inner.height >= GHOST_HEIGHT_MIN);
+        let ghost_start = ghost.as_ref().map(|ghost| ghost.axis_start);
         let scale = Scale {
-            start: built.start,
+            start: ghost_start.map_or(built.start, |start| start.min(built.start)),
             end: built.end,
             width: columns.bars.width,
         };
@@ -105,22 +133,26 @@ impl WaterfallPane {
             height: inner.height - u16::from(has_ruler) - u16::from(has_letters),
             ..inner
         };
+        let body = draw_ghost(ghost.as_ref(), context, scale, (body, buffer));
         self.viewport.guide_cells_max = usize::from(columns.name.width / 2).max(8);
         if self.viewport.body.height != body.height {
             self.viewport.body = body;
             self.show_selected();
         }
         self.viewport.body = body;
+        self.prepare_groups((context.store, trace), built.revision, scale);
         let painter = RowPainter {
             context,
             trace,
             rows: &self.rows,
+            workers: &self.workers,
+            pictures: &self.pictures,
             filter: &self.filter,
             scale,
             guide_cells_max: self.viewport.guide_cells_max,
             n_services: self.services.len(),
         };
-        let position = self.selected.and_then(|span| self.rows.position(span));
+        let position = self.cursor.and_then(|item| self.rows.position(item));
         for line in 0..body.height {
             let at = self.viewport.offset + usize::from(line);
             let Some(row) = self.rows.at(at) else { break };
@@ -135,6 +167,43 @@ impl WaterfallPane {
         self.viewport.letters = Rect::default();
         if has_letters {
             self.draw_letters(context, scale, body, buffer);
+        }
+    }
+
+    /// Why there is nothing to see.
+    fn sentence(&self, trace: Option<&TraceEntry>) -> &'static str {
+        match (self.key, trace) {
+            (None, _) => "No trace is selected.",
+            (Some(_), None) => "This trace was evicted to keep within --memory.",
+            (Some(_), Some(_)) => "",
+        }
+    }
+
+    /// Looks at the members of the groups on the screen, unless that was done.
+    fn prepare_groups(
+        &mut self,
+        (store, trace): (&Store, &TraceEntry),
+        revision: u64,
+        scale: Scale,
+    ) {
+        let filter = &self.filter;
+        let subject = pictures::Subject {
+            store,
+            trace,
+            revision,
+            scale,
+            filter,
+        };
+        let first = self.viewport.offset;
+        for position in first..first.saturating_add(self.viewport.page_rows()) {
+            let Some(row) = self.rows.at(position) else {
+                break;
+            };
+            if let Item::Group(id) = row.item
+                && let Some(group) = self.rows.group(id)
+            {
+                self.pictures.prepare(group, row.mark, subject);
+            }
         }
     }
 
@@ -214,7 +283,7 @@ impl WaterfallPane {
     /// `POST /v1/generate  67b1..e2f7  34 spans  3 services`; a long resource is cut, not the rest.
     fn title(&self, context: &ViewContext<'_>, trace: &TraceEntry, room: usize) -> String {
         let glyphs = context.theme.glyphs;
-        let n_spans = u64::try_from(self.rows.all().len()).unwrap_or(u64::MAX);
+        let n_spans = u64::try_from(self.rows.n_spans()).unwrap_or(u64::MAX);
         let n_services = u64::try_from(self.services.len()).unwrap_or(u64::MAX);
         let mut facts = vec![
             text::short_id(trace.trace_id()),
@@ -234,18 +303,24 @@ impl WaterfallPane {
         format!("{}  {facts}", text::cut(&resource, room, glyphs))
     }
 
-    /// ` row 10/34  depth 3  self 462ms 23.8% `.
+    /// ` row 10/34  depth 3  self 462ms 23.8% `, of a group what its members took.
     fn position_words(&mut self, context: &ViewContext<'_>, trace: &TraceEntry) -> String {
-        let Some(span) = self.selected else {
+        let Some(row) = self.cursor.and_then(|item| self.rows.row(item)).copied() else {
             return String::new();
         };
-        let self_time = self.self_time(context.store).unwrap_or(0);
         let n_rows = self.rows.n_visible();
-        let row = self.rows.position(span).map_or(0, |position| position + 1);
-        let depth = self.rows.row(span).map_or(0, |row| row.depth);
+        let position = self.rows.position(row.item);
+        let number = position.map_or(0, |position| position + 1);
+        if let Item::Group(id) = row.item {
+            let group = self.rows.group(id);
+            let said = group.map(|group| group_row::sentence(&self.workers, group, context));
+            return format!(" row {number}/{n_rows}  {} ", said.unwrap_or_default());
+        }
+        let self_time = self.self_time(context.store).unwrap_or(0);
         let share = super::row::percent(self_time, trace.duration());
         let self_time = text::duration(self_time, context.theme.glyphs);
-        format!(" row {row}/{n_rows}  depth {depth}  self {self_time}{share} ")
+        let depth = row.depth;
+        format!(" row {number}/{n_rows}  depth {depth}  self {self_time}{share} ")
     }
 }
 

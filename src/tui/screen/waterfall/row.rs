@@ -7,13 +7,15 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::draw::Columns;
-use super::rows::Rows;
+use super::pictures::Pictures;
+use super::rows::{Item, Row, Rows};
+use super::workers::{Worker, Workers};
 use crate::query::Query;
-use crate::store::{RowMark, TraceEntry, TreeRow};
+use crate::store::{RowMark, SpanIndex, TraceEntry};
 use crate::trace::Span;
 use crate::tui::screen::{Focus, ViewContext};
 use crate::tui::text;
-use crate::tui::theme::Glyphs;
+use crate::tui::theme::{Glyphs, Theme};
 use crate::tui::widget::bar::{BarKind, Scale};
 
 /// An error's message is shown beside its bar if it has so many cells.
@@ -24,6 +26,8 @@ pub(super) struct RowPainter<'a> {
     pub(super) context: &'a ViewContext<'a>,
     pub(super) trace: &'a TraceEntry,
     pub(super) rows: &'a Rows,
+    pub(super) workers: &'a Workers,
+    pub(super) pictures: &'a Pictures,
     pub(super) filter: &'a Query,
     pub(super) scale: Scale,
     pub(super) guide_cells_max: usize,
@@ -32,9 +36,12 @@ pub(super) struct RowPainter<'a> {
 
 /// A row to be painted.
 struct Subject<'a> {
-    row: &'a TreeRow,
+    row: &'a Row,
+    index: SpanIndex,
     span: Span<'a>,
     parent: Option<Span<'a>>,
+    /// What is known of a member of a group that ran in a container of its own.
+    worker: Option<&'a Worker>,
     look: Look,
 }
 
@@ -47,84 +54,35 @@ impl Subject<'_> {
 }
 
 /// How far the words and the bar of a row stand out.
-struct Look {
-    text: Style,
-    dim: Style,
-    error: Style,
-    warning: Style,
-    bar: Style,
-    name: Style,
+pub(super) struct Look {
+    pub(super) text: Style,
+    pub(super) dim: Style,
+    pub(super) error: Style,
+    pub(super) warning: Style,
+    pub(super) bar: Style,
+    pub(super) name: Style,
 }
 
-impl<'a> RowPainter<'a> {
-    /// Paints a row into a line. A selected one says whether its pane has the keys.
-    pub(super) fn draw(
-        &self,
-        row: &TreeRow,
-        line: Rect,
-        buffer: &mut Buffer,
-        selection: Option<Focus>,
-    ) {
-        let Some(span) = self.trace.span(row.span) else {
-            return;
-        };
-        let columns = Columns::of(line);
-        let subject = Subject {
-            row,
-            span,
-            parent: self.parent(row),
-            look: self.look(row, span, selection),
-        };
-        self.draw_name(&subject, columns.name, buffer);
-        self.draw_bar(&subject, columns.bars, buffer);
-        let look = &subject.look;
-        let theme = self.context.theme;
-        let duration = text::duration(span.duration(), theme.glyphs);
-        let duration = text::right(&duration, usize::from(columns.duration.width), theme.glyphs);
-        put(buffer, columns.duration, &duration, look.text);
-        if let Some(focus) = selection {
-            put(buffer, line, ">", look.text);
-            let style = theme.selection(focus);
-            let marked = Rect {
-                x: line.x,
-                width: columns.name.width + 1,
-                ..line
-            };
-            buffer.set_style(marked, style);
-            buffer.set_style(columns.duration, style);
-        }
-    }
-
-    fn look(&self, row: &TreeRow, span: Span<'_>, selection: Option<Focus>) -> Look {
-        let theme = self.context.theme;
-        let bar = if span.is_error() {
-            theme.error
-        } else {
-            theme.bar(span.service())
-        };
-        let look = Look {
+impl Look {
+    pub(super) fn of(theme: &Theme, bar: Style) -> Self {
+        Self {
             text: theme.text,
             dim: theme.dim,
             error: theme.error,
             warning: theme.warning,
             bar,
             name: theme.text,
-        };
-        if self.filter.is_empty() {
-            return look;
         }
-        if self.filter.matches_span(span, row.mark) {
-            return Look {
-                name: theme.matched,
-                ..look
-            };
-        }
+    }
+
+    /// Of what the filter does not find. A selected row stays readable.
+    pub(super) fn dimmed(theme: &Theme, selection: Option<Focus>) -> Self {
         let dim = if selection.is_some() {
             theme.text
         } else {
             theme.dim
         };
-        Look {
+        Self {
             text: dim,
             dim,
             error: dim,
@@ -133,6 +91,106 @@ impl<'a> RowPainter<'a> {
             name: dim,
         }
     }
+}
+
+impl<'a> RowPainter<'a> {
+    /// Paints a row into a line. A selected one says whether its pane has the keys.
+    pub(super) fn draw(
+        &self,
+        row: &'a Row,
+        line: Rect,
+        buffer: &mut Buffer,
+        selection: Option<Focus>,
+    ) {
+        match row.item {
+            Item::Span(index) => self.draw_span(row, index, (line, buffer), selection),
+            Item::Group(id) => {
+                if let Some(group) = self.rows.group(id) {
+                    self.draw_group(row, group, (line, buffer), selection);
+                }
+            }
+        }
+    }
+
+    fn draw_span(
+        &self,
+        row: &'a Row,
+        index: SpanIndex,
+        (line, buffer): (Rect, &mut Buffer),
+        selection: Option<Focus>,
+    ) {
+        let Some(span) = self.trace.span(index) else {
+            return;
+        };
+        let columns = Columns::of(line);
+        let worker = self.workers.worker(index);
+        let subject = Subject {
+            row,
+            index,
+            span,
+            parent: self.parent(row),
+            worker,
+            look: self.look((row, span), worker, selection),
+        };
+        self.draw_name(&subject, columns.name, buffer);
+        self.draw_bar(&subject, columns.bars, buffer);
+        let look = &subject.look;
+        let theme = self.context.theme;
+        let duration = text::duration(span.duration(), theme.glyphs);
+        let duration = text::right(&duration, usize::from(columns.duration.width), theme.glyphs);
+        put(buffer, columns.duration, &duration, look.text);
+        self.mark_selected(line, buffer, selection);
+    }
+
+    pub(super) fn mark_selected(&self, line: Rect, buffer: &mut Buffer, selection: Option<Focus>) {
+        let Some(focus) = selection else {
+            return;
+        };
+        let theme = self.context.theme;
+        let columns = Columns::of(line);
+        put(buffer, line, ">", theme.text);
+        let style = theme.selection(focus);
+        let marked = Rect {
+            x: line.x,
+            width: columns.name.width + 1,
+            ..line
+        };
+        buffer.set_style(marked, style);
+        buffer.set_style(columns.duration, style);
+    }
+
+    fn is_found(&self, row: &Row) -> bool {
+        let store = self.context.store;
+        row.span().is_some_and(|index| {
+            let filter = self.filter;
+            filter.matches_row(store, self.trace, index, row.mark)
+        })
+    }
+
+    fn look(
+        &self,
+        (row, span): (&Row, Span<'_>),
+        worker: Option<&Worker>,
+        selection: Option<Focus>,
+    ) -> Look {
+        let theme = self.context.theme;
+        let bar = match worker {
+            _ if span.is_error() => theme.error,
+            Some(worker) if worker.container.is_some() => theme.bar_at(worker.container_place),
+            _ => theme.bar(span.service()),
+        };
+        let look = Look::of(theme, bar);
+        if self.filter.is_empty() {
+            return look;
+        }
+        if self.is_found(row) {
+            return Look {
+                name: theme.matched,
+                ..look
+            };
+        }
+        Look::dimmed(theme, selection)
+    }
 
     fn draw_name(&self, subject: &Subject<'_>, column: Rect, buffer: &mut Buffer) {
         let glyphs = self.context.theme.glyphs;
@@ -140,7 +198,9 @@ impl<'a> RowPainter<'a> {
             row,
             span,
             parent,
+            worker,
             look,
+            index: _,
         } = subject;
         let guide = self
             .rows
@@ -159,6 +219,12 @@ impl<'a> RowPainter<'a> {
         let name = text::show(span.name(), glyphs);
         if let Some(service) = self.service(*span, *parent, &name, usize::from(rest.width / 3)) {
             rest = put(buffer, rest, &format!("{service} "), look.dim);
+        }
+        // The name is that of all members: what tells them apart comes first.
+        if let Some(container) =
+            worker.and_then(|worker| worker.container_name(self.context.store, glyphs))
+        {
+            rest = put(buffer, rest, &format!("{container} "), look.text);
         }
         rest = put(buffer, rest, &cut_to(&name, rest, glyphs), look.name);
         let resource = text::show(span.resource(), glyphs);
@@ -186,7 +252,7 @@ impl<'a> RowPainter<'a> {
 
     /// The service, where the row before it does not say it already: of a root all of it or nothing,
     /// because the list names it too.
-    fn service(
+    pub(super) fn service(
         &self,
         span: Span<'a>,
         parent: Option<Span<'a>>,
@@ -203,19 +269,19 @@ impl<'a> RowPainter<'a> {
         (!is_said).then(|| text::cut(&service, cells_max, glyphs).into_owned())
     }
 
-    /// The span of the row above in the tree; not of an orphan's, which is no parent of it.
-    fn parent(&self, row: &TreeRow) -> Option<Span<'a>> {
+    /// The span that a row hangs from; not of an orphan's, which is no parent of it.
+    pub(super) fn parent(&self, row: &Row) -> Option<Span<'a>> {
         if row.mark != RowMark::None {
             return None;
         }
-        self.trace.span(self.rows.parent(row)?.span)
+        self.trace.span(self.rows.parent_span(row)?)
     }
 
     fn mark(&self, subject: &Subject<'_>) -> &'static str {
         let row = subject.row;
         let glyphs = self.context.theme.glyphs;
         match row.subtree {
-            2.. if self.rows.is_folded(row.span) => glyphs.pick("▸", "+"),
+            2.. if self.rows.is_folded(row.item) => glyphs.pick("▸", "+"),
             2.. => glyphs.pick("▾", "v"),
             _ if row.mark == RowMark::Orphan => "?",
             _ if subject.is_async() => glyphs.pick("┄", "~"),
@@ -229,10 +295,17 @@ impl<'a> RowPainter<'a> {
         let Subject {
             row, span, look, ..
         } = subject;
+        let group = self.rows.group_of(row);
+        let waited_for = group.and_then(|group| group.waited_for);
+        let waited_for = waited_for.filter(|waited_for| waited_for.span == subject.index);
+        let start = subject.worker.and_then(Worker::start_waited_for);
         let mut marks: Vec<(Cow<'static, str>, Style)> = Vec::new();
-        if self.rows.is_folded(row.span) && row.subtree > 1 {
-            marks.push((format!("+{}", row.subtree - 1).into(), look.dim));
+        if self.rows.is_folded(row.item) && row.subtree > 1 {
+            let n_below = row.n_spans.saturating_sub(1);
+            marks.push((format!("+{n_below}").into(), look.dim));
         }
+        marks.extend(start.map(|kind| (kind.name().into(), look.text)));
+        marks.extend(waited_for.map(|waited_for| (waited_for.word().into(), look.warning)));
         let words = [
             (subject.is_async(), "async", look.dim),
             (row.mark == RowMark::Cycle, "cycle", look.warning),
@@ -285,7 +358,7 @@ impl<'a> RowPainter<'a> {
 }
 
 /// Writes a text into a line and returns what is left of the line.
-fn put(buffer: &mut Buffer, line: Rect, text: &str, style: Style) -> Rect {
+pub(super) fn put(buffer: &mut Buffer, line: Rect, text: &str, style: Style) -> Rect {
     let line = line.intersection(buffer.area);
     if line.is_empty() {
         return line;
@@ -298,7 +371,7 @@ fn put(buffer: &mut Buffer, line: Rect, text: &str, style: Style) -> Rect {
     }
 }
 
-fn cut_to(text: &str, room: Rect, glyphs: Glyphs) -> Cow<'_, str> {
+pub(super) fn cut_to(text: &str, room: Rect, glyphs: Glyphs) -> Cow<'_, str> {
     text::cut(text, usize::from(room.width), glyphs)
 }
 

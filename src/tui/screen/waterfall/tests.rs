@@ -1,5 +1,6 @@
 //! The pane as the reader uses it: keys, growing traces, frames at three sizes.
 
+mod groups;
 mod hostile;
 
 use ratatui::buffer::Buffer;
@@ -197,8 +198,9 @@ fn the_selected_span_stays_on_its_line_while_the_trace_grows() {
     let mut samples = vec![span(1, 0, 0, 1000, "root")];
     samples.extend((2..60).map(|id| span(id, 1, 100, 1, "child")));
     let (mut store, mut pane) = shown(&samples);
+    pane.update(Action::UnfoldAll, &store);
     draw(&mut pane, &store, (80, 23));
-    for _ in 0..30 {
+    for _ in 0..31 {
         pane.update(Action::Move(Motion::Down), &store);
     }
     draw(&mut pane, &store, (80, 23));
@@ -207,7 +209,7 @@ fn the_selected_span_stays_on_its_line_while_the_trace_grows() {
     send(&mut store, &early);
     draw(&mut pane, &store, (80, 23));
     assert_eq!((pane.selected(), pane.selected_line()), (selected, line));
-    assert_eq!(pane.rows.position(selected.unwrap()), Some(37));
+    assert_eq!(pane.rows.position(Item::Span(selected.unwrap())), Some(38));
 }
 
 #[test]
@@ -299,19 +301,20 @@ fn the_wheel_takes_the_selection_along_only_at_the_edge() {
     let mut samples = vec![span(1, 0, 0, 1000, "root")];
     samples.extend((2..60).map(|id| span(id, 1, 100, 1, "child")));
     let (store, mut pane) = shown(&samples);
+    pane.update(Action::UnfoldAll, &store);
     draw(&mut pane, &store, (80, 23));
     pane.update(Action::Scroll(3), &store);
     assert_eq!(
         (pane.viewport.offset, pane.selected()),
-        (3, Some(SpanIndex(3)))
+        (3, Some(SpanIndex(2)))
     );
     pane.update(Action::Scroll(-2), &store);
     assert_eq!(
         (pane.viewport.offset, pane.selected()),
-        (1, Some(SpanIndex(3)))
+        (1, Some(SpanIndex(2)))
     );
     pane.update(Action::Scroll(1_000), &store);
-    assert_eq!(pane.viewport.offset, 59 - 20);
+    assert_eq!(pane.viewport.offset, 60 - 20);
 }
 
 #[test]
@@ -320,26 +323,27 @@ fn a_large_trace_that_grows_is_taken_some_times_a_second() {
     let mut samples = vec![span(1, 0, 0, 1000, "root")];
     samples.extend(ids.map(|id| span(id, 1, 100, 1, "child")));
     let (mut store, mut pane) = shown(&samples);
+    pane.update(Action::UnfoldAll, &store);
     let theme = Theme::new(Glyphs::Unicode, Color::On);
     let mut rows_at = |uptime_ns, store: &Store| {
         draw_at(&mut pane, store, (80, 20), &theme, uptime_ns);
         (pane.rows.n_visible(), pane.is_behind())
     };
-    assert_eq!(rows_at(0, &store), (FOLLOWED_SPANS_MAX + 1, false));
+    assert_eq!(rows_at(0, &store), (FOLLOWED_SPANS_MAX + 2, false));
     send(&mut store, &[span(90_000, 1, 5, 1, "late")]);
     assert_eq!(
         rows_at(REBUILD_NS - 1, &store),
-        (FOLLOWED_SPANS_MAX + 1, true)
+        (FOLLOWED_SPANS_MAX + 2, true)
     );
-    assert_eq!(rows_at(REBUILD_NS, &store), (FOLLOWED_SPANS_MAX + 2, false));
+    assert_eq!(rows_at(REBUILD_NS, &store), (FOLLOWED_SPANS_MAX + 3, false));
     send(&mut store, &[span(90_001, 1, 5, 1, "late")]);
     assert_eq!(
         rows_at(REBUILD_NS + 1, &store),
-        (FOLLOWED_SPANS_MAX + 2, true)
+        (FOLLOWED_SPANS_MAX + 3, true)
     );
     assert_eq!(
         rows_at(2 * REBUILD_NS, &store),
-        (FOLLOWED_SPANS_MAX + 3, false)
+        (FOLLOWED_SPANS_MAX + 4, false)
     );
 }
 

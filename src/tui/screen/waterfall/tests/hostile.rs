@@ -28,7 +28,7 @@ const FRAME_MAX: Duration = Duration::from_secs(10);
 const INSERT_MAX: Duration = Duration::from_secs(60);
 const TEN_YEARS: i64 = 315_576_000_000_000_000;
 const NOON: i64 = 1_795_176_000_000_000_000;
-const BARS: &str = "▏▎▍▌▋▊▉█▐▕▒";
+const BARS: &str = "▏▎▍▌▋▊▉█▐▕░▒▓";
 
 fn store_of(payloads: impl IntoIterator<Item = Vec<Sent>>) -> (Store, TraceKey) {
     let mut store = Store::new(1 << 30);
@@ -58,11 +58,14 @@ fn assert_rows(store: &Store, key: TraceKey) -> Rows {
     rows.rebuild(trace);
     let mut seen = vec![false; trace.n_spans()];
     for row in rows.all() {
-        let place = usize::try_from(row.span.0).unwrap();
+        let Item::Span(span) = row.item else { continue };
+        let place = usize::try_from(span.0).unwrap();
         assert!(!std::mem::replace(&mut seen[place], true), "twice: {row:?}");
     }
     assert!(seen.iter().all(|seen| *seen), "a span has no row");
-    assert_eq!(rows.n_visible(), trace.n_spans());
+    assert!(rows.n_visible() <= trace.n_spans());
+    rows.unfold_all();
+    assert_eq!(rows.n_visible(), trace.n_spans() + rows.groups().count());
     rows
 }
 
@@ -103,7 +106,8 @@ fn check(payloads: impl IntoIterator<Item = Vec<Sent>>, n_spans: usize) {
     pane.show(Some(key));
     for size in [(120, 36), (200, 60)] {
         let begun = Instant::now();
-        assert_bars(&draw(&mut pane, &store, size), n_spans);
+        let frame = draw(&mut pane, &store, size);
+        assert_bars(&frame, pane.rows.n_visible());
         assert!(begun.elapsed() < FRAME_MAX, "frame: {:?}", begun.elapsed());
         for action in [
             Action::Move(Motion::Last),
