@@ -7,6 +7,7 @@ use super::cards::{ByContainer, Card, Resource};
 use super::census::Column;
 use crate::analysis::Outcome;
 use crate::analysis::latency::Distribution;
+use crate::analysis::overlap::most_at_once;
 use crate::store::{Container, ContainerKey, KnownBy, Liveness, Store};
 use crate::trace::UnixNanos;
 use crate::tui::text;
@@ -88,8 +89,7 @@ struct Counted {
     n_by_outcome: Vec<(Outcome, u64)>,
     containers: Vec<ContainerKey>,
     /// When its requests began and ended.
-    starts: Vec<UnixNanos>,
-    ends: Vec<UnixNanos>,
+    intervals: Vec<(UnixNanos, UnixNanos)>,
 }
 
 impl Counted {
@@ -102,23 +102,7 @@ impl Counted {
             Some((_, n)) => *n += 1,
             None => self.n_by_outcome.push((card.outcome, 1)),
         }
-        self.starts.push(card.start);
-        self.ends.push(card.end());
-    }
-
-    /// How many ran at once at most; one that begins as another ends does not run beside it.
-    fn peak(&mut self) -> usize {
-        self.starts.sort_unstable();
-        self.ends.sort_unstable();
-        let mut ended = self.ends.iter().peekable();
-        let (mut n_ended, mut peak) = (0, 0);
-        for (n_before, start) in self.starts.iter().enumerate() {
-            while ended.next_if(|end| *end <= start).is_some() {
-                n_ended += 1;
-            }
-            peak = peak.max((n_before + 1).saturating_sub(n_ended));
-        }
-        peak
+        self.intervals.push((card.start, card.end()));
     }
 
     fn n(&self, is_wanted: impl Fn(Outcome) -> bool) -> u64 {
@@ -210,7 +194,7 @@ fn group(
     glyphs: Glyphs,
 ) -> Group {
     let fleet = store.fleet();
-    let peak = counted.peak();
+    let peak = most_at_once(std::mem::take(&mut counted.intervals));
     let known = |key: &ContainerKey| fleet.container(*key);
     let (name, about) = match &key {
         GroupKey::Container(key) => match known(key) {
@@ -294,32 +278,5 @@ fn state(container: &Container, now: UnixNanos, glyphs: Glyphs) -> String {
             let exit = container.exit().unwrap_or(last);
             format!("{first} to {}, ended", time(exit))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check_peak(intervals: &[(i64, i64)], expected: usize) {
-        let mut counted = Counted {
-            starts: intervals
-                .iter()
-                .map(|(start, _)| UnixNanos(*start))
-                .collect(),
-            ends: intervals.iter().map(|(_, end)| UnixNanos(*end)).collect(),
-            ..Counted::default()
-        };
-        assert_eq!(counted.peak(), expected, "{intervals:?}");
-    }
-
-    #[test]
-    fn the_peak_is_how_many_ran_at_once() {
-        check_peak(&[], 0);
-        check_peak(&[(0, 10)], 1);
-        check_peak(&[(0, 10), (10, 20)], 1);
-        check_peak(&[(10, 20), (0, 11)], 2);
-        check_peak(&[(0, 100), (10, 20), (15, 30), (30, 40)], 3);
     }
 }
