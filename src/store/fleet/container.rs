@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::ContainerKey;
 use crate::analysis::{ContainerPast, InitSpan, Opening, RestoredBy};
 use crate::store::{KnownBy, SpanIndex, TraceKey};
+use crate::trace::printable;
 use crate::trace::{ContainerFacts, SpanId, UnixNanos};
 
 /// More init spans than this are not kept: one container has one, and one more for each class in it.
@@ -112,11 +113,14 @@ impl Container {
 
     /// What it is called in a sentence: its task id, else the number of its process.
     pub fn label(&self) -> String {
+        /// Longer names are cut: they come from strangers.
+        const NAME_BYTES_MAX: usize = 64;
+        let shown = |name: &str| printable(name, NAME_BYTES_MAX);
         match (&self.facts.task_id, &self.process) {
-            (Some(task_id), _) => task_id.to_string(),
+            (Some(task_id), _) => shown(task_id).into(),
             (None, Some((_, Some(process_id)))) => format!("process {process_id}"),
-            (None, Some((runtime_id, None))) => format!("process {runtime_id}"),
-            (None, None) => self.name.to_string(),
+            (None, Some((runtime_id, None))) => format!("process {}", shown(runtime_id)),
+            (None, None) => shown(&self.name).into(),
         }
     }
 

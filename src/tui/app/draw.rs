@@ -33,7 +33,7 @@ impl App {
         let wanted = Wanted {
             view: self.view,
             focus: self.focus,
-            waterfall_rows: text::cells(self.waterfall.n_rows()),
+            waterfall_rows: text::cells(self.waterfall.n_lines(&self.store)),
             log_rows: text::cells(self.trace_logs.n_of_trace()),
             loss_lines: text::cells(losses.len()),
             notice_lines: text::cells(notice.len()),
