@@ -5,6 +5,7 @@ mod connect;
 mod fixture;
 mod hostile;
 mod keys;
+mod latency;
 mod laws;
 mod logs;
 mod reload;
