@@ -123,6 +123,7 @@ mod tests {
             .iter()
             .map(|key| (key, Marks::CONTAINER))
             .chain(starts.map(|key| (key, Marks::START)))
+            .chain(INFER_MS.iter().map(|key| (key, Marks::INFER)))
             .chain([
                 (&ERROR_CLASS, Marks::ERROR_CLASS),
                 (&INPUT_ID, Marks::INPUT),

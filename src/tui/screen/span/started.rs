@@ -49,7 +49,7 @@ pub(super) fn started(
 ) -> Vec<Detail> {
     let mut details = start(store, trace, local_root);
     for detail in &mut details {
-        // The name of a container is a stranger's.
+        // The name of a container is a stranger's: marks stand on it in towers.
         detail.value = text::visible(Cow::Borrowed(&detail.value), room.glyphs).into_owned();
     }
     details.extend(ended(store, trace, local_root));
