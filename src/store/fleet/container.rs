@@ -76,6 +76,16 @@ pub struct Container {
     last_end: UnixNanos,
     exit: Option<UnixNanos>,
     generation: u64,
+    memory: Memory,
+}
+
+/// Whether a container may have been known before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Memory {
+    /// None had been forgotten when it was first seen.
+    Complete,
+    /// It may be one of those that had.
+    Partial,
 }
 
 impl Container {
@@ -98,7 +108,16 @@ impl Container {
             last_end: UnixNanos::default(),
             exit: None,
             generation,
+            memory: Memory::Complete,
         }
+    }
+
+    pub(super) fn may_be_forgotten(&mut self) {
+        self.memory = Memory::Partial;
+    }
+
+    pub(super) fn may_have_been_forgotten(&self) -> bool {
+        self.memory == Memory::Partial
     }
 
     /// Our own number for it.
@@ -311,10 +330,11 @@ impl Container {
         let known = inits.iter_mut().find(|known| known.span_id == init.span_id);
         if let Some(known) = known {
             *known = init;
-        } else if inits.len() < INITS_MAX {
+        } else {
             inits.push(init);
         }
         inits.sort_unstable();
+        inits.truncate(INITS_MAX);
     }
 
     /// Adds a request that is not here yet.
@@ -361,11 +381,16 @@ impl Container {
         if self.past.is_during_init(request.start, request.end) {
             return;
         }
-        self.n_gone += 1;
-        let is_earlier = |gone: Opening| request.rank() < gone.rank();
-        if self.gone_opening.is_none_or(is_earlier) {
-            self.gone_opening = Some(request);
+        match &mut self.gone_opening {
+            // A snapshot of it has gone before.
+            Some(gone) if gone.rank() == request.rank() => {
+                gone.end = gone.end.max(request.end);
+                return;
+            }
+            Some(gone) if gone.rank() < request.rank() => {}
+            gone => *gone = Some(request),
         }
+        self.n_gone += 1;
     }
 
     pub(in crate::store) fn gone_opening(&self) -> Option<Opening> {
@@ -386,7 +411,15 @@ impl Container {
         let early = early.take(EARLY_MAX);
         let n_of_init = early.filter(|request| !is_request(request)).count();
         let n_before = super::super::count(place - n_of_init);
-        self.n_gone + n_before + 1
+        // What was evicted is mostly older than what is held; the first may be held on to.
+        let (start, span_id, _) = rank;
+        let is_before = |gone: Opening| (start, span_id) < gone.rank();
+        let n_gone = if self.gone_opening.is_some_and(is_before) {
+            0
+        } else {
+            self.n_gone
+        };
+        n_gone + n_before + 1
     }
 
     fn place(&self, rank: Rank) -> usize {
