@@ -25,7 +25,7 @@ use smallvec::SmallVec;
 
 use super::container::Known;
 use super::{KnownBy, TraceKey};
-use crate::analysis::{Beginning, Host, LifecycleNames, RestoredBy};
+use crate::analysis::{Beginning, LifecycleNames, RestoredBy};
 use crate::trace::{ContainerFacts, RelaySource, Text, UnixNanos};
 use runtime::{Linked, Runtimes};
 
@@ -195,7 +195,7 @@ impl Fleet {
         let known = self.by_name.get(name).copied();
         let key = known.or_else(|| self.add(name.into(), at))?;
         if let Some(container) = self.container_mut(key) {
-            container.past.host = Host::Container;
+            container.has_name();
         }
         Some(key)
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::ContainerKey;
-use crate::analysis::{ContainerPast, InitSpan, Opening, RestoredBy};
+use crate::analysis::{ContainerPast, Host, InitSpan, Opening, RestoredBy};
 use crate::store::{KnownBy, SpanIndex, TraceKey};
 use crate::trace::printable;
 use crate::trace::{ContainerFacts, SpanId, UnixNanos};
@@ -296,6 +296,14 @@ impl Container {
             }
         }
         known.pid = known.pid.or(facts.pid);
+    }
+
+    /// Its name is its task id.
+    pub(super) fn has_name(&mut self) {
+        self.past.host = Host::Container;
+        if self.facts.task_id.is_none() {
+            self.facts.task_id = Some((*self.name).into());
+        }
     }
 
     /// Takes what its relay says of its start: of several processes, the earliest.
