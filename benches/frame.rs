@@ -1,7 +1,8 @@
 //! How long a frame takes while a trace of 100,000 spans fills the screen, at 120x36: still, with
 //! the selection moved, scrolled, folded, found in. Once with spans that branch, once all below one
 //! parent, once each below the one before; and with 10,000 log lines of the trace, and a million lines
-//! in the list of all. A frame must stay under 2 ms whatever the trace.
+//! in the list of all; and 100,000 requests of one resource on the screen of latency. A frame must stay
+//! under 2 ms whatever the trace; one that counts requests again is allowed more, once a second.
 //!
 //! ```text
 //! cargo bench --bench frame
@@ -145,6 +146,11 @@ fn request(shape: Shape, ids: impl IntoIterator<Item = u64>) -> Request {
     for id in ids {
         span(&mut builder, shape, id);
     }
+    taken(&mut builder)
+}
+
+/// What a builder holds, as it comes from the agent.
+fn taken(builder: &mut ChunkBuilder) -> Request {
     let chunks = builder.finish();
     let payload = TracerPayload {
         tracer: TracerInfo::default().into(),
@@ -348,6 +354,129 @@ fn small_trace_move_selection(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// The screen of latency over so many requests of one resource, on ten containers.
+struct LatencyScreen {
+    screen: Screen,
+    n_requests: u64,
+}
+
+impl LatencyScreen {
+    /// Opened, and not drawn since.
+    fn opened(n_requests: u64) -> Self {
+        let app = App::new(Store::new(4 << 30), UiOptions::default());
+        let screen = Screen {
+            app,
+            terminal: Terminal::new(TestBackend::new(120, 36)).unwrap(),
+            uptime_ns: 0,
+        };
+        let mut opened = Self {
+            screen,
+            n_requests: 0,
+        };
+        opened.receive(n_requests);
+        opened.screen.draw();
+        opened.screen.press(KeyCode::Char('4'));
+        opened
+    }
+
+    /// All requests read.
+    fn read(n_requests: u64) -> Self {
+        let mut read = Self::opened(n_requests);
+        while read.screen.app.is_dirty() {
+            read.screen.draw();
+        }
+        read
+    }
+
+    fn receive(&mut self, n: u64) {
+        let mut builder = ChunkBuilder::default();
+        for id in self.n_requests..self.n_requests + n {
+            one_request(&mut builder, id);
+        }
+        self.n_requests += n;
+        let request = Inbound::Request(Box::new(taken(&mut builder)));
+        let now = self.screen.now();
+        self.screen.app.update(Message::Inbound(request), now);
+    }
+}
+
+/// A request of 100 to 500 ms, on one of ten containers.
+fn one_request(builder: &mut ChunkBuilder, id: u64) {
+    builder.begin_span().unwrap();
+    let millis = 100 + id.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 400;
+    let numbers = [
+        (Field::TraceId, id + 1),
+        (Field::SpanId, id + 1),
+        (Field::Start, START.cast_unsigned() + id * 10_000_000),
+        (Field::Duration, millis * 1_000_000),
+    ];
+    for (field, number) in numbers {
+        builder.set_number(field, number);
+    }
+    for field in [Field::Service, Field::Name, Field::Resource] {
+        let text = builder.text(b"POST /v1/generate").unwrap();
+        builder.set_text(field, text);
+    }
+    let key = builder.text(b"modal.task_id").unwrap();
+    let task = format!("ta-01AAAA{}", id % 10);
+    let value = builder.text(task.as_bytes()).unwrap();
+    let mut writer = builder.attribute(Attribute::Meta);
+    let map = writer.open_map();
+    writer.key(key);
+    writer.text(value);
+    writer.close(map);
+}
+
+/// As [`still`], on the screen of latency.
+#[divan::bench]
+fn latency_still(bencher: Bencher<'_, '_>) {
+    let mut read = LatencyScreen::read(100_000);
+    bencher.bench_local(|| read.screen.draw());
+}
+
+/// Another histogram, bucket, container is selected.
+#[divan::bench]
+fn latency_move_selection(bencher: Bencher<'_, '_>) {
+    let mut read = LatencyScreen::read(100_000);
+    bencher.bench_local(|| {
+        for key in ['l', 'j', 'G', 'g'] {
+            read.screen.press(KeyCode::Char(key));
+        }
+        read.screen.draw();
+    });
+}
+
+/// One more request, and time enough for all to be counted again.
+#[divan::bench(sample_count = 20)]
+fn latency_when_a_request_came(bencher: Bencher<'_, '_>) {
+    let mut read = LatencyScreen::read(100_000);
+    bencher.bench_local(|| {
+        read.screen.uptime_ns += 1_000_000_000;
+        read.receive(1);
+        read.screen.draw();
+    });
+}
+
+/// The same, by container.
+#[divan::bench(sample_count = 20)]
+fn latency_by_container_when_a_request_came(bencher: Bencher<'_, '_>) {
+    let mut read = LatencyScreen::read(100_000);
+    read.screen.press(KeyCode::Char('o'));
+    bencher.bench_local(|| {
+        read.screen.uptime_ns += 1_000_000_000;
+        read.receive(1);
+        read.screen.draw();
+    });
+}
+
+/// The first frame of the screen: as many requests are read as one has time for.
+#[divan::bench(sample_count = 5)]
+fn latency_first_frame(bencher: Bencher<'_, '_>) {
+    bencher
+        .with_inputs(|| LatencyScreen::opened(100_000))
+        .bench_local_refs(|opened| opened.screen.draw());
+}
+
 /// Frames that are drawn for a figure.
 const N_FRAMES: usize = 2_000;
 
@@ -373,7 +502,30 @@ fn print_ratios() {
         begun.elapsed().as_secs_f64() * 1e3
     });
     say("frame.rebuild.ms", median(rebuilds.collect()));
+    print_latency();
     print_bytes();
+}
+
+/// A frame of the screen of latency over 100,000 requests: when nothing came, and when one did.
+fn print_latency() {
+    let mut read = LatencyScreen::read(100_000);
+    let mut draw = |n_new: u64| {
+        read.screen.uptime_ns += 1_000_000_000;
+        if n_new > 0 {
+            read.receive(n_new);
+        }
+        let begun = Instant::now();
+        read.screen.draw();
+        begun.elapsed().as_secs_f64() * 1e3
+    };
+    say(
+        "frame.latency.still.ms",
+        median((0..100).map(|_| draw(0)).collect()),
+    );
+    say(
+        "frame.latency.counted.ms",
+        median((0..50).map(|_| draw(1)).collect()),
+    );
 }
 
 /// Milliseconds of each frame while the selection runs down a page at a time, and up again.

@@ -10,9 +10,9 @@ pub mod start;
 pub mod steps;
 
 pub use outcome::Outcome;
-pub use sight::{InitSpan, LifecycleNames};
-pub(crate) use sight::{Lifecycle, SeenRoot, Sighting};
+pub use sight::{InitPart, InitSpan, LifecycleNames};
+pub(crate) use sight::{Lifecycle, SeenRoot, Sighting, init_span};
 pub use start::{
-    Beginning, ContainerPast, Evidence, Opening, RestoredBy, Said, StartKind, StartReason,
+    Beginning, ContainerPast, Evidence, Host, Opening, RestoredBy, Said, StartKind, StartReason,
     TagVaries,
 };

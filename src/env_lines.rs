@@ -340,6 +340,7 @@ mod tests {
         let (lines, helper) = printed.split_once("\n\n# In app.py, so that").unwrap();
         assert_eq!(format!("# In app.py, so that{helper}"), MODAL_TAGS);
         assert!(lines.contains("modal serve app.py"), "{lines}");
+        assert!(include_str!("../README.md").contains(MODAL_TAGS));
     }
 
     #[test]

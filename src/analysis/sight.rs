@@ -52,6 +52,17 @@ pub struct InitSpan {
     pub end: UnixNanos,
     /// The span.
     pub span_id: SpanId,
+    /// Whether it is work of its own, and not part of a request.
+    pub part: InitPart,
+}
+
+/// What an init span is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum InitPart {
+    /// Of nothing: a local root.
+    Own,
+    /// Of other work: a model that is loaded within a request, say.
+    Nested,
 }
 
 /// What a local root stands for.
@@ -101,7 +112,7 @@ impl<'a> Sighting<'a> {
             let lifecycle = names.lifecycle(span.name());
             match lifecycle {
                 Lifecycle::Init if sighting.inits.len() < INITS_MAX => {
-                    sighting.inits.push(init_span(span));
+                    sighting.inits.push(init_span(span, InitPart::Nested));
                 }
                 Lifecycle::Exit => sighting.exit = sighting.exit.max(Some(span.end())),
                 _ => {}
@@ -120,6 +131,11 @@ impl<'a> Sighting<'a> {
         let is_local_root = span.is_root() || process_id.is_some() || is_entry(span);
         if !is_local_root {
             return;
+        }
+        if lifecycle == Lifecycle::Init
+            && let Some(init) = self.inits.last_mut()
+        {
+            *init = init_span(span, InitPart::Own);
         }
         self.process_id = self.process_id.or(process_id);
         self.runtime_id = self.runtime_id.or_else(|| span.meta_text(tag::RUNTIME_ID));
@@ -147,11 +163,12 @@ fn is_entry(span: Span<'_>) -> bool {
     matches!(kind, Some(b"server" | b"consumer"))
 }
 
-fn init_span(span: Span<'_>) -> InitSpan {
+pub(crate) fn init_span(span: Span<'_>, part: InitPart) -> InitSpan {
     InitSpan {
         start: span.start(),
         end: span.end(),
         span_id: span.span_id(),
+        part,
     }
 }
 

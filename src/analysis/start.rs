@@ -14,7 +14,7 @@ mod said;
 
 use smallvec::SmallVec;
 
-use super::InitSpan;
+use super::{InitPart, InitSpan};
 use crate::trace::{SpanId, UnixNanos};
 pub use evidence::Evidence;
 pub use said::Said;
@@ -82,6 +82,8 @@ pub enum StartReason {
     Init,
     /// It is the exit span of its container.
     Exit,
+    /// An export says that it is no request.
+    ToldNone,
     /// It ran within the init span of its container: no request has come so far.
     DuringInit,
     /// The relay says that the process was restored.
@@ -134,7 +136,7 @@ impl StartReason {
     /// What it means for the request; `None` for what is none.
     pub fn kind(self) -> Option<StartKind> {
         Some(match self {
-            Self::Init | Self::Exit | Self::DuringInit => return None,
+            Self::Init | Self::Exit | Self::DuringInit | Self::ToldNone => return None,
             Self::Boot
             | Self::BootWithoutInit
             | Self::TagCold
@@ -186,6 +188,16 @@ pub enum Beginning {
     AfterReload(u64),
 }
 
+/// What requests run in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Host {
+    /// A process of which no more is known: it may work before it loads anything.
+    #[default]
+    Process,
+    /// A container with a name: no input reaches it before its init has ended.
+    Container,
+}
+
 /// A request as the rules see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opening {
@@ -217,6 +229,8 @@ pub struct ContainerPast {
     pub relay_says_restored: bool,
     /// How else it is known that it was.
     pub restored_by: Option<RestoredBy>,
+    /// What is known to route its requests.
+    pub host: Host,
     /// Its init spans, the earliest first.
     pub inits: SmallVec<[InitSpan; 1]>,
     /// Since when it can have been there.
@@ -234,10 +248,13 @@ impl ContainerPast {
         ended.max_by_key(|init| init.end).copied()
     }
 
-    /// Whether something ran within an init span: work of the start, which no request has asked for.
+    /// Whether something ran within an init span, or in a container of Modal before the end of the first:
+    /// work of the start, which no request has asked for.
     pub fn is_during_init(&self, start: UnixNanos, end: UnixNanos) -> bool {
-        let mut inits = self.inits.iter();
-        inits.any(|init| init.start <= start && end <= init.end)
+        let own = || self.inits.iter().filter(|init| init.part == InitPart::Own);
+        let first_end = own().map(|init| init.end).min();
+        let is_before = self.host == Host::Container && first_end.is_some_and(|first| end <= first);
+        is_before || own().any(|init| init.start <= start && end <= init.end)
     }
 
     fn is_first(&self, request: &Opening) -> bool {
@@ -282,6 +299,8 @@ impl ContainerPast {
                 Some(init) if is_soon(init.end, request) => StartReason::Boot,
                 Some(_) => StartReason::ReadyBefore,
                 None if is_soon(process_start, request) => StartReason::BootWithoutInit,
+                // Imports may have taken all of it; where the app says so, they have.
+                None if self.tag_of_first(request).is_some() => StartReason::TagCold,
                 None => StartReason::ReadyBeforeWithoutInit,
             };
         }

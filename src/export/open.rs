@@ -259,10 +259,9 @@ impl<'s> Reading<'s> {
             let fate = verdict.as_ref().map_or(Fate::Unknown, Verdict::fate);
             *self.n_of_fate.entry(fate.name()).or_default() += 1;
         }
-        let outcome = trace.outcome.as_deref().and_then(Outcome::named);
         let told = ToldTrace {
             start: start::told(trace.start_kind.as_deref(), trace.start_evidence),
-            has_ended: outcome.map(|outcome| outcome != Outcome::Unfinished),
+            outcome: trace.outcome.as_deref().and_then(Outcome::named),
         };
         let said = Restored {
             arrivals: &trace.arrivals,

@@ -53,9 +53,10 @@ pub(super) struct LocalRootJson<'a> {
 }
 
 impl<'a> LocalRootJson<'a> {
-    /// Those of a trace, if there are several.
+    /// Those of a trace, unless there is one and it is what names the trace.
     pub(super) fn all(trace: &'a TraceEntry, store: &'a Store) -> Vec<Self> {
-        if trace.local_roots().len() < 2 {
+        let is_head = |root: &LocalRoot| Some(root.span()) == trace.summary().head();
+        if matches!(trace.local_roots(), [] | [_]) && trace.local_roots().iter().all(is_head) {
             return Vec::new();
         }
         let json = |root: &'a LocalRoot| Self {

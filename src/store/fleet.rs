@@ -192,10 +192,12 @@ impl Fleet {
 
     /// The container with a name, new if it has to be.
     pub(super) fn with_name(&mut self, name: &str, at: UnixNanos) -> Option<ContainerKey> {
-        match self.by_name.get(name) {
-            Some(key) => Some(*key),
-            None => self.add(name.into(), at),
+        let known = self.by_name.get(name).copied();
+        let key = known.or_else(|| self.add(name.into(), at))?;
+        if let Some(container) = self.container_mut(key) {
+            container.has_name();
         }
+        Some(key)
     }
 
     /// The container of a relay; as long as that has not said who it is, one of its own.
@@ -262,7 +264,9 @@ impl Fleet {
                     Some(number) => format!("{runtime_id}:{number}"),
                     None => runtime_id.to_owned(),
                 };
-                let container = self.add(name.into(), identity.at)?;
+                // Known already, if too many were to be remembered by their runtime-id.
+                let known = self.by_name.get(&*name).copied();
+                let container = known.or_else(|| self.add(name.into(), identity.at))?;
                 self.runtimes.add_process(runtime_id, process_id, container);
                 if let Some(container) = self.container_mut(container) {
                     container.learn_process(runtime_id, process_id);
@@ -302,7 +306,10 @@ impl Fleet {
         let number = NonZeroU32::MIN.checked_add(self.n_ever)?;
         self.n_ever = self.n_ever.saturating_add(1);
         let key = ContainerKey(number);
-        let container = Container::new(key, Arc::clone(&name), at, self.run.n_reloads);
+        let mut container = Container::new(key, Arc::clone(&name), at, self.run.n_reloads);
+        if self.n_forgotten() > 0 {
+            container.may_be_forgotten();
+        }
         self.containers.insert(key, container);
         self.by_name.insert(name, key);
         self.oldest_first.push_back(key);
@@ -354,14 +361,17 @@ impl Fleet {
 
     /// Since when a container can have been there.
     pub(super) fn beginning(&self, container: &Container) -> Beginning {
-        if self.n_forgotten() > 0 {
+        if container.may_have_been_forgotten() {
             return Beginning::MayPredate;
         }
         if container.generation() > 0 {
             return Beginning::AfterReload(container.generation());
         }
         // Lines of an app that runs already come from containers that may be as old as it is.
-        let is_of_app = !container.name().starts_with("ta-") || self.run.app == AppRun::Seen;
+        let is_of_modal = ["ta-", "relay "]
+            .iter()
+            .any(|of| container.name().starts_with(of));
+        let is_of_app = !is_of_modal || self.run.app == AppRun::Seen;
         if self.run.child == ChildRun::Started && is_of_app {
             Beginning::WithTheRun
         } else {

@@ -3,9 +3,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{LocalRoot, LogKey, Store, TraceEntry, TraceKey};
+use super::{LocalRoot, LogEntry, LogKey, Store, TraceEntry, TraceKey};
 use crate::analysis::outcome::{self, OomFigures, Outcome};
-use crate::logs::LogRecord;
+use crate::logs::{JoinedBy, LogRecord};
 use crate::trace::tag::{self, Marks};
 use crate::trace::{Span, TraceChunk};
 
@@ -52,12 +52,25 @@ impl<T> Newest<T> {
 }
 
 impl Store {
-    /// How a trace ended: the most telling of what its spans and lines say.
+    /// How a trace ended: as its own root says if that names a class, else by the most telling of what its
+    /// spans and lines say.
     pub fn outcome(&self, trace: &TraceEntry) -> Outcome {
-        let by_spans = trace.error_spans().filter_map(outcome::of_span).max();
-        let said = by_spans.max(trace.line_outcome());
-        let has_ended = trace.told().and_then(|told| told.has_ended);
-        said.unwrap_or(if has_ended.unwrap_or(!trace.local_roots().is_empty()) {
+        if let Some(told) = trace.told().and_then(|told| told.outcome) {
+            return told;
+        }
+        let own = trace.own_root().and_then(|root| trace.span(root.span()));
+        let of_root = own.and_then(outcome::of_span);
+        let said = match of_root {
+            Some(class) if class > Outcome::Error => of_root,
+            // What was cancelled beside it was so because it failed.
+            _ => {
+                let others = trace.error_spans().filter_map(outcome::of_span);
+                let is_cause = |class: &Outcome| of_root.is_none() || *class != Outcome::Cancelled;
+                others.filter(is_cause).max().max(of_root)
+            }
+        };
+        let has_ended = own.is_some_and(|root| !root.is_snapshot());
+        said.max(trace.line_outcome()).unwrap_or(if has_ended {
             Outcome::Ok
         } else {
             Outcome::Unfinished
@@ -94,11 +107,10 @@ impl Store {
             })
     }
 
-    /// A line has joined a trace: it may tell of its end.
+    /// A line has joined a trace: it may tell of its end, unless it is only guessed to be of it.
     pub(super) fn line_came(&mut self, trace: TraceKey, line: LogKey) {
-        let said = self
-            .log(line)
-            .and_then(|line| outcome::of_line(line.record()));
+        let line = self.log(line).filter(|line| is_sure(line));
+        let said = line.and_then(|line| outcome::of_line(line.record()));
         let known = self.trace(trace).and_then(TraceEntry::line_outcome);
         if said > known {
             self.change_outcome(trace, |entry| entry.set_line_outcome(said));
@@ -114,6 +126,7 @@ impl Store {
             return;
         };
         let others = entry.logs().iter().filter_map(|key| self.log(*key));
+        let others = others.filter(|line| is_sure(line));
         let said = others
             .filter_map(|line| outcome::of_line(line.record()))
             .max();
@@ -135,7 +148,7 @@ impl Store {
     /// A chunk may say which input its trace is.
     pub(super) fn note_input(&mut self, key: TraceKey, input: &str) {
         self.inputs.traces.put(input, key);
-        if let Some(said) = self.inputs.ended.by_name.remove(input) {
+        if let Some(said) = self.inputs.ended.by_name.get(input).copied() {
             self.end_input(key, said);
         }
     }
@@ -172,6 +185,12 @@ impl TraceEntry {
         let spans = spans.into_iter().flatten();
         spans.filter(move |span| is_by_hand || span.is_error())
     }
+}
+
+/// Whether a line names the trace that it belongs to.
+fn is_sure(line: &LogEntry) -> bool {
+    let joined = line.joined();
+    joined.is_some_and(|joined| joined.by != JoinedBy::ContainerTime)
 }
 
 /// The input that a chunk says it is.

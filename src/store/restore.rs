@@ -5,7 +5,7 @@ use super::entry::Delivery;
 use super::logs::{Joined, LogKey};
 use super::starts::Whence;
 use super::{Arrival, Came, Counters, KnownBy, REQUESTS_MAX, Store, TraceKey};
-use crate::analysis::StartKind;
+use crate::analysis::{Outcome, StartKind};
 use crate::ingest::RequestRecord;
 use crate::logs::{LogRecord, Remark};
 use crate::sampler::Verdict;
@@ -33,8 +33,8 @@ pub struct Restored<'a> {
 pub struct ToldTrace {
     /// Whether it paid for the start of its container, and why.
     pub start: Option<(StartKind, Box<str>)>,
-    /// Whether its local root had been seen.
-    pub has_ended: Option<bool>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
 }
 
 impl ToldTrace {

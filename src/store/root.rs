@@ -78,7 +78,7 @@ impl LocalRoot {
 
     /// Whether an export says what it is.
     pub(super) fn is_told(&self) -> bool {
-        matches!(self.reason, StartReason::Told(_))
+        matches!(self.reason, StartReason::Told(_) | StartReason::ToldNone)
     }
 
     pub(super) fn is_lifecycle(&self) -> bool {
@@ -88,6 +88,11 @@ impl LocalRoot {
     pub(super) fn place(&mut self, placed: Option<Placed>) {
         self.container = placed.map(|placed| placed.container);
         self.known_by = placed.map(|placed| placed.by);
+    }
+
+    /// A newer snapshot says more than those before it.
+    pub(super) fn add_said(&mut self, said: Said) {
+        self.said = said.or(self.said);
     }
 
     pub(super) fn set_container(&mut self, container: ContainerKey) {
@@ -146,7 +151,7 @@ impl TraceEntry {
     /// The local root that a span belongs to: the nearest above it.
     pub fn local_root_above(&self, span: SpanIndex) -> Option<&LocalRoot> {
         /// Nobody nests deeper by hand, and a cycle ends.
-        const DEPTH_MAX: usize = 256;
+        const DEPTH_MAX: usize = 128;
         let mut at = Some(span);
         for _ in 0..DEPTH_MAX {
             let index = at?;

@@ -13,8 +13,8 @@ use super::fleet::{AppRun, ChildRun, Container, Discovery, Identity, Placed, Req
 use super::root::LocalRoot;
 use super::{ContainerKey, Fleet, KnownBy, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::analysis::{
-    self, ContainerPast, InitSpan, LifecycleNames, Opening, RestoredBy, Said, SeenRoot, Sighting,
-    TagVaries,
+    self, ContainerPast, InitPart, InitSpan, LifecycleNames, Opening, RestoredBy, Said, SeenRoot,
+    Sighting, StartReason, TagVaries,
 };
 use crate::trace::{Hello, RelaySource, Span, TraceChunk, TraceId, TracerInfo, UnixNanos, tag};
 
@@ -158,12 +158,7 @@ impl Store {
         for span in added {
             self.judge_root(key, span);
         }
-        if seen
-            .placed
-            .is_none_or(|placed| placed.by == KnownBy::RuntimeId)
-        {
-            self.place_by_lines(key);
-        }
+        self.place_by_lines(key);
     }
 
     /// Adds a local root. Returns it, unless it is here already.
@@ -179,10 +174,11 @@ impl Store {
         if let Some(known) = entry.local_root(index) {
             let is_better =
                 placed.is_some_and(|placed| known.known_by().is_none_or(|by| placed.by < by));
+            let known = *known;
             if is_better && !known.is_told() {
                 self.move_root(key, index, placed);
             }
-            return None;
+            return self.hear_again(key, index, said);
         }
         let root = LocalRoot::new(index, seen.lifecycle, said, placed);
         let bytes = entry.bytes();
@@ -197,6 +193,19 @@ impl Store {
         Some(index)
     }
 
+    /// A local root has come again, as a newer snapshot: it may say more, and have taken longer.
+    fn hear_again(&mut self, key: TraceKey, span: SpanIndex, said: Said) -> Option<SpanIndex> {
+        let entry = self.entries.get_mut(key)?;
+        let root = entry.local_root_mut(span)?;
+        root.add_said(said);
+        let root = *root;
+        self.enter(key, root);
+        if root.said().cold() == Some(true) {
+            self.note_said_cold(key, span, root.said());
+        }
+        Some(span)
+    }
+
     /// A local root is entered with its container.
     fn enter(&mut self, key: TraceKey, root: LocalRoot) {
         let entry = self.entries.get(key);
@@ -209,6 +218,10 @@ impl Store {
         };
         if root.is_lifecycle() {
             container.add_lifecycle(request);
+            let span = entry.and_then(|entry| entry.span(root.span()));
+            if let Some(span) = span.filter(|_| root.reason() == StartReason::Init) {
+                container.add_init(analysis::init_span(span, InitPart::Own));
+            }
         } else {
             container.add_request(request);
             let says_cold = root.said().cold() == Some(true);
@@ -304,19 +317,29 @@ impl Store {
             return;
         };
         let held: Vec<Request> = container.held().collect();
-        for request in held {
+        let is_by_it = |request: &Request| {
             let entry = self.entries.get(request.trace);
-            let root = entry
-                .and_then(|entry| entry.local_root(request.span).zip(entry.span(request.span)));
-            let Some((root, span)) = root else { continue };
-            let is_by_it = !root.is_told()
-                && root.known_by() == Some(KnownBy::RuntimeId)
-                && span
-                    .meta_text(tag::RUNTIME_ID)
-                    .is_some_and(|id| id.as_bytes() == runtime_id.as_bytes());
-            if is_by_it {
-                self.move_root(request.trace, request.span, None);
+            let root = entry.and_then(|entry| Some((entry, entry.local_root(request.span)?)));
+            root.is_some_and(|(entry, root)| {
+                !root.is_told()
+                    && root.known_by() == Some(KnownBy::RuntimeId)
+                    && runtime_id_of(entry, request.span) == Some(runtime_id)
+            })
+        };
+        let released: Vec<Request> = held.into_iter().filter(is_by_it).collect();
+        for request in &released {
+            let entry = self.entries.get_mut(request.trace);
+            if let Some(root) = entry.and_then(|entry| entry.local_root_mut(request.span)) {
+                root.place(None);
             }
+            if let Some(container) = self.fleet.container_mut(key) {
+                container.remove(*request);
+            }
+            self.note_changed(request.trace);
+        }
+        self.tell_cold_again(key);
+        for request in released {
+            self.judge_root(request.trace, request.span);
         }
     }
 
@@ -379,7 +402,9 @@ impl Store {
                 let is_of_init = container.past().is_during_init(opening.start, opening.end);
                 (!is_of_init).then_some(opening)
             });
-        let both = [held, container.gone_opening()];
+        let gone = container.gone_opening();
+        let gone = gone.filter(|gone| !container.past().is_during_init(gone.start, gone.end));
+        let both = [held, gone];
         let opening = both.into_iter().flatten().min_by_key(Opening::rank);
         let beginning = self.fleet.beginning(container);
         let Some(container) = self.fleet.container_mut(key) else {
@@ -510,6 +535,15 @@ fn request(entry: &TraceEntry, root: &LocalRoot) -> Option<Request> {
         trace: entry.key(),
         span: root.span(),
     })
+}
+
+/// The process of a local root, as its span or its payload names it.
+fn runtime_id_of(entry: &TraceEntry, root: SpanIndex) -> Option<&str> {
+    let of_span = entry.span(root)?.meta_text(tag::RUNTIME_ID);
+    let runtime_id = of_span.or_else(|| entry.tracer_runtime_id())?;
+    runtime_id
+        .to_str()
+        .filter(|id| super::container::is_name(id))
 }
 
 /// Whether a chunk has a root of a trace again, from another container and time.

@@ -67,6 +67,8 @@ impl Marks {
     pub(crate) const ERROR_CLASS: Self = Self(4);
     /// Tags that name the input of Modal.
     pub(crate) const INPUT: Self = Self(8);
+    /// Tags that say how long a model worked.
+    pub(crate) const INFER: Self = Self(16);
 
     /// What a tag with this key may say.
     pub(super) fn of(key: &[u8]) -> Self {
@@ -81,6 +83,7 @@ impl Marks {
             | b"model_load_ms" => Self::START,
             b"error_type" => Self::ERROR_CLASS,
             b"modal.input_id" => Self::INPUT,
+            b"modal.infer_ms" | b"infer_ms" => Self::INFER,
             _ => Self(0),
         }
     }
@@ -120,6 +123,7 @@ mod tests {
             .iter()
             .map(|key| (key, Marks::CONTAINER))
             .chain(starts.map(|key| (key, Marks::START)))
+            .chain(INFER_MS.iter().map(|key| (key, Marks::INFER)))
             .chain([
                 (&ERROR_CLASS, Marks::ERROR_CLASS),
                 (&INPUT_ID, Marks::INPUT),

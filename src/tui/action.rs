@@ -53,6 +53,26 @@ pub enum Action {
     ShowLogs,
     /// Show what Datadog would get.
     ShowSampling,
+    /// Show how long requests took, cold and warm apart.
+    ShowLatency,
+    /// Show the next resource.
+    NextResource,
+    /// Show the one before.
+    PreviousResource,
+    /// An axis in equal steps, or in equal factors.
+    LogAxis,
+    /// One axis for all, or each its own.
+    SameAxis,
+    /// Set a border in time, to compare what lies before it with what lies after.
+    SetBorder,
+    /// Compare at the border before, then at none.
+    NextBorder,
+    /// Say by which rule requests are cold or warm.
+    ColdRule,
+    /// Go to the column on the left.
+    ColumnLeft,
+    /// Go to the column on the right.
+    ColumnRight,
     /// Ask what another Agent, another rule, another load would come to.
     WhatIf,
     /// Put everything back as it was.

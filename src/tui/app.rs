@@ -5,6 +5,7 @@ mod act;
 mod child;
 mod draw;
 mod input;
+mod latency;
 mod logs;
 mod notice;
 mod rate;
@@ -19,6 +20,7 @@ use super::layout::{Layout, Pane, View};
 use super::message::{Effects, Message};
 use super::screen::Flow;
 use super::screen::connect::ConnectPane;
+use super::screen::latency::LatencyPane;
 use super::screen::log_detail::LogDetail;
 use super::screen::logs::LogList;
 use super::screen::sampling::{Assumed, SamplingPane, WhatIfPanel, WrittenRule};
@@ -101,6 +103,8 @@ enum Overlay {
     WhatIf(Box<WhatIfPanel>),
     /// A sampling rule that was written.
     Rule(Box<WrittenRule>),
+    /// By which rule requests are cold or warm, scrolled by some lines.
+    ColdRule(u16),
 }
 
 /// The state of the screen, and the store.
@@ -127,6 +131,7 @@ pub struct App {
     logs: LogList,
     line: LogDetail,
     sampling: SamplingPane,
+    latency: LatencyPane,
     /// The view that a trace on the whole screen was opened from.
     opened_from: View,
     /// Since when the view stands still, and how many traces came since.
@@ -181,6 +186,7 @@ impl App {
                 settings: options.sampling.clone(),
                 is_file: !options.listening.opened_files.is_empty(),
             }),
+            latency: LatencyPane::default(),
             opened_from: View::Traces,
             now: Now::default(),
             paused: None,
@@ -216,6 +222,7 @@ impl App {
         let is_searching = match self.view {
             View::Logs => self.logs.is_searching(),
             View::Sampling => self.sampling.is_behind(),
+            View::Latency => self.latency.is_behind(),
             _ => self.list.is_searching(),
         };
         let is_replaying =
@@ -225,7 +232,7 @@ impl App {
 
     /// Whether a filter is still being compared with traces that are listed.
     pub fn is_searching(&self) -> bool {
-        let lists_traces = !matches!(self.view, View::Logs | View::Sampling);
+        let lists_traces = !matches!(self.view, View::Logs | View::Sampling | View::Latency);
         lists_traces && self.list.is_searching()
     }
 
@@ -261,6 +268,7 @@ impl App {
             (Some(Overlay::Line), ..) => Section::Line,
             (Some(Overlay::WhatIf(_)), ..) => Section::WhatIf,
             (Some(Overlay::Rule(_)), ..) => Section::Rule,
+            (Some(Overlay::ColdRule(_)), ..) => Section::ColdRule,
             (Some(Overlay::Span), ..) => Section::Span,
             (_, View::Connect, _) if self.store.n_traces() > 0 => Section::Connected,
             (_, View::Connect, _) if !self.options.listening.opened_files.is_empty() => {
@@ -269,6 +277,7 @@ impl App {
             (_, View::Connect, _) => Section::Connect,
             (_, View::Logs, _) | (_, _, Pane::AllLogs) => Section::Logs,
             (_, View::Sampling, _) | (_, _, Pane::Sampling) => Section::Sampling,
+            (_, View::Latency, _) | (_, _, Pane::Latency) => Section::Latency,
             (_, _, Pane::List) => Section::List,
             (_, _, Pane::Waterfall) => Section::Waterfall,
             (_, _, Pane::Span) => Section::Span,
@@ -336,6 +345,7 @@ impl App {
         self.rate.add(n_spans, now);
         self.list.touch(touched);
         self.sampling.touch(touched);
+        self.latency.touch(touched);
         let newest = touched.iter().max().copied();
         if newest > self.newest {
             let known = self.newest;

@@ -32,6 +32,10 @@ pub(crate) enum Section {
     Line,
     /// What Datadog would get.
     Sampling,
+    /// How long requests took.
+    Latency,
+    /// By which rule they are cold or warm.
+    ColdRule,
     /// What it would get if.
     WhatIf,
     /// A sampling rule that was written.
@@ -56,6 +60,8 @@ impl Section {
             Self::Logs => "Logs",
             Self::Line => "Log line",
             Self::Sampling => "Sampling",
+            Self::Latency => "Latency",
+            Self::ColdRule => "Cold or warm",
             Self::WhatIf => "What if",
             Self::Rule => "Rule",
             Self::Export => "Export",
@@ -278,6 +284,16 @@ fn action(name: &str) -> Option<Action> {
         "show_traces" => Action::ShowTraces,
         "show_logs" => Action::ShowLogs,
         "show_sampling" => Action::ShowSampling,
+        "show_latency" => Action::ShowLatency,
+        "next_resource" => Action::NextResource,
+        "previous_resource" => Action::PreviousResource,
+        "log_axis" => Action::LogAxis,
+        "same_axis" => Action::SameAxis,
+        "set_border" => Action::SetBorder,
+        "next_border" => Action::NextBorder,
+        "cold_rule" => Action::ColdRule,
+        "column_left" => Action::ColumnLeft,
+        "column_right" => Action::ColumnRight,
         "what_if" => Action::WhatIf,
         "reset" => Action::Reset,
         "write_rule" => Action::WriteRule,

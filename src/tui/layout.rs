@@ -22,6 +22,8 @@ pub(crate) enum View {
     Logs,
     /// What Datadog would get.
     Sampling,
+    /// How long requests took, cold and warm apart.
+    Latency,
 }
 
 /// A part of the screen that can have the keys.
@@ -37,16 +39,19 @@ pub(crate) enum Pane {
     AllLogs,
     /// What Datadog would get.
     Sampling,
+    /// How long requests took, cold and warm apart.
+    Latency,
 }
 
 impl Pane {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::List,
         Self::Waterfall,
         Self::Span,
         Self::Logs,
         Self::AllLogs,
         Self::Sampling,
+        Self::Latency,
     ];
 }
 
@@ -90,6 +95,7 @@ pub(crate) struct Layout {
     pub(crate) logs: Rect,
     pub(crate) all_logs: Rect,
     pub(crate) sampling: Rect,
+    pub(crate) latency: Rect,
     pub(crate) notice: Rect,
     pub(crate) footer: Rect,
 }
@@ -137,6 +143,10 @@ impl Layout {
                 sampling: body,
                 ..layout
             },
+            View::Latency => Self {
+                latency: body,
+                ..layout
+            },
             _ if area.width < 60 || area.height < 20 => layout.one_pane(wanted),
             View::Traces => layout.list_above(area, wanted.log_rows),
             View::Trace => layout.span_below(area, wanted),
@@ -148,7 +158,7 @@ impl Layout {
             Pane::List => self.list = self.body,
             Pane::Span => self.span = self.body,
             Pane::Logs if wanted.log_rows > 0 => self.logs = self.body,
-            Pane::Waterfall | Pane::Logs | Pane::AllLogs | Pane::Sampling => {
+            Pane::Waterfall | Pane::Logs | Pane::AllLogs | Pane::Sampling | Pane::Latency => {
                 self.waterfall = self.body;
             }
         }
@@ -224,6 +234,7 @@ impl Layout {
             Pane::Logs => self.logs,
             Pane::AllLogs => self.all_logs,
             Pane::Sampling => self.sampling,
+            Pane::Latency => self.latency,
         }
     }
 
@@ -268,13 +279,14 @@ mod tests {
 
     #[test]
     fn panes_go_as_the_terminal_shrinks() {
-        use Pane::{AllLogs, List, Sampling, Span, Waterfall};
+        use Pane::{AllLogs, Latency, List, Sampling, Span, Waterfall};
         check(120, 36, (View::Traces, 0), &[List, Waterfall, Span]);
         check(80, 24, (View::Traces, 0), &[List, Waterfall]);
         check(80, 24, (View::Trace, 0), &[Waterfall, Span]);
         check(60, 15, (View::Traces, 0), &[List]);
         check(60, 15, (View::Logs, 9), &[AllLogs]);
         check(60, 15, (View::Sampling, 9), &[Sampling]);
+        check(60, 15, (View::Latency, 9), &[Latency]);
         check(30, 5, (View::Traces, 0), &[]);
         check(1, 1, (View::Trace, 0), &[]);
     }

@@ -7,6 +7,7 @@ pub(crate) mod filter;
 pub(crate) mod footer;
 pub(crate) mod header;
 pub(crate) mod help;
+pub(crate) mod latency;
 pub(crate) mod log_detail;
 pub(crate) mod log_row;
 pub(crate) mod logs;

@@ -6,6 +6,7 @@ mod fixture;
 mod forward;
 mod hostile;
 mod keys;
+mod latency;
 mod laws;
 mod logs;
 mod reload;

@@ -79,6 +79,7 @@ impl Evidence<'_> {
             StartReason::Init
             | StartReason::Exit
             | StartReason::DuringInit
+            | StartReason::ToldNone
             | StartReason::Told(_) => return None,
             StartReason::RelayRestored => format!(
                 "first on {container}, which the relay in it says was restored from a memory snapshot"

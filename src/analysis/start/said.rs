@@ -58,6 +58,15 @@ impl Said {
         }
     }
 
+    /// What is said here, and where nothing is, what is said there.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            cold: self.cold.or(other.cold),
+            guess: self.guess.or(other.guess),
+        }
+    }
+
     /// What a tag says of the container having been cold.
     pub fn cold(self) -> Option<bool> {
         self.cold.map(|said| matches!(said, ColdTag::True(_)))

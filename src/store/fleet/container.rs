@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::ContainerKey;
-use crate::analysis::{ContainerPast, InitSpan, Opening, RestoredBy};
+use crate::analysis::{ContainerPast, Host, InitSpan, Opening, RestoredBy};
 use crate::store::{KnownBy, SpanIndex, TraceKey};
+use crate::trace::printable;
 use crate::trace::{ContainerFacts, SpanId, UnixNanos};
 
 /// More init spans than this are not kept: one container has one, and one more for each class in it.
@@ -75,6 +76,16 @@ pub struct Container {
     last_end: UnixNanos,
     exit: Option<UnixNanos>,
     generation: u64,
+    memory: Memory,
+}
+
+/// Whether a container may have been known before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Memory {
+    /// None had been forgotten when it was first seen.
+    Complete,
+    /// It may be one of those that had.
+    Partial,
 }
 
 impl Container {
@@ -97,7 +108,16 @@ impl Container {
             last_end: UnixNanos::default(),
             exit: None,
             generation,
+            memory: Memory::Complete,
         }
+    }
+
+    pub(super) fn may_be_forgotten(&mut self) {
+        self.memory = Memory::Partial;
+    }
+
+    pub(super) fn may_have_been_forgotten(&self) -> bool {
+        self.memory == Memory::Partial
     }
 
     /// Our own number for it.
@@ -112,11 +132,14 @@ impl Container {
 
     /// What it is called in a sentence: its task id, else the number of its process.
     pub fn label(&self) -> String {
+        /// Longer names are cut: they come from strangers.
+        const NAME_BYTES_MAX: usize = 64;
+        let shown = |name: &str| printable(name, NAME_BYTES_MAX);
         match (&self.facts.task_id, &self.process) {
-            (Some(task_id), _) => task_id.to_string(),
+            (Some(task_id), _) => shown(task_id).into(),
             (None, Some((_, Some(process_id)))) => format!("process {process_id}"),
-            (None, Some((runtime_id, None))) => format!("process {runtime_id}"),
-            (None, None) => self.name.to_string(),
+            (None, Some((runtime_id, None))) => format!("process {}", shown(runtime_id)),
+            (None, None) => shown(&self.name).into(),
         }
     }
 
@@ -275,6 +298,14 @@ impl Container {
         known.pid = known.pid.or(facts.pid);
     }
 
+    /// Its name is its task id.
+    pub(super) fn has_name(&mut self) {
+        self.past.host = Host::Container;
+        if self.facts.task_id.is_none() {
+            self.facts.task_id = Some((*self.name).into());
+        }
+    }
+
     /// Takes what its relay says of its start: of several processes, the earliest.
     pub(super) fn learn_start(&mut self, facts: &ContainerFacts) {
         let starts = [self.past.process_start, facts.process_start];
@@ -307,10 +338,11 @@ impl Container {
         let known = inits.iter_mut().find(|known| known.span_id == init.span_id);
         if let Some(known) = known {
             *known = init;
-        } else if inits.len() < INITS_MAX {
+        } else {
             inits.push(init);
         }
         inits.sort_unstable();
+        inits.truncate(INITS_MAX);
     }
 
     /// Adds a request that is not here yet.
@@ -357,11 +389,16 @@ impl Container {
         if self.past.is_during_init(request.start, request.end) {
             return;
         }
-        self.n_gone += 1;
-        let is_earlier = |gone: Opening| request.rank() < gone.rank();
-        if self.gone_opening.is_none_or(is_earlier) {
-            self.gone_opening = Some(request);
+        match &mut self.gone_opening {
+            // A snapshot of it has gone before.
+            Some(gone) if gone.rank() == request.rank() => {
+                gone.end = gone.end.max(request.end);
+                return;
+            }
+            Some(gone) if gone.rank() < request.rank() => {}
+            gone => *gone = Some(request),
         }
+        self.n_gone += 1;
     }
 
     pub(in crate::store) fn gone_opening(&self) -> Option<Opening> {
@@ -382,7 +419,15 @@ impl Container {
         let early = early.take(EARLY_MAX);
         let n_of_init = early.filter(|request| !is_request(request)).count();
         let n_before = super::super::count(place - n_of_init);
-        self.n_gone + n_before + 1
+        // What was evicted is mostly older than what is held; the first may be held on to.
+        let (start, span_id, _) = rank;
+        let is_before = |gone: Opening| (start, span_id) < gone.rank();
+        let n_gone = if self.gone_opening.is_some_and(is_before) {
+            0
+        } else {
+            self.n_gone
+        };
+        n_gone + n_before + 1
     }
 
     fn place(&self, rank: Rank) -> usize {

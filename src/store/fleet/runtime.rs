@@ -73,7 +73,7 @@ impl Runtimes {
         let Some(runtime) = self.runtime_mut(id) else {
             return NewLink::default();
         };
-        if runtime.containers.contains(&container) || runtime.containers.len() >= PROCESSES_MAX {
+        if runtime.containers.contains(&container) {
             return NewLink::default();
         }
         runtime.containers.push(container);

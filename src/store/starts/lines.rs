@@ -3,14 +3,31 @@
 
 use smallvec::SmallVec;
 
+use super::runtime_id_of;
 use crate::store::container::is_name;
-use crate::store::fleet::{Discovery, Placed};
+use crate::store::fleet::{Discovery, Identity, Placed};
 use crate::store::join::is_final;
 use crate::store::{KnownBy, LocalRoot, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::trace::{UnixNanos, tag};
 
 /// So many lines of a trace are asked for the container of its local roots.
 const LINES_ASKED: usize = 256;
+/// So many of its local roots are.
+const ROOTS_ASKED: usize = 64;
+
+/// A container that a line names.
+struct Named {
+    name: Box<str>,
+    at: UnixNanos,
+    /// Whether it names a span of the local root, too: then it is of its process.
+    line: LineOf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LineOf {
+    Process,
+    Trace,
+}
 
 impl Store {
     /// Lines of a trace that name a container say where its local roots ran, as far as nothing better is
@@ -26,50 +43,81 @@ impl Store {
             !root.is_told() && root.known_by().is_none_or(|by| by >= KnownBy::Log)
         };
         let roots = entry.local_roots().iter().filter(is_open);
-        let spans: SmallVec<[SpanIndex; 4]> = roots.map(LocalRoot::span).collect();
+        let spans = roots.map(LocalRoot::span).take(ROOTS_ASKED);
+        let spans: SmallVec<[SpanIndex; 4]> = spans.collect();
         for span in spans {
-            if let Some((name, at)) = self.line_container(key, span) {
-                self.place_by_name(key, span, &name, at);
+            let known_by = self
+                .trace(key)
+                .and_then(|entry| entry.local_root(span)?.known_by());
+            match self.line_container(key, span) {
+                Some(named) => self.place_by_name(key, span, &named),
+                None if known_by == Some(KnownBy::Log) => self.place_by_process(key, span),
+                None => {}
             }
         }
     }
 
-    fn line_container(&self, key: TraceKey, root: SpanIndex) -> Option<(Box<str>, UnixNanos)> {
+    /// The first line that names the container of a local root: one of a span below it; else, if there is
+    /// no other local root, one of the trace.
+    fn line_container(&self, key: TraceKey, root: SpanIndex) -> Option<Named> {
         let entry = self.trace(key)?;
         let is_only = entry.local_roots().len() == 1;
         let lines = entry.logs().iter().filter_map(|key| self.log(*key));
-        let named = lines.take(LINES_ASKED).filter_map(|line| {
-            let name = line.record().container.as_deref()?;
-            let is_sure = line
-                .joined()
-                .is_some_and(|joined| is_final(line.record(), Some(joined)));
-            (is_sure && is_name(name)).then_some((line, name))
-        });
-        let mut of_root = named.filter(|(line, _)| {
-            let above = || {
-                let span = entry.log_span(line.record())?;
-                entry.local_root_above(span).map(LocalRoot::span)
+        let mut named = lines.take(LINES_ASKED).filter_map(|line| {
+            let record = line.record();
+            let name = record.container.as_deref().filter(|name| is_name(name))?;
+            let is_sure = |joined| is_final(record, Some(joined));
+            line.joined().filter(|joined| is_sure(*joined))?;
+            let line = match record.ids.spans().next() {
+                None if is_only => LineOf::Trace,
+                None => return None,
+                Some(_) => {
+                    let span = entry.log_span(record)?;
+                    let above = entry.local_root_above(span)?;
+                    (above.span() == root).then_some(LineOf::Process)?
+                }
             };
-            is_only || above() == Some(root)
+            Some(Named {
+                name: name.into(),
+                at: record.at,
+                line,
+            })
         });
-        of_root
-            .next()
-            .map(|(line, name)| (name.into(), line.record().at))
+        named.next()
     }
 
-    fn place_by_name(&mut self, key: TraceKey, span: SpanIndex, name: &str, at: UnixNanos) {
-        let Some(container) = self.fleet.with_name(name, at) else {
+    /// What a line had named it no longer does: another process has come to light.
+    fn place_by_process(&mut self, key: TraceKey, span: SpanIndex) {
+        let Some(entry) = self.entries.get(key) else {
+            return;
+        };
+        let found = entry.span(span);
+        let identity = Identity {
+            relay: None,
+            known: None,
+            runtime_id: runtime_id_of(entry, span).map(Into::into),
+            process_id: found.and_then(|span| span.metric(tag::LOCAL_ROOT)),
+            at: entry.first_seen().wall,
+        };
+        let mut discovery = Discovery::default();
+        let placed = self.fleet.identify(identity, &mut discovery);
+        self.follow(discovery);
+        self.move_root(key, span, placed);
+    }
+
+    fn place_by_name(&mut self, key: TraceKey, span: SpanIndex, named: &Named) {
+        let Named { name, at, line } = named;
+        let Some(container) = self.fleet.with_name(name, *at) else {
             return;
         };
         let entry = self.entries.get(key);
         let facts = entry.and_then(TraceEntry::known_container);
-        let facts = facts.filter(|known| known.name() == Some(name));
+        let facts = facts.filter(|known| known.name() == Some(&**name));
         if let Some(known) = facts {
             self.fleet.learn(container, known);
         }
-        let runtime_id = entry
-            .and_then(|entry| entry.span(span)?.meta_text(tag::RUNTIME_ID)?.to_str())
-            .filter(|id| is_name(id));
+        let runtime_id = entry.and_then(|entry| runtime_id_of(entry, span));
+        let runtime_id = runtime_id.filter(|_| *line == LineOf::Process);
         let mut discovery = Discovery::default();
         if let Some(runtime_id) = runtime_id {
             self.fleet.link(runtime_id, container, &mut discovery);

@@ -42,13 +42,24 @@ impl Store {
         }
         let own = self.trace(key).and_then(TraceEntry::own_root);
         let span = own.filter(|root| !root.is_lifecycle()).map(LocalRoot::span);
-        if let (Some(span), Some((kind, evidence))) = (span, told.start.clone()) {
-            self.tell(key, span, kind, evidence);
+        // Exports from before said nothing of starts, and nothing of outcomes.
+        match (span, told.start.clone()) {
+            (Some(span), Some((kind, evidence))) => self.tell(key, span, kind, evidence),
+            (Some(span), None) if told.outcome.is_some() => self.tell_none(key, span),
+            _ => {}
         }
         if let Some(entry) = self.entries.get_mut(key) {
             let bytes = entry.bytes();
             entry.set_told(told);
             self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
+        }
+    }
+
+    /// What an export says nothing of, beside its outcome, is no request.
+    fn tell_none(&mut self, key: TraceKey, span: SpanIndex) {
+        let entry = self.entries.get_mut(key);
+        if let Some(root) = entry.and_then(|entry| entry.local_root_mut(span)) {
+            root.set_reason(StartReason::ToldNone);
         }
     }
 

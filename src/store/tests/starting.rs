@@ -1,8 +1,10 @@
 //! Whether requests paid for the start of their container: each rule, each contradiction, and that no order
 //! of arrival changes anything.
 
+mod ending;
 mod fleet;
 mod going;
+mod late;
 mod laws;
 mod tags;
 

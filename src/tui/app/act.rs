@@ -29,8 +29,10 @@ impl App {
             Action::ShowTraces => self.show_traces(),
             Action::ShowLogs => self.show_logs(),
             Action::ShowSampling => self.show_sampling(),
+            Action::ShowLatency => self.show_latency(),
             _ => match self.overlay {
                 Some(Overlay::Help(scroll)) => self.act_on_help(action, scroll),
+                Some(Overlay::ColdRule(scroll)) => self.act_on_cold_rule(action, scroll),
                 Some(Overlay::Span) => return self.act_on_details(action),
                 Some(Overlay::Line) => return self.act_on_line(action),
                 Some(Overlay::Filter(pane, _)) => return self.give(pane, action),
@@ -56,7 +58,8 @@ impl App {
                 backwards.reverse();
                 self.focus_next(&backwards);
             }
-            Action::Scope => self.next_scope(),
+            Action::Scope if self.focus != Pane::Latency => self.next_scope(),
+            Action::ColdRule => self.overlay = Some(Overlay::ColdRule(0)),
             Action::NextLine => self.next_line(),
             Action::WhatIf => self.open_what_if(),
             Action::WriteRule if self.focus != Pane::Sampling => return self.write_rule(),
@@ -154,6 +157,7 @@ impl App {
             Pane::Logs => self.trace_logs.update(action, &self.store),
             Pane::AllLogs => self.logs.update(action, &self.store),
             Pane::Sampling => self.update_sampling(action),
+            Pane::Latency => self.update_latency(action),
         };
         self.follow(outcome, action)
     }
@@ -205,7 +209,7 @@ impl App {
             Pane::List => !self.list.filter().is_empty(),
             Pane::Waterfall => !self.waterfall.filter().is_empty(),
             Pane::AllLogs => !self.logs.filter().is_empty(),
-            Pane::Span | Pane::Logs | Pane::Sampling => false,
+            Pane::Span | Pane::Logs | Pane::Sampling | Pane::Latency => false,
         };
         match self.view {
             _ if self.overlay.is_some() => self.overlay = None,
@@ -214,7 +218,8 @@ impl App {
             View::Trace if self.focus != Pane::Waterfall => self.focus = Pane::Waterfall,
             View::Trace if self.opened_from == View::Logs => self.show_logs(),
             View::Trace if self.opened_from == View::Sampling => self.show_sampling(),
-            View::Trace | View::Logs | View::Sampling => self.show_traces(),
+            View::Trace if self.opened_from == View::Latency => self.show_latency(),
+            View::Trace | View::Logs | View::Sampling | View::Latency => self.show_traces(),
             View::Traces => self.focus = Pane::List,
         }
     }
@@ -240,7 +245,8 @@ impl App {
         let shown = [self.layout.list, self.layout.waterfall, self.layout.logs];
         let is_single = shown.iter().filter(|area| !area.is_empty()).count() == 1;
         let can_show = |pane: &Pane| match (self.view, pane) {
-            (View::Trace, Pane::List) | (View::Connect | View::Logs | View::Sampling, _) => false,
+            (View::Trace, Pane::List)
+            | (View::Connect | View::Logs | View::Sampling | View::Latency, _) => false,
             (_, Pane::Logs) => {
                 is_single && self.trace_logs.n_of_trace() > 0 || !self.layout.logs.is_empty()
             }

@@ -33,7 +33,7 @@ impl App {
         let wanted = Wanted {
             view: self.view,
             focus: self.focus,
-            waterfall_rows: text::cells(self.waterfall.n_rows()),
+            waterfall_rows: text::cells(self.waterfall.n_lines(&self.store)),
             log_rows: text::cells(self.trace_logs.n_of_trace()),
             loss_lines: text::cells(losses.len()),
             notice_lines: text::cells(notice.len()),
@@ -60,7 +60,10 @@ impl App {
         };
         header::draw(&self.header_facts(), &context, self.layout.header, buffer);
         if !self.layout.tabs.is_empty() {
-            let facts = tabs::facts(self.view, &self.store);
+            let facts = match self.view {
+                View::Latency => self.latency.facts(&context),
+                view => tabs::facts(view, &self.store),
+            };
             tabs::draw(self.view, &facts, &context, self.layout.tabs, buffer);
         }
         for (losses, line) in losses.iter().zip(self.layout.losses.rows()) {
@@ -85,6 +88,7 @@ impl App {
             View::Trace => Pane::Waterfall,
             View::Logs => Pane::AllLogs,
             View::Sampling => Pane::Sampling,
+            View::Latency => Pane::Latency,
             View::Connect | View::Traces => Pane::List,
         };
     }
@@ -145,8 +149,10 @@ impl App {
             self.logs.refresh_paused(&self.store);
             self.show_selected();
         }
-        if self.view == View::Sampling {
-            self.refresh_sampling();
+        match self.view {
+            View::Sampling => self.refresh_sampling(),
+            View::Latency => self.refresh_latency(),
+            _ => {}
         }
         self.refresh_trace_logs();
         let mut held: Vec<_> = self.list.visible().collect();
@@ -157,7 +163,10 @@ impl App {
     /// The waterfall shows the selected trace, the details its selected span. A trace that has the
     /// screen to itself stays there.
     pub(super) fn show_selected(&mut self) {
-        if !matches!(self.view, View::Trace | View::Logs | View::Sampling) {
+        if !matches!(
+            self.view,
+            View::Trace | View::Logs | View::Sampling | View::Latency
+        ) {
             let selected = self.list.selected();
             if selected != self.waterfall.key() {
                 self.waterfall.show(selected);
@@ -201,13 +210,16 @@ impl App {
             self.logs.draw(&context, area, buffer, focus);
             return;
         }
-        if self.view == View::Sampling {
+        if matches!(self.view, View::Sampling | View::Latency) {
             let focus = match &self.overlay {
                 None => Focus::Focused,
                 Some(_) => Focus::Unfocused,
             };
-            let area = self.layout.sampling;
-            self.sampling.draw(&context, area, buffer, focus);
+            let layout = self.layout;
+            match self.view {
+                View::Sampling => self.sampling.draw(&context, layout.sampling, buffer, focus),
+                _ => self.latency.draw(&context, layout.latency, buffer, focus),
+            }
             return;
         }
         let focus = |pane| match (&self.overlay, self.focus == pane) {
@@ -272,6 +284,10 @@ impl App {
             }
             Some(Overlay::WhatIf(panel)) => panel.draw(&context, body, buffer),
             Some(Overlay::Rule(rule)) => rule.draw(&context, body, buffer),
+            Some(Overlay::ColdRule(scroll)) => {
+                let frame = (body, buffer);
+                self.help_scroll_max = self.latency.draw_rule(*scroll, &context, frame);
+            }
             Some(Overlay::Filter(pane, input)) => {
                 let n_matches = self.list.n_matches();
                 let n_lines = self.logs.n_matches();
@@ -328,6 +344,6 @@ fn example(pane: Pane) -> &'static str {
         Pane::List => query::EXAMPLE_TRACES,
         Pane::Waterfall | Pane::Span => query::EXAMPLE_SPANS,
         Pane::Logs | Pane::AllLogs => query::EXAMPLE_LOGS,
-        Pane::Sampling => "",
+        Pane::Sampling | Pane::Latency => "",
     }
 }

@@ -55,7 +55,10 @@ impl App {
 
     fn paste(&mut self, text: &str) {
         // A paste begins the filter where there is one to write.
-        let has_filter = !matches!(self.focus, Pane::Span | Pane::Logs | Pane::Sampling);
+        let has_filter = !matches!(
+            self.focus,
+            Pane::Span | Pane::Logs | Pane::Sampling | Pane::Latency
+        );
         if self.overlay.is_none() && self.view != View::Connect && has_filter {
             self.open_filter();
         }
@@ -117,6 +120,7 @@ impl App {
                     | Overlay::Line
                     | Overlay::WhatIf(_)
                     | Overlay::Rule(_)
+                    | Overlay::ColdRule(_)
             )
         ) {
             return self.perform(action, now);

@@ -10,7 +10,12 @@ use crate::tui::text;
 use crate::tui::widget::{put, put_right};
 
 /// The views in the order of their keys.
-const TABS: [(&str, &str); 3] = [("1", "Traces"), ("2", "Logs"), ("3", "Sampling")];
+const TABS: [(&str, &str); 4] = [
+    ("1", "Traces"),
+    ("2", "Logs"),
+    ("3", "Sampling"),
+    ("4", "Latency"),
+];
 
 /// Paints the tabs, and at the right end the first of the facts, told at length and more and more
 /// briefly, that there is room for.
@@ -25,6 +30,7 @@ pub(crate) fn draw(
     let shown = match view {
         View::Logs => "2",
         View::Sampling => "3",
+        View::Latency => "4",
         View::Connect | View::Traces | View::Trace => "1",
     };
     let mut column = 1;
@@ -66,5 +72,6 @@ pub(crate) fn facts(view: View, store: &Store) -> Vec<String> {
                 .collect()
         }
         View::Sampling => vec![sampling::assumed(store)],
+        View::Latency => Vec::new(),
     }
 }

@@ -34,6 +34,7 @@ use crate::store::{RowMark, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::trace::{Span, UnixNanos};
 use crate::tui::action::{Action, Motion};
 use crate::tui::message::Effect;
+use ghost::Ghost;
 use letters::Letters;
 use pictures::Pictures;
 pub(super) use row::percent;
@@ -202,9 +203,11 @@ impl WaterfallPane {
         self.selected_line = line;
     }
 
-    /// Rows of the trace, whether folded away or not.
-    pub(crate) fn n_rows(&self) -> usize {
-        self.rows.all().len()
+    /// Rows of the trace, whether folded away or not, and what is said above them of its start.
+    pub(crate) fn n_lines(&self, store: &Store) -> usize {
+        let trace = self.key.and_then(|key| store.trace(key));
+        let ghost = trace.and_then(|trace| Ghost::of(store, trace));
+        self.rows.all().len() + ghost.map_or(0, |ghost| ghost.n_lines())
     }
 
     /// Spans that do not match are shown dim; empty matches all.

@@ -161,7 +161,8 @@ fn check(text: &str, glyphs: Glyphs, sizes: &[(u16, u16)]) {
             "1", "y", "Y", "<enter>", "y", "j", "y", "d", "]", "j", "y", "j", "y", "j", "y", "j",
             "j", "j", "y", "G", "y", "<esc>", "<tab>", "y", "<tab>", "j", "y", "Y", "<enter>", "y",
             "<esc>", "2", "g", "y", "j", "<enter>", "y", "j", "y", "<esc>", "t", "?", "<esc>", "c",
-            "y", "<esc>", "1", "x", "<esc>", "/", "a", "<esc>", "w",
+            "y", "<esc>", "1", "x", "<esc>", "/", "a", "<esc>", "w", "w", "4", "j", "G", "o", "j",
+            "G", "C", "<esc>", "o", "o", "o", "<enter>", "<esc>", "w",
         ] {
             copied.extend(seat.keys(keys));
             assert_cells(&seat);

@@ -90,6 +90,8 @@ fn any_step() -> impl Strategy<Value = Step> {
         "3",
         "3j<enter>",
         "3Mjjlh0",
+        "4jjl<enter>",
+        "4oLSmMbBC",
         "K",
         "o",
         "t",

@@ -1,6 +1,8 @@
 //! What a local root says beside its span: whether it paid for the start of its container and why, how it
 //! ended, and what is known of that container. Sentences and values; the store tells them.
 
+use std::borrow::Cow;
+
 use crate::analysis::overlap::most_at_once;
 use crate::analysis::{self, Outcome};
 use crate::store::{Container, KnownBy, Liveness, LocalRoot, Store, TraceEntry};
@@ -46,6 +48,10 @@ pub(super) fn started(
     room: Room,
 ) -> Vec<Detail> {
     let mut details = start(store, trace, local_root);
+    for detail in &mut details {
+        // The name of a container is a stranger's: marks stand on it in towers.
+        detail.value = text::visible(Cow::Borrowed(&detail.value), room.glyphs).into_owned();
+    }
     details.extend(ended(store, trace, local_root));
     let container = local_root
         .container()

@@ -70,7 +70,7 @@ impl Columns {
 
 /// Paints what went before the request and returns what is left for the rows.
 fn draw_ghost(
-    ghost: Option<&Ghost>,
+    (ghost, n_rows): (Option<&Ghost>, usize),
     context: &ViewContext<'_>,
     scale: Scale,
     (body, buffer): (Rect, &mut Buffer),
@@ -78,7 +78,7 @@ fn draw_ghost(
     let Some(ghost) = ghost else {
         return body;
     };
-    let n_lines = ghost.n_lines(body.height);
+    let n_lines = ghost.n_shown(body.height, n_rows);
     let lines = Rect {
         height: n_lines,
         ..body
@@ -133,7 +133,8 @@ impl WaterfallPane {
             height: inner.height - u16::from(has_ruler) - u16::from(has_letters),
             ..inner
         };
-        let body = draw_ghost(ghost.as_ref(), context, scale, (body, buffer));
+        let ghost = (ghost.as_ref(), self.rows.all().len());
+        let body = draw_ghost(ghost, context, scale, (body, buffer));
         self.viewport.guide_cells_max = usize::from(columns.name.width / 2).max(8);
         if self.viewport.body.height != body.height {
             self.viewport.body = body;
@@ -234,7 +235,7 @@ impl WaterfallPane {
     /// Takes a large trace that grows, unless that was done a moment ago.
     fn catch_up(&mut self, context: &ViewContext<'_>, trace: &TraceEntry) {
         let now = context.now.uptime_ns;
-        let interval_ns = rebuild_interval_ns(self.n_rows());
+        let interval_ns = rebuild_interval_ns(self.rows.all().len());
         let is_due = self.built.is_none_or(|built| {
             built.is_behind && now.saturating_sub(built.at_uptime_ns) >= interval_ns
         });

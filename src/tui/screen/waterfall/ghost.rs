@@ -103,9 +103,15 @@ impl Ghost {
         })
     }
 
-    /// How many of its lines are shown above so many rows.
-    pub(super) fn n_lines(&self, height: u16) -> u16 {
-        text::cells(self.lines.len()).min(height / 3)
+    /// How many lines it has.
+    pub(super) fn n_lines(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// How many of them are shown above so many rows: a third of the room, or what the rows leave.
+    pub(super) fn n_shown(&self, height: u16, n_rows: usize) -> u16 {
+        let left = height.saturating_sub(text::cells(n_rows));
+        text::cells(self.lines.len()).min(left.max(height / 3))
     }
 
     /// Paints as many lines as the area has.

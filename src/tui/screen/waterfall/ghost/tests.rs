@@ -167,7 +167,7 @@ fn who_came_later_or_is_the_start_itself_has_no_ghost() {
 }
 
 #[test]
-fn where_room_is_short_the_init_and_the_gap_stay_longest() {
+fn where_room_is_short_the_request_keeps_two_thirds_of_it() {
     let (store, key) = cold();
     let n_ghosts = |height: u16| {
         let drawn = lines(&store, key, (80, height), Glyphs::Unicode).join("\n");
@@ -175,10 +175,12 @@ fn where_room_is_short_the_init_and_the_gap_stay_longest() {
         all.map(|words| drawn.contains(words))
     };
     assert_eq!(n_ghosts(7), [false; 4]);
-    assert_eq!(n_ghosts(8), [true, false, false, false]);
-    assert_eq!(n_ghosts(10), [true, true, false, false]);
-    assert_eq!(n_ghosts(13), [true, true, true, false]);
     assert_eq!(n_ghosts(24), [true; 4]);
+    let ghost = Ghost::of(&store, store.trace(key).unwrap()).unwrap();
+    let n_lines = text::cells(ghost.n_lines());
+    let shown = [(6, 20), (9, 20), (9, 7), (9, 0), (40, 1)];
+    let shown = shown.map(|(height, n_rows)| ghost.n_shown(height, n_rows));
+    assert_eq!(shown, [2, 3, 3, n_lines.min(9), n_lines]);
     for (width, height) in [(3, 30), (10, 9), (24, 30), (40, 12)] {
         lines(&store, key, (width, height), Glyphs::Unicode);
     }
