@@ -67,7 +67,14 @@ pub(super) struct MockAgent {
 impl MockAgent {
     /// One that decides by the number of the request, from 0, and what it is.
     pub(super) fn start(decide: impl Fn(usize, &Seen) -> Plan + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_on(TcpListener::bind("127.0.0.1:0").unwrap(), decide)
+    }
+
+    /// The same on a port that is bound already.
+    pub(super) fn start_on(
+        listener: TcpListener,
+        decide: impl Fn(usize, &Seen) -> Plan + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let agent = Self::new(Some(address));
         let (state, decide) = (Arc::clone(&agent.state), Arc::new(decide));

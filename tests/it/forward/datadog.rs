@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
+use std::net::TcpListener;
 use std::process::Command;
 
 use flate2::read::GzDecoder;
@@ -225,6 +226,34 @@ fn only_what_the_simulated_agent_keeps_goes_if_that_is_asked_and_all_is_counted(
     program.finish();
     assert_eq!(spans(&intake).into_keys().collect::<Vec<_>>(), [(3, 2)]);
     assert_eq!(hits(&intake), 2);
+}
+
+#[test]
+fn an_intake_that_is_dead_for_a_while_gets_everything_once_it_is_back() {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = gone.local_addr().unwrap();
+    drop(gone);
+    let program = start_with(&format!("http://{address}"), &[], &[]);
+    for id in 1..=20 {
+        assert_eq!(
+            post(program.url(), "/v0.4/traces", "", &span(id)).status,
+            200
+        );
+    }
+    let log = program.path("modtrace-tui/modtrace-tui.log");
+    wait_until("it was tried", || {
+        let log = fs::read_to_string(&log).unwrap_or_default();
+        log.contains("cannot be reached")
+    });
+    let intake = MockAgent::start_on(TcpListener::bind(address).unwrap(), |_, _| taken());
+    wait_until("the spans came", || !payloads(&intake).is_empty());
+    let finished = program.finish();
+    check_each_once(&intake, 20);
+    assert_eq!(hits(&intake), 20);
+    let counters = &finished.export["counters"];
+    let lost = (&counters["forward_failed"], &counters["forward_dropped"]);
+    assert_eq!(lost, (&0.into(), &0.into()));
+    check_secret(&finished);
 }
 
 #[test]
