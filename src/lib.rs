@@ -53,7 +53,8 @@
 //! - [`logs`]: a line to a record: message, level, time, ids, fields; Modal's own status lines.
 //! - [`analysis`]: what follows from what was captured and no client says: `sight` (where a process begins
 //!   its part of a trace), `start` (whether a request paid for the start of its container: the rules, and
-//!   the evidence in a sentence), `outcome` (how it ended).
+//!   the evidence in a sentence), `outcome` (how it ended), `latency` and `percentile` (distributions, axes,
+//!   what cold starts cost, two spans of time compared), `steps` (where the cold time goes), `overlap`.
 //! - [`query`]: the filter language, one for traces, spans and lines; reads it and matches.
 //! - [`env_lines`]: the lines to paste into an app, a shell, a compose file, so that its spans come
 //!   here.

@@ -188,6 +188,8 @@ impl LatencyPane {
     }
 
     pub(crate) fn update(&mut self, action: Action, context: &ViewContext<'_>) -> Outcome {
+        // Whoever looks closer wants this one to stay, whichever is the busiest by then.
+        self.asked = self.asked.or(self.shown);
         match action {
             Action::Move(motion) => self.move_by(motion),
             Action::Scroll(rows) => {
