@@ -46,6 +46,8 @@
 //! - [`sampler`]: the simulated Agent: what it would keep of what comes, what clients would have sent with
 //!   its rates, and the table of rates it would answer. A chunk is read once into a `Digest`, from which
 //!   it can be decided again under other settings.
+//! - [`forward`]: what goes on to Datadog itself: spans to payloads, counts to buckets, lines to requests;
+//!   `courier` gathers them, `retry` says what becomes of one that failed.
 //! - [`simulate`]: vectors of the Agent's own samplers, replayed line by line.
 //! - [`ingest`]: one request to spans, lines or a rejection with its reason; a stream of bytes to
 //!   records, spans and relayed requests.
@@ -69,7 +71,8 @@
 //!   `log_file`, `demo`, `clock`, `signals`: with [`run`] and [`cli`] the only modules that touch the world.
 //!
 //! Dependencies point one way: trace ◀ wire ◀ ingest ◀ store ◀ query, export ◀ tui ◀ run ◀ main, and
-//! trace ◀ normalize ◀ sampler ◀ store, and trace ◀ logs ◀ analysis ◀ store.
+//! trace ◀ normalize ◀ sampler ◀ store, and trace ◀ logs ◀ analysis ◀ store. `forward` stands on normalize, sampler and
+//! stats, and below the store.
 //!
 //! # Invariants, held by `tests/it/tidy.rs`
 //!
@@ -96,6 +99,7 @@
 //! | inbox | handlers → loop | 256 items, 64 MiB decoded | wait up to 1 s, then 429 and count |
 //! | outbox | a child's lines, stdin's → inbox | 8 MiB | the lines are dropped, and counted |
 //! | outbox | a file's lines → inbox | one batch | the file waits |
+//! | forward | handlers, loop → forward thread | 64 requests, 32 MiB | it is not sent, counted, one notice a minute |
 //! | frames | loop → writer thread | 1 | no frame is computed |
 //! | lines of `--headless` | loop → writer thread | 16 pieces, then 4 MiB | the line is left out, and counted |
 //! | store | | `--memory` | the oldest whole trace goes with its lines, and is counted; lines of no trace first, beyond a quarter |
