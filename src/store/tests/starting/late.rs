@@ -40,7 +40,7 @@ fn line_of_span(trace: u64, span: u64, container: &str) -> LogRecord {
 #[test]
 fn a_line_of_a_worker_does_not_move_its_caller() {
     let caller = request(2, 0, 900).on(None);
-    let mut store = taken(Store::new(PLENTY), &works(&[caller.clone()]));
+    let mut store = taken(Store::new(PLENTY), &works(std::slice::from_ref(&caller)));
     // Its span has not come yet.
     store.insert_logs(vec![line_of_span(2, 999, "ta-W")], Now::default());
     let (_, own) = root(&store, 2);
