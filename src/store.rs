@@ -46,7 +46,7 @@ pub use entry::{Arrival, TraceEntry};
 pub use fleet::{Container, ContainerKey, Fleet, Liveness};
 pub use gone::Gone;
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
-pub use restore::{Restored, ToldRoot, ToldTrace};
+pub use restore::{Restored, ToldPlace, ToldRoot, ToldTrace};
 pub use root::LocalRoot;
 pub use summary::Summary;
 pub use told::{Compared, Operation, OperationKey, Tally, Told, ToldClient, ToldSums};

@@ -23,7 +23,7 @@ use crate::ingest::{Received, RequestRecord};
 use crate::logs::{JoinedBy, LogRecord};
 use crate::sampler::{Fate, Verdict};
 use crate::store::{
-    Arrival, Counters, Joined, KnownBy, LogKey, Restored, Store, ToldRoot, ToldTrace,
+    Arrival, Counters, Joined, KnownBy, LogKey, Restored, Store, ToldPlace, ToldRoot, ToldTrace,
 };
 use crate::trace::{ChunkBuilder, ContainerFacts, Now, TraceId, TracerInfo, TracerPayload, Via};
 pub(super) use number::DecimalId;
@@ -182,6 +182,7 @@ struct TraceSoFar {
     tracer: TracerInfo,
     container: Option<(ContainerFacts, KnownBy)>,
     outcome: Option<Box<str>>,
+    place: ToldPlace,
     start_kind: Option<Box<str>>,
     start_evidence: Option<Box<str>>,
     local_roots: Vec<ToldRoot>,
@@ -262,6 +263,7 @@ impl<'s> Reading<'s> {
         let told = ToldTrace {
             start: start::told(trace.start_kind.as_deref(), trace.start_evidence),
             outcome: trace.outcome.as_deref().and_then(Outcome::named),
+            place: trace.place,
         };
         let said = Restored {
             arrivals: &trace.arrivals,

@@ -35,6 +35,18 @@ pub struct ToldTrace {
     pub start: Option<(StartKind, Box<str>)>,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// Whether it says where it ran.
+    pub place: ToldPlace,
+}
+
+/// Whether an export says where a trace ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ToldPlace {
+    /// It names its container, or its process.
+    #[default]
+    Somewhere,
+    /// It says that nothing is known.
+    Nowhere,
 }
 
 impl ToldTrace {

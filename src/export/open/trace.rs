@@ -13,6 +13,7 @@ use super::span::SpansSeed;
 use crate::export::arrival::ArrivalJson;
 use crate::export::start::ReadLocalRoot;
 use crate::export::summary::{ContainerJson, ReadSampling, TracerJson};
+use crate::store::ToldPlace;
 
 /// Reads a trace; the caller begins and finishes it.
 pub(super) struct TraceSeed<'r, 's>(pub(super) &'r mut Reading<'s>);
@@ -68,6 +69,9 @@ impl<'de> Visitor<'de> for TraceSeed<'_, '_> {
                 }
                 Member::Container => {
                     let container: Option<ContainerJson<'_>> = map.next_value()?;
+                    if container.is_none() {
+                        reading.trace.place = ToldPlace::Nowhere;
+                    }
                     reading.trace.container = container.and_then(ContainerJson::into_facts);
                 }
                 Member::Outcome => reading.trace.outcome = map.next_value()?,

@@ -3,8 +3,8 @@
 use super::request;
 use crate::analysis::{Evidence, StartKind, StartReason};
 use crate::store::fleet::{Container, Request};
-use crate::store::{LocalRoot, Store, TraceContainer, TraceEntry};
-use crate::trace::tag;
+use crate::store::{LocalRoot, Store, ToldPlace, TraceContainer, TraceEntry};
+use crate::trace::{Text, tag};
 
 impl Store {
     /// Whether a trace paid for the start of its container; `None` for what is no request.
@@ -56,9 +56,20 @@ impl Store {
     /// The container that a trace as a whole ran in, as far as anything is known of it: that of its own
     /// local root. What an export says of it stays as it is said.
     pub fn container<'a>(&'a self, trace: &'a TraceEntry) -> Option<TraceContainer<'a>> {
-        match trace.own_root() {
-            Some(root) if trace.told().is_none() => self.container_of_root(trace, root),
-            _ => trace.container(),
+        match (trace.told(), trace.own_root()) {
+            (None, Some(root)) => self.container_of_root(trace, root),
+            (Some(told), _) if told.place == ToldPlace::Nowhere => None,
+            (Some(_), Some(root)) => {
+                let runtime_id = runtime_id_of_root(trace, root);
+                let known = trace.known_container();
+                let known = known.map(|known| TraceContainer {
+                    facts: &known.facts,
+                    runtime_id,
+                    known_by: known.by,
+                });
+                known.or_else(|| runtime_id.map(|_| TraceContainer::of_process(runtime_id)))
+            }
+            (_, None) => trace.container(),
         }
     }
 
@@ -68,8 +79,7 @@ impl Store {
         trace: &'a TraceEntry,
         root: &LocalRoot,
     ) -> Option<TraceContainer<'a>> {
-        let of_span = trace.span(root.span())?.meta_text(tag::RUNTIME_ID);
-        let runtime_id = of_span.or_else(|| trace.tracer_runtime_id());
+        let runtime_id = runtime_id_of_root(trace, root);
         let container = root.container().and_then(|key| self.fleet.container(key));
         let named = container.zip(root.known_by());
         match named {
@@ -106,4 +116,11 @@ impl TraceEntry {
     fn told_start(&self) -> Option<&(StartKind, Box<str>)> {
         self.told()?.start.as_ref()
     }
+}
+
+/// The process of a local root, as its span or its payload names it.
+fn runtime_id_of_root<'a>(trace: &'a TraceEntry, root: &LocalRoot) -> Option<Text<'a>> {
+    let span = trace.span(root.span());
+    let of_span = span.and_then(|span| span.meta_text(tag::RUNTIME_ID));
+    of_span.or_else(|| trace.tracer_runtime_id())
 }

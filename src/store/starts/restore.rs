@@ -37,12 +37,12 @@ impl Store {
     /// Puts back what an export says of a trace as a whole. That its own local root is not found again is
     /// possible: its spans came in parts, and are one chunk now.
     pub(in crate::store) fn restore_told_trace(&mut self, key: TraceKey, told: ToldTrace) {
-        if told == ToldTrace::default() {
+        // Exports from before said nothing of starts, and nothing of outcomes.
+        if told.start.is_none() && told.outcome.is_none() {
             return;
         }
         let own = self.trace(key).and_then(TraceEntry::own_root);
         let span = own.filter(|root| !root.is_lifecycle()).map(LocalRoot::span);
-        // Exports from before said nothing of starts, and nothing of outcomes.
         match (span, told.start.clone()) {
             (Some(span), Some((kind, evidence))) => self.tell(key, span, kind, evidence),
             (Some(span), None) if told.outcome.is_some() => self.tell_none(key, span),
