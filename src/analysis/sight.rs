@@ -78,7 +78,6 @@ pub(crate) enum Lifecycle {
 pub(crate) struct SeenRoot {
     pub(crate) span_id: SpanId,
     pub(crate) start: UnixNanos,
-    pub(crate) end: UnixNanos,
     pub(crate) lifecycle: Lifecycle,
 }
 
@@ -93,8 +92,8 @@ pub(crate) struct Sighting<'a> {
     /// The process, as its tracer names it, and its number.
     pub(crate) runtime_id: Option<Text<'a>>,
     pub(crate) process_id: Option<f64>,
-    /// When the earliest span began and the last one ended.
-    pub(crate) extent: (UnixNanos, UnixNanos),
+    /// When the last span ended.
+    pub(crate) end: UnixNanos,
 }
 
 impl<'a> Sighting<'a> {
@@ -102,13 +101,11 @@ impl<'a> Sighting<'a> {
     pub(crate) fn of(chunk: &'a TraceChunk, names: &LifecycleNames) -> Self {
         let mut sighting = Self {
             said: Said::read(chunk),
+            end: chunk.spans().map(Span::end).max().unwrap_or_default(),
             ..Self::default()
         };
         let ids = Ids::of(chunk);
-        let mut is_first = true;
         for span in chunk.spans() {
-            sighting.reach(span, is_first);
-            is_first = false;
             let lifecycle = names.lifecycle(span.name());
             match lifecycle {
                 Lifecycle::Init if sighting.inits.len() < INITS_MAX => {
@@ -142,18 +139,8 @@ impl<'a> Sighting<'a> {
         self.roots.push(SeenRoot {
             span_id: span.span_id(),
             start: span.start(),
-            end: span.end(),
             lifecycle,
         });
-    }
-
-    fn reach(&mut self, span: Span<'_>, is_first: bool) {
-        let (start, end) = self.extent;
-        self.extent = if is_first {
-            (span.start(), span.end())
-        } else {
-            (start.min(span.start()), end.max(span.end()))
-        };
     }
 }
 

@@ -69,6 +69,11 @@ impl StartKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// Whether the word `cold` means it: of its own, or shared.
+    pub fn is_cold(self) -> bool {
+        matches!(self, Self::Cold | Self::ColdShared)
+    }
+
     /// Whether the request waited for a start: its own, a neighbour's, or a restore.
     pub fn waited(self) -> bool {
         matches!(self, Self::Cold | Self::ColdShared | Self::Restored)

@@ -61,7 +61,8 @@ pub(super) fn is_any_started(trace: &TraceEntry, wanted: StartKind) -> bool {
 /// Who waited for the start of the first request was cold as well.
 fn is_started(root: &LocalRoot, wanted: StartKind) -> bool {
     let kind = root.start_kind();
-    kind == Some(wanted) || wanted == StartKind::Cold && kind == Some(StartKind::ColdShared)
+    let is_cold = || wanted == StartKind::Cold && kind.is_some_and(StartKind::is_cold);
+    kind == Some(wanted) || is_cold()
 }
 
 /// Whether a trace ended so: as a whole, or, of what has a class, in any of its parts. An error without a

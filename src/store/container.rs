@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::TraceEntry;
+use super::{SpanIndex, TraceEntry};
 use crate::json::{Kind, Raw};
 use crate::logs::LogRecord;
 use crate::trace::tag::{self, Marks};
@@ -110,8 +110,14 @@ impl TraceEntry {
 }
 
 impl TraceEntry {
+    /// The process of a local root, as its span or its payload names it.
+    pub(super) fn runtime_id(&self, root: SpanIndex) -> Option<Text<'_>> {
+        let of_span = self.span(root)?.meta_text(tag::RUNTIME_ID);
+        of_span.or_else(|| self.tracer_runtime_id())
+    }
+
     /// The process, where the payload and not its spans names it.
-    pub(super) fn tracer_runtime_id(&self) -> Option<Text<'_>> {
+    fn tracer_runtime_id(&self) -> Option<Text<'_>> {
         let runtime_id = &*self.tracer().runtime_id;
         (!runtime_id.is_empty()).then(|| runtime_id.into())
     }

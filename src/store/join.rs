@@ -170,16 +170,11 @@ impl Store {
     pub(super) fn change_lines(&mut self, key: TraceKey, change: impl FnOnce(&mut TraceEntry)) {
         self.revision += 1;
         let revision = self.revision;
-        let Some(entry) = self.entries.get_mut(key) else {
-            return;
-        };
-        let bytes = entry.bytes();
-        change(entry);
-        entry.set_logs_revision(revision);
-        self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
-        if self.changed.last() != Some(&key) {
-            self.changed.push(key);
-        }
+        self.change(key, |entry| {
+            change(entry);
+            entry.set_logs_revision(revision);
+        });
+        self.note_touched(key);
     }
 
     /// A line that has found its trace for good says in which container that was.
@@ -223,7 +218,7 @@ impl Store {
     }
 
     fn add_container(&mut self, key: TraceKey, container: Shelved) {
-        let Some(entry) = self.entries.get_mut(key) else {
+        let Some(entry) = self.entries.get(key) else {
             return;
         };
         let name = container.known.name();
@@ -231,21 +226,14 @@ impl Store {
         let is_full = entry.containers().len() >= CONTAINERS_OF_A_TRACE_MAX;
         let is_new = |name: &&str| is_name(name) && !is_full && !is_known(name);
         if let Some(name) = name.filter(is_new) {
-            let bytes = entry.bytes();
-            entry.add_container(self.logs.places.name(name));
-            self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
+            let name = self.logs.places.name(name);
+            self.change(key, |entry| entry.add_container(name));
         }
-        let before = entry.known_container().map(|known| known.by);
+        let entry = self.entries.get(key);
+        let before = entry.and_then(TraceEntry::known_container);
+        let before = before.map(|known| known.by);
         if before.is_none_or(|before| container.known.by < before) {
-            self.set_container(key, container);
-        }
-    }
-
-    pub(super) fn set_container(&mut self, key: TraceKey, container: Shelved) {
-        if let Some(entry) = self.entries.get_mut(key) {
-            let bytes = entry.bytes();
-            entry.set_container(container);
-            self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
+            self.change(key, |entry| entry.set_container(container));
         }
     }
 

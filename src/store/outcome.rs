@@ -159,18 +159,8 @@ impl Store {
 
     /// What follows from how a trace ended has changed with it.
     fn change_outcome(&mut self, key: TraceKey, change: impl FnOnce(&mut TraceEntry)) {
-        self.revision += 1;
-        let revision = self.revision;
-        let Some(entry) = self.entries.get_mut(key) else {
-            return;
-        };
-        let bytes = entry.bytes();
-        change(entry);
-        entry.set_revision(revision);
-        self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
-        if self.changed.last() != Some(&key) {
-            self.changed.push(key);
-        }
+        self.change(key, change);
+        self.note_changed(key);
     }
 }
 

@@ -16,7 +16,9 @@ use crate::analysis::{
     self, ContainerPast, InitPart, InitSpan, LifecycleNames, Opening, RestoredBy, Said, SeenRoot,
     Sighting, StartReason, TagVaries,
 };
-use crate::trace::{Hello, RelaySource, Span, TraceChunk, TraceId, TracerInfo, UnixNanos, tag};
+use crate::trace::{
+    Hello, RelaySource, Span, Text, TraceChunk, TraceId, TracerInfo, UnixNanos, tag,
+};
 
 /// More work than this is not looked through for the first request after the init.
 const EARLY_MAX: usize = 4_096;
@@ -90,7 +92,7 @@ impl Store {
         let mut discovery = Discovery::default();
         let placed = self.fleet.identify(identity, &mut discovery);
         Seen {
-            end: sighting.extent.1,
+            end: sighting.end,
             roots: sighting.roots,
             inits: sighting.inits,
             exit: sighting.exit,
@@ -161,7 +163,7 @@ impl Store {
         self.place_by_lines(key);
     }
 
-    /// Adds a local root. Returns it, unless it is here already.
+    /// Adds a local root, or takes what a newer snapshot of it says. Returns it, if there was room for it.
     fn add_root(
         &mut self,
         key: TraceKey,
@@ -169,41 +171,28 @@ impl Store {
         said: Said,
         placed: Option<Placed>,
     ) -> Option<SpanIndex> {
-        let entry = self.entries.get_mut(key)?;
+        let entry = self.entries.get(key)?;
         let index = entry.index_of(seen.span_id, seen.start)?;
-        if let Some(known) = entry.local_root(index) {
+        if let Some(known) = entry.local_root(index).copied() {
             let is_better =
                 placed.is_some_and(|placed| known.known_by().is_none_or(|by| placed.by < by));
-            let known = *known;
             if is_better && !known.is_told() {
                 self.move_root(key, index, placed);
             }
-            return self.hear_again(key, index, said);
+            // A newer snapshot may say more, and have taken longer.
+            let root = self.entries.get_mut(key)?.local_root_mut(index)?;
+            root.add_said(said);
+        } else {
+            let root = LocalRoot::new(index, seen.lifecycle, said, placed);
+            let had_room = self.change(key, |entry| entry.add_local_root(root))?;
+            had_room.then_some(())?;
         }
-        let root = LocalRoot::new(index, seen.lifecycle, said, placed);
-        let bytes = entry.bytes();
-        if !entry.add_local_root(root) {
-            return None;
-        }
-        self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
-        self.enter(key, root);
-        if said.cold() == Some(true) {
-            self.note_said_cold(key, index, said);
-        }
-        Some(index)
-    }
-
-    /// A local root has come again, as a newer snapshot: it may say more, and have taken longer.
-    fn hear_again(&mut self, key: TraceKey, span: SpanIndex, said: Said) -> Option<SpanIndex> {
-        let entry = self.entries.get_mut(key)?;
-        let root = entry.local_root_mut(span)?;
-        root.add_said(said);
-        let root = *root;
+        let root = *self.entries.get(key)?.local_root(index)?;
         self.enter(key, root);
         if root.said().cold() == Some(true) {
-            self.note_said_cold(key, span, root.said());
+            self.note_said_cold(key, index, root.said());
         }
-        Some(span)
+        Some(index)
     }
 
     /// A local root is entered with its container.
@@ -323,7 +312,7 @@ impl Store {
             root.is_some_and(|(entry, root)| {
                 !root.is_told()
                     && root.known_by() == Some(KnownBy::RuntimeId)
-                    && runtime_id_of(entry, request.span) == Some(runtime_id)
+                    && entry.runtime_id(request.span).and_then(Text::to_str) == Some(runtime_id)
             })
         };
         let released: Vec<Request> = held.into_iter().filter(is_by_it).collect();
@@ -373,18 +362,6 @@ impl Store {
         }
         self.judge_root(key, span);
         self.note_changed(key);
-    }
-
-    /// What is shown of a trace has changed, though none of its spans has.
-    fn note_changed(&mut self, key: TraceKey) {
-        self.revision += 1;
-        let revision = self.revision;
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.set_revision(revision);
-        }
-        if self.changed.last() != Some(&key) {
-            self.changed.push(key);
-        }
     }
 
     /// Finds out again what bears on the start of the requests of a container, and judges those again
@@ -537,13 +514,23 @@ fn request(entry: &TraceEntry, root: &LocalRoot) -> Option<Request> {
     })
 }
 
-/// The process of a local root, as its span or its payload names it.
-fn runtime_id_of(entry: &TraceEntry, root: SpanIndex) -> Option<&str> {
-    let of_span = entry.span(root)?.meta_text(tag::RUNTIME_ID);
-    let runtime_id = of_span.or_else(|| entry.tracer_runtime_id())?;
-    runtime_id
-        .to_str()
-        .filter(|id| super::container::is_name(id))
+impl Identity<'_> {
+    /// What a local root that is held says of where it ran.
+    fn of_root<'a>(
+        entry: &'a TraceEntry,
+        root: SpanIndex,
+        known: Option<&'a Known>,
+        at: UnixNanos,
+    ) -> Identity<'a> {
+        let span = entry.span(root);
+        Identity {
+            relay: None,
+            known,
+            runtime_id: entry.runtime_id(root),
+            process_id: span.and_then(|span| span.metric(tag::LOCAL_ROOT)),
+            at,
+        }
+    }
 }
 
 /// Whether a chunk has a root of a trace again, from another container and time.

@@ -4,7 +4,6 @@ use super::request;
 use crate::analysis::{Evidence, StartKind, StartReason};
 use crate::store::fleet::{Container, Request};
 use crate::store::{LocalRoot, Store, ToldPlace, TraceContainer, TraceEntry};
-use crate::trace::{Text, tag};
 
 impl Store {
     /// Whether a trace paid for the start of its container; `None` for what is no request.
@@ -60,7 +59,7 @@ impl Store {
             (None, Some(root)) => self.container_of_root(trace, root),
             (Some(told), _) if told.place == ToldPlace::Nowhere => None,
             (Some(_), Some(root)) => {
-                let runtime_id = runtime_id_of_root(trace, root);
+                let runtime_id = trace.runtime_id(root.span());
                 let known = trace.known_container();
                 let known = known.map(|known| TraceContainer {
                     facts: &known.facts,
@@ -79,7 +78,7 @@ impl Store {
         trace: &'a TraceEntry,
         root: &LocalRoot,
     ) -> Option<TraceContainer<'a>> {
-        let runtime_id = runtime_id_of_root(trace, root);
+        let runtime_id = trace.runtime_id(root.span());
         let container = root.container().and_then(|key| self.fleet.container(key));
         let named = container.zip(root.known_by());
         match named {
@@ -116,11 +115,4 @@ impl TraceEntry {
     fn told_start(&self) -> Option<&(StartKind, Box<str>)> {
         self.told()?.start.as_ref()
     }
-}
-
-/// The process of a local root, as its span or its payload names it.
-fn runtime_id_of_root<'a>(trace: &'a TraceEntry, root: &LocalRoot) -> Option<Text<'a>> {
-    let span = trace.span(root.span());
-    let of_span = span.and_then(|span| span.meta_text(tag::RUNTIME_ID));
-    of_span.or_else(|| trace.tracer_runtime_id())
 }

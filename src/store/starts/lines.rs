@@ -3,12 +3,11 @@
 
 use smallvec::SmallVec;
 
-use super::runtime_id_of;
 use crate::store::container::is_name;
 use crate::store::fleet::{Discovery, Identity, Placed};
 use crate::store::join::is_final;
 use crate::store::{KnownBy, LocalRoot, SpanIndex, Store, TraceEntry, TraceKey};
-use crate::trace::{UnixNanos, tag};
+use crate::trace::UnixNanos;
 
 /// So many lines of a trace are asked for the container of its local roots.
 const LINES_ASKED: usize = 256;
@@ -91,14 +90,7 @@ impl Store {
         let Some(entry) = self.entries.get(key) else {
             return;
         };
-        let found = entry.span(span);
-        let identity = Identity {
-            relay: None,
-            known: None,
-            runtime_id: runtime_id_of(entry, span).map(Into::into),
-            process_id: found.and_then(|span| span.metric(tag::LOCAL_ROOT)),
-            at: entry.first_seen().wall,
-        };
+        let identity = Identity::of_root(entry, span, None, entry.first_seen().wall);
         let mut discovery = Discovery::default();
         let placed = self.fleet.identify(identity, &mut discovery);
         self.follow(discovery);
@@ -116,8 +108,8 @@ impl Store {
         if let Some(known) = facts {
             self.fleet.learn(container, known);
         }
-        let runtime_id = entry.and_then(|entry| runtime_id_of(entry, span));
-        let runtime_id = runtime_id.filter(|_| *line == LineOf::Process);
+        let runtime_id = entry.and_then(|entry| entry.runtime_id(span)?.to_str());
+        let runtime_id = runtime_id.filter(|id| is_name(id) && *line == LineOf::Process);
         let mut discovery = Discovery::default();
         if let Some(runtime_id) = runtime_id {
             self.fleet.link(runtime_id, container, &mut discovery);

@@ -6,7 +6,7 @@ use crate::store::fleet::{Discovery, Identity};
 use crate::store::{
     KnownBy, LocalRoot, SpanIndex, Store, ToldRoot, ToldTrace, TraceEntry, TraceKey,
 };
-use crate::trace::{ContainerFacts, UnixNanos, tag};
+use crate::trace::{ContainerFacts, UnixNanos};
 
 impl Store {
     /// Puts back what an export says of the local roots of a trace, in place of what its spans show.
@@ -48,11 +48,7 @@ impl Store {
             (Some(span), None) if told.outcome.is_some() => self.tell_none(key, span),
             _ => {}
         }
-        if let Some(entry) = self.entries.get_mut(key) {
-            let bytes = entry.bytes();
-            entry.set_told(told);
-            self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
-        }
+        self.change(key, |entry| entry.set_told(told));
     }
 
     /// What an export says nothing of, beside its outcome, is no request.
@@ -64,15 +60,12 @@ impl Store {
     }
 
     fn tell(&mut self, key: TraceKey, span: SpanIndex, kind: StartKind, evidence: Box<str>) {
-        let Some(entry) = self.entries.get_mut(key) else {
-            return;
-        };
-        let bytes = entry.bytes();
-        entry.tell_evidence(span, evidence);
-        if let Some(root) = entry.local_root_mut(span) {
-            root.set_reason(StartReason::Told(kind));
-        }
-        self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
+        self.change(key, |entry| {
+            entry.tell_evidence(span, evidence);
+            if let Some(root) = entry.local_root_mut(span) {
+                root.set_reason(StartReason::Told(kind));
+            }
+        });
     }
 
     fn add_told_root(
@@ -83,21 +76,15 @@ impl Store {
         at: UnixNanos,
     ) {
         let known = container.map(|(facts, by)| Known { facts, by });
-        let Some(found) = self.entries.get(key).and_then(|entry| entry.span(span)) else {
+        let entry = self.entries.get(key);
+        let Some((entry, found)) = entry.and_then(|entry| Some((entry, entry.span(span)?))) else {
             return;
         };
-        let identity = Identity {
-            relay: None,
-            known: known.as_ref(),
-            runtime_id: found.meta_text(tag::RUNTIME_ID),
-            process_id: found.metric(tag::LOCAL_ROOT),
-            at,
-        };
+        let identity = Identity::of_root(entry, span, known.as_ref(), at);
         let lifecycle = self.fleet.names().lifecycle(found.name());
         let seen = SeenRoot {
             span_id: found.span_id(),
             start: found.start(),
-            end: found.end(),
             lifecycle,
         };
         let placed = self.fleet.identify(identity, &mut Discovery::default());
