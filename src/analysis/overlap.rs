@@ -1,6 +1,6 @@
 //! How much ran at the same time, from when each began and ended. Plain numbers; it holds nothing.
 
-use crate::trace::UnixNanos;
+use crate::trace::{Span, UnixNanos};
 
 /// The most that ran at one moment. What ends as another begins did not run beside it; what took no time
 /// ran while it did.
@@ -21,6 +21,19 @@ pub fn most_at_once(intervals: impl IntoIterator<Item = (UnixNanos, UnixNanos)>)
         n_max = n_max.max(n_now);
     }
     n_max
+}
+
+/// The part of a span's time that none of its children covers, given in order of their start.
+pub(crate) fn uncovered<'a>(parent: Span<'_>, children: impl Iterator<Item = Span<'a>>) -> i64 {
+    let (start, end) = (parent.start(), parent.end());
+    let mut idle = 0_i64;
+    let mut busy_until = start;
+    for child in children {
+        let begins = child.start().clamp(start, end);
+        idle = idle.saturating_add(begins.since(busy_until).max(0));
+        busy_until = busy_until.max(child.end().clamp(start, end));
+    }
+    idle.saturating_add(end.since(busy_until).max(0))
 }
 
 #[cfg(test)]

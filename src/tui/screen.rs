@@ -16,6 +16,7 @@ pub(crate) mod span;
 pub(crate) mod tabs;
 pub(crate) mod trace_logs;
 pub(crate) mod traces;
+pub(crate) mod unread;
 pub(crate) mod waterfall;
 
 use super::message::Effect;

@@ -23,14 +23,15 @@ mod work;
 
 use ratatui::layout::Rect;
 
-use super::{Flow, Outcome, Place, ViewContext};
+use super::unread::{Progress, is_due};
+use super::{Outcome, Place, ViewContext};
 use crate::analysis::latency::Scale;
 use crate::analysis::steps::{Breakdown, breakdown};
 use crate::store::TraceKey;
 use crate::trace::UnixNanos;
 use crate::tui::action::{Action, Motion};
 use border::Borders;
-use cards::{Cards, Progress, Resource};
+use cards::{Cards, Resource};
 use census::{Census, Column};
 use filter::Wanted;
 use groups::{Groups, Scope};
@@ -116,20 +117,12 @@ impl LatencyPane {
     /// paused, only what it has never shown.
     pub(crate) fn refresh(&mut self, context: &ViewContext<'_>) {
         let (store, now) = (context.store, context.now);
-        let is_due = match self.counted {
-            None => true,
-            Some((revision, at)) => {
-                let n_requests = self.resource().map_or(0, |resource| resource.cards.len());
-                let interval_ns = match n_requests {
-                    0..MANY_REQUESTS => COUNT_INTERVAL_NS,
-                    _ => MANY_INTERVAL_NS,
-                };
-                let is_past = now.uptime_ns >= at.saturating_add(interval_ns);
-                let is_live = context.flow == Flow::Live;
-                is_live && is_past && revision != store.revision()
-            }
+        let n_requests = self.resource().map_or(0, |resource| resource.cards.len());
+        let interval_ns = match n_requests {
+            0..MANY_REQUESTS => COUNT_INTERVAL_NS,
+            _ => MANY_INTERVAL_NS,
         };
-        if is_due {
+        if is_due(self.counted, interval_ns, context) {
             if let Progress::Reading(n_read) = self.cards.refresh(store) {
                 self.counted = None;
                 self.reading = Some((n_read, store.n_traces()));

@@ -19,11 +19,12 @@ mod what_if;
 
 use ratatui::layout::Rect;
 
-use super::{Flow, Outcome, Place, ViewContext};
+use super::unread::{Progress, is_due};
+use super::{Outcome, Place, ViewContext};
 use crate::config::SamplingSettings;
 use crate::store::{Store, TraceKey};
 use crate::tui::action::{Action, Motion};
-use cards::{Cards, Progress};
+use cards::Cards;
 use census::{Bucket, Census};
 use named::Named;
 use rows::{Facts, Part, Row};
@@ -83,19 +84,11 @@ impl SamplingPane {
     /// paused, only what it has never shown.
     pub(crate) fn refresh(&mut self, context: &ViewContext<'_>) {
         let (store, now) = (context.store, context.now);
-        let is_due = match self.counted {
-            None => true,
-            Some((revision, at)) => {
-                let interval_ns = match store.n_traces() {
-                    0..MANY_TRACES => COUNT_INTERVAL_NS,
-                    _ => MANY_INTERVAL_NS,
-                };
-                let is_past = now.uptime_ns >= at.saturating_add(interval_ns);
-                let is_live = context.flow == Flow::Live;
-                is_live && is_past && revision != store.revision()
-            }
+        let interval_ns = match store.n_traces() {
+            0..MANY_TRACES => COUNT_INTERVAL_NS,
+            _ => MANY_INTERVAL_NS,
         };
-        if !is_due {
+        if !is_due(self.counted, interval_ns, context) {
             return;
         }
         if let Progress::Reading(n_read) = self.cards.refresh(store) {

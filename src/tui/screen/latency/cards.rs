@@ -9,11 +9,8 @@ use super::work::{Work, Works};
 use crate::analysis::{Outcome, StartKind, StartReason, outcome};
 use crate::store::{ContainerKey, LocalRoot, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::trace::{Span, UnixNanos};
+use crate::tui::screen::unread::{Kept, Progress, Unread};
 
-/// Traces that may wait to be read again; beyond that all are.
-const TOUCHED_MAX: usize = 100_000;
-/// Traces that are read in a frame.
-const READ_MAX: usize = 10_000;
 /// Resources that are told apart; the others are one.
 const RESOURCES_MAX: usize = 1_000;
 /// Names longer than this are among the others: they are kept beside the budget.
@@ -112,68 +109,33 @@ pub(super) struct Cards {
     rest: Option<usize>,
     containers: HashMap<ContainerKey, u32>,
     places: BTreeMap<TraceKey, SmallVec<[Place; 1]>>,
-    touched: Vec<TraceKey>,
-    n_evicted: u64,
-    /// The first trace that has not been read.
-    next: TraceKey,
-}
-
-/// How far the cards are those of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// So many traces have been read, and more are to be.
-    Reading(usize),
-    /// All have been.
-    Done,
+    unread: Unread,
 }
 
 impl Cards {
     /// Says which traces came or grew.
     pub(super) fn touch(&mut self, touched: &[TraceKey]) {
-        let known = touched.iter().filter(|key| **key < self.next);
-        self.touched.extend(known);
-        if self.touched.len() > TOUCHED_MAX {
-            self.touched = Vec::new();
+        if self.unread.touch(touched) == Kept::Outdated {
             self.places = BTreeMap::new();
             for resource in &mut self.resources {
                 resource.cards = BTreeMap::new();
                 resource.n_open = 0;
             }
-            self.next = TraceKey(0);
         }
     }
 
     /// Reads what came or grew, as far as a frame has time for it, and forgets what has gone.
     pub(super) fn refresh(&mut self, store: &Store) -> Progress {
-        let mut touched = std::mem::take(&mut self.touched);
-        touched.sort_unstable();
-        touched.dedup();
-        for entry in touched.into_iter().filter_map(|key| store.trace(key)) {
-            self.add(entry, store);
-        }
-        for _ in 0..READ_MAX {
-            let Some(entry) = store.trace_from(self.next) else {
-                break;
-            };
-            self.add(entry, store);
-            self.next = TraceKey(entry.key().0.saturating_add(1));
-        }
-        let n_evicted = store.counters().traces_evicted;
-        if n_evicted != self.n_evicted {
-            self.n_evicted = n_evicted;
-            let keys = self.places.keys();
-            let gone: Vec<TraceKey> = keys
-                .copied()
-                .filter(|key| store.trace(*key).is_none())
-                .collect();
+        let mut unread = std::mem::take(&mut self.unread);
+        if unread.read(store, |entry| self.add(entry, store)) == Kept::Outdated {
+            let keys = self.places.keys().copied();
+            let gone: Vec<TraceKey> = keys.filter(|key| store.trace(*key).is_none()).collect();
             for key in gone {
                 self.remove(key);
             }
         }
-        match store.trace_from(self.next) {
-            Some(_) => Progress::Reading(self.places.len()),
-            None => Progress::Done,
-        }
+        self.unread = unread;
+        self.unread.progress(store, self.places.len())
     }
 
     /// A resource by its number.

@@ -4,9 +4,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::cards::RootKey;
+use crate::analysis::overlap::uncovered;
 use crate::analysis::steps::SelfTimes;
 use crate::store::{Store, TraceEntry};
-use crate::trace::{Span, SpanId, UnixNanos};
+use crate::trace::{Span, SpanId};
 
 /// Of a trace no more spans are read.
 const SPANS_MAX: usize = 1_000;
@@ -60,23 +61,12 @@ fn self_times(entry: &TraceEntry, key: RootKey) -> SelfTimes {
     while let Some(span) = next.pop() {
         let own = children.get(&span.span_id()).map(Vec::as_slice);
         let own = own.unwrap_or_default();
-        times.push((span.name().to_lossy().into(), uncovered(span, own)));
+        times.push((
+            span.name().to_lossy().into(),
+            uncovered(span, own.iter().copied()),
+        ));
         // A circle of spans ends where it began.
         next.extend(own.iter().filter(|child| seen.insert(child.span_id())));
     }
     times
-}
-
-/// The part of a span's time that none of its children covers, given in order of their start.
-fn uncovered(parent: Span<'_>, children: &[Span<'_>]) -> i64 {
-    let start = parent.start();
-    let end: UnixNanos = parent.end().max(start);
-    let mut idle = 0_i64;
-    let mut busy_until = start;
-    for child in children {
-        let begins = child.start().clamp(start, end);
-        idle = idle.saturating_add(begins.since(busy_until).max(0));
-        busy_until = busy_until.max(child.end().clamp(start, end));
-    }
-    idle.saturating_add(end.since(busy_until).max(0))
 }

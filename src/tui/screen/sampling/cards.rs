@@ -9,11 +9,8 @@ use crate::normalize;
 use crate::sampler::{Fate, Verdict};
 use crate::store::{LocalRoot, Store, TraceEntry, TraceKey};
 use crate::trace::{SamplingFacts, SamplingMechanism, SamplingPriority, Span, Text, UnixNanos};
+use crate::tui::screen::unread::{Kept, Progress, Unread};
 
-/// Traces that may wait to be read again; beyond that all are.
-const TOUCHED_MAX: usize = 100_000;
-/// Traces that are read in a frame.
-const READ_MAX: usize = 10_000;
 /// Services in their environments that are told apart; the others are one.
 const SERVICES_MAX: usize = 1_000;
 
@@ -124,57 +121,25 @@ pub(super) struct Cards {
     by_trace: BTreeMap<TraceKey, Card>,
     services: Vec<(Box<str>, Box<str>)>,
     numbers: HashMap<(Box<str>, Box<str>), ServiceNumber>,
-    touched: Vec<TraceKey>,
-    n_evicted: u64,
-    /// The first trace that has not been read.
-    next: TraceKey,
-}
-
-/// How far the cards are those of the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// So many traces have been read, and more are to be.
-    Reading(usize),
-    /// All have been.
-    Done,
+    unread: Unread,
 }
 
 impl Cards {
     /// Says which traces came or grew.
     pub(super) fn touch(&mut self, touched: &[TraceKey]) {
-        let known = touched.iter().filter(|key| **key < self.next);
-        self.touched.extend(known);
-        if self.touched.len() > TOUCHED_MAX {
-            self.touched = Vec::new();
+        if self.unread.touch(touched) == Kept::Outdated {
             self.by_trace = BTreeMap::new();
-            self.next = TraceKey(0);
         }
     }
 
     /// Reads what came or grew, as far as a frame has time for it, and forgets what has gone.
     pub(super) fn refresh(&mut self, store: &Store) -> Progress {
-        let mut touched = std::mem::take(&mut self.touched);
-        touched.sort_unstable();
-        touched.dedup();
-        for entry in touched.into_iter().filter_map(|key| store.trace(key)) {
-            self.add(entry);
-        }
-        for _ in 0..READ_MAX {
-            let Some(entry) = store.trace_from(self.next) else {
-                break;
-            };
-            self.add(entry);
-            self.next = TraceKey(entry.key().0.saturating_add(1));
-        }
-        let n_evicted = store.counters().traces_evicted;
-        if n_evicted != self.n_evicted {
+        let mut unread = std::mem::take(&mut self.unread);
+        if unread.read(store, |entry| self.add(entry)) == Kept::Outdated {
             self.by_trace.retain(|key, _| store.trace(*key).is_some());
-            self.n_evicted = n_evicted;
         }
-        match store.trace_from(self.next) {
-            Some(_) => Progress::Reading(self.by_trace.len()),
-            None => Progress::Done,
-        }
+        self.unread = unread;
+        self.unread.progress(store, self.by_trace.len())
     }
 
     /// In order of first arrival.
@@ -239,8 +204,7 @@ impl Cards {
 
 /// As the word `cold` of a filter has it, so that the list holds what was counted.
 fn is_cold(root: &LocalRoot) -> bool {
-    let kind = root.start_kind();
-    matches!(kind, Some(StartKind::Cold | StartKind::ColdShared))
+    root.start_kind().is_some_and(StartKind::is_cold)
 }
 
 fn hashed(text: Text<'_>) -> u64 {

@@ -14,6 +14,7 @@ use std::fmt::Write;
 
 use hashbrown::HashMap;
 
+use crate::analysis::overlap::uncovered;
 use crate::store::{RowMark, SpanIndex, SpanTree, TraceEntry, TreeRow};
 use crate::trace::Span;
 use crate::tui::theme::Glyphs;
@@ -429,19 +430,6 @@ impl Rows {
             next = number.saturating_add(n_skipped);
         }
     }
-}
-
-/// The part of a span's time that none of its children covers, given in order of their start.
-fn uncovered<'a>(parent: Span<'_>, children: impl Iterator<Item = Span<'a>>) -> i64 {
-    let (start, end) = (parent.start(), parent.end());
-    let mut idle = 0_i64;
-    let mut busy_until = start;
-    for child in children {
-        let begins = child.start().clamp(start, end);
-        idle = idle.saturating_add(begins.since(busy_until).max(0));
-        busy_until = busy_until.max(child.end().clamp(start, end));
-    }
-    idle.saturating_add(end.since(busy_until).max(0))
 }
 
 fn place(span: SpanIndex) -> usize {
