@@ -10,6 +10,7 @@
 //! logs     key ─▶ line, in order; those of a trace go with it
 //! ```
 
+mod change;
 mod container;
 mod counters;
 mod depart;
@@ -557,32 +558,6 @@ impl Store {
     fn twins(&self, low: u64) -> impl Iterator<Item = &TraceEntry> {
         let newest = self.by_low.get(&low).and_then(|key| self.trace(*key));
         std::iter::successors(newest, |entry| self.trace(entry.older_twin()?)).take(TWINS_MAX)
-    }
-
-    /// Changes a trace, and counts what it occupies then.
-    fn change<T>(&mut self, key: TraceKey, change: impl FnOnce(&mut TraceEntry) -> T) -> Option<T> {
-        let entry = self.entries.get_mut(key)?;
-        let bytes = entry.bytes();
-        let changed = change(entry);
-        self.bytes = (self.bytes + entry.bytes()).saturating_sub(bytes);
-        Some(changed)
-    }
-
-    /// What is shown of a trace has changed, though none of its spans has.
-    fn note_changed(&mut self, key: TraceKey) {
-        self.revision += 1;
-        let revision = self.revision;
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.set_revision(revision);
-        }
-        self.note_touched(key);
-    }
-
-    /// The caller is to be told of a trace.
-    fn note_touched(&mut self, key: TraceKey) {
-        if self.changed.last() != Some(&key) {
-            self.changed.push(key);
-        }
     }
 
     fn entry_mut(&mut self, key: TraceKey) -> Option<&mut TraceEntry> {
