@@ -31,8 +31,12 @@ impl App {
             Action::ShowSampling => self.show_sampling(),
             Action::ShowLatency => self.show_latency(),
             _ => match self.overlay {
-                Some(Overlay::Help(scroll)) => self.act_on_help(action, scroll),
-                Some(Overlay::ColdRule(scroll)) => self.act_on_cold_rule(action, scroll),
+                Some(Overlay::Help(scroll)) => {
+                    self.act_on_text(action, scroll, (Action::Help, Overlay::Help));
+                }
+                Some(Overlay::ColdRule(scroll)) => {
+                    self.act_on_text(action, scroll, (Action::ColdRule, Overlay::ColdRule));
+                }
                 Some(Overlay::Span) => return self.act_on_details(action),
                 Some(Overlay::Line) => return self.act_on_line(action),
                 Some(Overlay::Filter(pane, _)) => return self.give(pane, action),
@@ -113,9 +117,15 @@ impl App {
         effect.into_iter().collect()
     }
 
-    fn act_on_help(&mut self, action: Action, scroll: u16) {
+    /// A text that lies on top is scrolled, and closed by the key that opened it.
+    fn act_on_text(
+        &mut self,
+        action: Action,
+        scroll: u16,
+        (opener, text): (Action, fn(u16) -> Overlay),
+    ) {
         let to = match action {
-            Action::Help | Action::Click { .. } => {
+            _ if action == opener || matches!(action, Action::Click { .. }) => {
                 self.overlay = None;
                 return;
             }
@@ -127,7 +137,7 @@ impl App {
             }
             _ => scroll,
         };
-        self.overlay = Some(Overlay::Help(to.min(self.help_scroll_max)));
+        self.overlay = Some(text(to.min(self.help_scroll_max)));
     }
 
     fn act_on_details(&mut self, action: Action) -> Effects {

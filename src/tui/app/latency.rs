@@ -1,8 +1,8 @@
 //! What concerns the screen of latency: the way there and back, borders in time, and the rule.
 
-use super::{App, Overlay};
+use super::App;
 use crate::store::TraceEntry;
-use crate::tui::action::{Action, Motion};
+use crate::tui::action::Action;
 use crate::tui::layout::{Pane, View};
 use crate::tui::screen::{Outcome, ViewContext};
 use crate::tui::text;
@@ -52,25 +52,5 @@ impl App {
         self.latency.set_border(at);
         let words = format!("Border at {}: {what}.", text::time_of_day(at));
         self.notices.add(words, self.now);
-    }
-
-    /// The rule can be scrolled, and closed by the key that opened it.
-    pub(super) fn act_on_cold_rule(&mut self, action: Action, scroll: u16) {
-        let to = match action {
-            Action::ColdRule | Action::Click { .. } => {
-                self.overlay = None;
-                return;
-            }
-            Action::Scroll(rows) => scroll.saturating_add_signed(rows),
-            Action::Move(motion) => self.scrolled(scroll, motion),
-            _ => scroll,
-        };
-        self.overlay = Some(Overlay::ColdRule(to.min(self.help_scroll_max)));
-    }
-
-    fn scrolled(&self, scroll: u16, motion: Motion) -> u16 {
-        let n_rows = usize::from(self.help_scroll_max) + 1;
-        let row = motion.from_row(usize::from(scroll), n_rows, n_rows);
-        u16::try_from(row).unwrap_or(u16::MAX)
     }
 }

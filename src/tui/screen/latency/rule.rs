@@ -184,14 +184,17 @@ impl LatencyPane {
         lines.extend(tail.into_iter().map(|line| (line, theme.text)));
         let place = help::centered(area, width, text::cells(lines.len() + 2));
         clear(buffer, place);
+        let seen_max = text::cells(lines.len()).min(place.height.saturating_sub(2));
+        let scroll_max = text::cells(lines.len()) - seen_max;
+        let n_below = scroll_max.saturating_sub(scroll);
+        let below = format!("j k scroll: {n_below} more");
         let border = Border {
+            below: (n_below > 0).then_some((&*below, theme.dim)),
             title: "What is cold, what is warm, and how many each line decided",
             note: "esc closes",
             focus: Focus::Focused,
-            ..Border::default()
         };
         let inner = draw_border(buffer, place, &border, theme);
-        let scroll_max = text::cells(lines.len()).saturating_sub(inner.height);
         let skipped = usize::from(scroll.min(scroll_max));
         for ((line, style), row) in lines.iter().skip(skipped).zip(inner.rows()) {
             put(buffer, row, 1, line, *style);
