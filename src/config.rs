@@ -11,7 +11,7 @@ mod sampling;
 mod value;
 
 pub use child::{ChildEnvironment, ChildSettings, Flush, Told};
-pub use forward::{AgentAddress, DatadogTarget, Forward, ForwardTo};
+pub use forward::{AgentAddress, ByHand, DatadogTarget, Forward, ForwardTo};
 pub use sampling::{Answers, PerSecond, Percent, SamplingSettings};
 pub use value::{AppUrl, ByteSize, Idle, ListenAddress, Token, ValueError};
 
@@ -43,6 +43,8 @@ pub struct Settings {
     pub logs: Vec<PathBuf>,
     /// Where spans go on to.
     pub forward: Option<ForwardTo>,
+    /// Whether the user may choose traces that go to Datadog, where they do not all go by themselves.
+    pub by_hand: ByHand,
     /// Names of spans that are the start of a container, beside Modal's.
     pub init_spans: Vec<String>,
     /// The simulated Agent, and what tracers are answered.

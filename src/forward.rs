@@ -8,6 +8,9 @@
 //!  line that joined a trace ─────────▶ logs::LogBatch ─────────▶ IntakeRequest (logs, JSON)
 //! ```
 //!
+//! What became of a request, to a real Agent or to an intake, is a [`Forwarded`]; a [`Ticket`] says whose spans
+//! were in it.
+//!
 //! Pure: it reads no clock and no environment, sends nothing and holds no queue. Who calls it says
 //! which spans are new, keeps the requests in a queue that has a limit, sends them to the addresses
 //! of [`settings`] and asks [`retry`] what becomes of one that failed.
@@ -19,6 +22,7 @@
 mod compress;
 pub mod courier;
 pub mod logs;
+mod outcome;
 pub mod payload;
 mod prepared;
 pub mod proxy;
@@ -28,9 +32,12 @@ pub mod settings;
 pub mod stats;
 mod tags;
 
+use bytes::Bytes;
+
 use crate::sampler::{self, Verdict};
-use crate::trace::{ChunkFacts, PayloadForm, SpanId, TraceChunk, TraceId, TracerInfo, UnixNanos};
+use crate::trace::{ChunkFacts, PayloadForm, TraceChunk, TracerInfo, UnixNanos};
 pub use compress::Coding;
+pub use outcome::{Exchange, Forwarded, Ticket};
 pub use prepared::Prepared;
 pub use secret::Secret;
 pub use tags::AddedTags;
@@ -52,6 +59,8 @@ pub struct Outgoing<'a> {
     pub form: PayloadForm,
     /// When it came.
     pub received: UnixNanos,
+    /// The number of its trace, in tickets.
+    pub trace: u64,
     /// Which of its spans go.
     pub places: Places<'a>,
     /// Who says which of its spans enter a service.
@@ -63,21 +72,43 @@ pub struct Outgoing<'a> {
     pub verdict: Option<Verdict>,
 }
 
-/// Which spans of a chunk.
+impl Outgoing<'_> {
+    /// The spans that are to go.
+    pub fn tickets(self) -> impl Iterator<Item = Ticket> {
+        let places = 0..self.chunk.len();
+        places.filter_map(move |place| self.ticket(place))
+    }
+
+    /// The span at a place of the chunk, if it is to go.
+    fn ticket(&self, place: usize) -> Option<Ticket> {
+        let span = self.places.number(place)?;
+        let trace = self.trace;
+        Some(Ticket { trace, span })
+    }
+}
+
+/// Which spans of a chunk, and their numbers in tickets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Places<'a> {
-    /// All.
-    All,
-    /// Those at these places, which ascend: the others went before.
-    Only(&'a [usize]),
+    /// All, numbered on from the first.
+    All {
+        /// The number of the first.
+        first: u32,
+    },
+    /// Those at these places, which ascend, each with its number: the others went before.
+    Only(&'a [(usize, u32)]),
 }
 
 impl Places<'_> {
-    /// Whether the span at a place is one of them.
-    pub fn contains(self, place: usize) -> bool {
+    /// The number of the span at a place, if it is one of them.
+    pub fn number(self, place: usize) -> Option<u32> {
         match self {
-            Self::All => true,
-            Self::Only(places) => places.binary_search(&place).is_ok(),
+            Self::All { first } => Some(first.saturating_add(u32::try_from(place).ok()?)),
+            Self::Only(places) => {
+                let found = places.binary_search_by_key(&place, |(place, _)| *place);
+                let (_, number) = places.get(found.ok()?)?;
+                Some(*number)
+            }
         }
     }
 }
@@ -144,6 +175,17 @@ pub enum Intake {
     Logs,
 }
 
+impl Intake {
+    /// The path of its requests, where no other is given.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Traces => "/api/v0.2/traces",
+            Self::Stats => "/api/v0.2/stats",
+            Self::Logs => "/api/v2/logs",
+        }
+    }
+}
+
 /// A request, complete but for the address and the key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IntakeRequest {
@@ -152,7 +194,7 @@ pub struct IntakeRequest {
     /// The headers, in the order they are sent.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// Bytes of the body before it was compressed.
     pub plain_bytes: usize,
     /// What is in it.
@@ -167,7 +209,7 @@ pub enum Contents {
         /// Of how many traces.
         n_traces: usize,
         /// Which, in the order of the payload.
-        spans: Box<[(TraceId, SpanId)]>,
+        spans: Box<[Ticket]>,
     },
     /// Statistics.
     Groups {
@@ -184,11 +226,11 @@ pub enum Contents {
 }
 
 impl IntakeRequest {
-    /// How many spans go with it.
-    pub fn n_spans(&self) -> usize {
+    /// The spans that go with it.
+    pub fn spans(&self) -> &[Ticket] {
         match &self.contents {
-            Contents::Spans { spans, .. } => spans.len(),
-            Contents::Groups { .. } | Contents::Lines { .. } => 0,
+            Contents::Spans { spans, .. } => spans,
+            Contents::Groups { .. } | Contents::Lines { .. } => &[],
         }
     }
 
@@ -203,12 +245,8 @@ impl IntakeRequest {
     /// What it occupies in memory, for a queue with a limit in bytes.
     pub fn heap_bytes(&self) -> usize {
         let headers = self.headers.iter().map(|(_, value)| value.capacity());
-        let spans = match &self.contents {
-            Contents::Spans { spans, .. } => size_of_val(&**spans),
-            Contents::Groups { .. } | Contents::Lines { .. } => 0,
-        };
-        self.body.capacity()
-            + spans
+        self.body.len()
+            + size_of_val(self.spans())
             + headers.sum::<usize>()
             + self.headers.capacity() * size_of::<(&str, String)>()
     }

@@ -20,6 +20,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::forward::Forwarded;
 use crate::logs::LogRecord;
 use crate::stats::{ClientStats, ClientTelemetry};
 use crate::trace::{ChunkBuilder, Hello, RelaySource, TracerPayload, UnixNanos, Via, printable};
@@ -42,40 +43,6 @@ pub enum Inbound {
     Notice(String),
     /// What became of requests that were passed on.
     Forwarded(Forwarded),
-}
-
-/// What became of requests that were passed on, since it was told last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Forwarded {
-    /// Requests that arrived.
-    pub payloads: u64,
-    /// Spans in them.
-    pub spans: u64,
-    /// Bytes of their bodies.
-    pub bytes: u64,
-    /// Requests that were sent and not taken.
-    pub failed: u64,
-    /// Requests that were not sent, for lack of room or of time.
-    pub dropped: u64,
-    /// Why the last one failed.
-    pub last_error: Option<Box<str>>,
-}
-
-impl Forwarded {
-    /// Adds what became of others, later.
-    pub fn add(&mut self, later: Self) {
-        let numbers = [
-            (&mut self.payloads, later.payloads),
-            (&mut self.spans, later.spans),
-            (&mut self.bytes, later.bytes),
-            (&mut self.failed, later.failed),
-            (&mut self.dropped, later.dropped),
-        ];
-        for (number, more) in numbers {
-            *number = number.saturating_add(more);
-        }
-        self.last_error = later.last_error.or(self.last_error.take());
-    }
 }
 
 /// What becomes of a program that we started.

@@ -19,7 +19,7 @@ use anyhow::Context as _;
 
 use crate::analysis::LifecycleNames;
 use crate::config::{
-    Command, DatadogTarget, ExportFormat, ExportTarget, Flush, ForwardTo, Output, Settings,
+    ByHand, Command, DatadogTarget, ExportFormat, ExportTarget, Flush, Output, Settings,
 };
 use crate::export::{self, Format};
 use crate::forward::courier::{Courier, CourierSettings};
@@ -60,7 +60,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     if matches!(settings.command, Command::Run(_)) {
         store = store.of_run();
     }
-    if let Some(ForwardTo::Datadog(target)) = &settings.forward {
+    if let ByHand::To(target) = &settings.by_hand {
         store = store.with_courier(courier(target, settings, clock.now().wall));
     }
     if let Command::Simulate(path) = &settings.command {
@@ -70,13 +70,14 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
         Command::Open(paths) => open_files(paths, &mut store, clock.now())?,
         _ => Told::default(),
     };
+    store.pass_lines();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the program cannot wait for anything here")?;
     runtime.block_on(async {
         let feed = match &settings.command {
-            Command::Open(_) => Feed::none(),
+            Command::Open(_) => Feed::of_files(settings),
             _ => Feed::start(settings)?,
         };
         match settings.output {

@@ -14,10 +14,12 @@ mod change;
 mod container;
 mod counters;
 mod depart;
+mod departed;
 mod entries;
 mod entry;
 mod evict;
 mod fleet;
+mod forwarding;
 mod gone;
 mod hear;
 mod index;
@@ -42,9 +44,10 @@ use std::sync::{Arc, Weak};
 pub use container::{KnownBy, TraceContainer};
 pub use counters::{Counters, Simulated};
 use depart::Departure;
-pub use depart::Due;
+pub use depart::{Due, Offer};
 pub use entry::{Arrival, TraceEntry};
 pub use fleet::{Container, ContainerKey, Fleet, Liveness};
+pub use forwarding::{Forwarding, Went};
 pub use gone::Gone;
 pub use logs::{Joined, LogEntry, LogKey, ModalApp, ModalState};
 pub use restore::{Restored, ToldPlace, ToldRoot, ToldTrace};
@@ -53,8 +56,7 @@ pub use summary::Summary;
 pub use told::{Compared, Operation, OperationKey, Tally, Told, ToldClient, ToldSums};
 pub use tree::{RowMark, SpanTree, TreeRow};
 
-use crate::forward::courier::Courier;
-use crate::ingest::{Brought, Forwarded, Lines, Overflow, Received, Request, RequestRecord};
+use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
 use crate::logs::LogRecord;
 use crate::sampler::{self, Model, Process};
 use crate::trace::{
@@ -136,10 +138,7 @@ pub struct Store {
     counters: Counters,
     told: Told,
     model: Model,
-    /// Whoever takes spans on to Datadog.
-    courier: Option<Box<Courier>>,
-    /// The line that goes next, if lines go.
-    next_departing: LogKey,
+    forwarding: Forwarding,
     bytes: usize,
     memory_bytes_max: usize,
     revision: u64,
@@ -170,8 +169,7 @@ impl Store {
             counters: Counters::default(),
             told: Told::new((memory_bytes_max / TOLD_SHARE).min(TOLD_BYTES_MAX)),
             model: Model::default(),
-            courier: None,
-            next_departing: LogKey(0),
+            forwarding: Forwarding::default(),
             bytes: 0,
             memory_bytes_max,
             revision: 0,
@@ -328,7 +326,6 @@ impl Store {
             if is_counted {
                 self.count_arrived(&chunk);
             }
-            self.depart(known, (departure, &tracer), &chunk, verdict);
             let arrival = Arrival {
                 at,
                 via,
@@ -337,7 +334,7 @@ impl Store {
                 facts: chunk.take_facts(),
             };
             let delivery = Delivery {
-                arrivals: &[arrival],
+                arrivals: std::slice::from_ref(&arrival),
                 tracer: &tracer,
                 now,
                 relay: received.relay,
@@ -349,8 +346,10 @@ impl Store {
                 container,
                 seen,
             };
-            self.insert_chunk(key, came, delivery);
+            let inserted = self.insert_chunk(key, came, delivery);
             self.add_verdict(key, known, verdict);
+            let facts = arrival.facts.as_deref();
+            self.depart(key, inserted, (departure, facts), verdict);
         }
     }
 
@@ -370,20 +369,6 @@ impl Store {
         raise(&mut self.counters.payloads_refused, overflow.payloads);
         raise(&mut self.counters.chunks_undecodable, overflow.chunks);
         self.counters.count_unreadable(overflow.unreadable);
-        self.revision += 1;
-    }
-
-    /// Counts what became of requests that were passed on.
-    pub fn forwarded(&mut self, forwarded: &Forwarded) {
-        for (counter, by) in [
-            (&mut self.counters.forwarded_payloads, forwarded.payloads),
-            (&mut self.counters.forwarded_spans, forwarded.spans),
-            (&mut self.counters.forwarded_bytes, forwarded.bytes),
-            (&mut self.counters.forward_failed, forwarded.failed),
-            (&mut self.counters.forward_dropped, forwarded.dropped),
-        ] {
-            raise(counter, by);
-        }
         self.revision += 1;
     }
 
@@ -468,7 +453,7 @@ impl Store {
 
     /// Adds a chunk to the trace it belongs to. One that says the high half of its id says it for the
     /// trace, which may have come without.
-    fn insert_chunk(&mut self, key: TraceKey, came: Came, delivery: Delivery<'_>) {
+    fn insert_chunk(&mut self, key: TraceKey, came: Came, delivery: Delivery<'_>) -> Inserted {
         let Came {
             id,
             chunk,
@@ -483,7 +468,7 @@ impl Store {
         self.logs.remember_spans(key, span_ids());
         self.remember_dictionary(&chunk);
         let Some(entry) = self.entry_mut(key) else {
-            return;
+            return Inserted::default();
         };
         if id.high() != 0 {
             entry.set_trace_id(id);
@@ -494,7 +479,7 @@ impl Store {
         entry.set_revision(revision);
         let (after, is_complete) = (entry.bytes(), entry.is_complete());
         self.bytes = (self.bytes + after).saturating_sub(bytes);
-        self.count_inserted(inserted);
+        self.count_inserted(&inserted);
         if !is_new {
             *self.counters.traces(was_complete) -= 1;
         }
@@ -504,6 +489,7 @@ impl Store {
         let woken = self.locate(key, container);
         self.reconsider(woken);
         self.settle(key, seen);
+        inserted
     }
 
     /// The container of a chunk: the relay's that passed it on, else the one its tags name.
@@ -539,7 +525,7 @@ impl Store {
         }
     }
 
-    fn count_inserted(&mut self, inserted: Inserted) {
+    fn count_inserted(&mut self, inserted: &Inserted) {
         raise(&mut self.counters.spans_shown, inserted.n_new);
         raise(&mut self.counters.spans_duplicate, inserted.n_duplicate);
     }

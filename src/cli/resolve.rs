@@ -12,10 +12,10 @@ use super::arguments::{Arguments, Options, Subcommand};
 use super::environment::{DatadogVariables, Environment, ToldToChildren};
 use super::file::{self, FileOptions};
 use crate::config::{
-    AGENT_PORT, Answers, ChildEnvironment, ChildSettings, Color, Command, DatadogTarget,
-    ExportTarget, Flush, Forward, ForwardTo, Glyphs, ListenAddress, LogOrigin, LogTarget,
-    MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN, Mouse, Output, PerSecond, Percent, SamplingSettings,
-    ScreenSettings, Settings, Story, Told,
+    AGENT_PORT, Answers, ByHand, ByteSize, ChildEnvironment, ChildSettings, Color, Command,
+    DatadogTarget, ExportTarget, Flush, Forward, ForwardTo, Glyphs, ListenAddress, LogOrigin,
+    LogTarget, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN, Mouse, Output, PerSecond, Percent,
+    SamplingSettings, ScreenSettings, Settings, Story, Told,
 };
 use crate::env_lines::{self, Reach, Topic};
 use crate::forward::AddedTags;
@@ -112,18 +112,14 @@ fn layered(
     let forward = asked.resolve(&environment.datadog)?;
     let bound = [Some(listen), otlp];
     check_forward(forward.as_ref(), bound, uds.as_deref(), sampling.answers)?;
-    let memory_bytes = options
-        .memory
-        .or(file.memory)
-        .map_or(MEMORY_BYTES_DEFAULT, |size| size.0);
-    if memory_bytes < MEMORY_BYTES_MIN {
-        return Err(UsageError::new("--memory needs at least 64KiB"));
-    }
+    let memory_bytes = memory_bytes(options.memory.or(file.memory))?;
     let format = options
         .export_format
         .or(file.export_format)
         .unwrap_or_default();
     let headless = options.headless || file.headless == Some(true);
+    let output = pick(headless, Output::Headless, Output::Screen);
+    let by_hand = by_hand(forward.as_ref(), output, &environment.datadog);
     Ok(Settings {
         command,
         listen,
@@ -134,10 +130,11 @@ fn layered(
         logs: or_file(options.logs, file.logs),
         flush,
         forward,
+        by_hand,
         init_spans: or_file(options.init_span, file.init_span),
         sampling,
         memory_bytes,
-        output: pick(headless, Output::Headless, Output::Screen),
+        output,
         export: options
             .export
             .or(file.export)
@@ -155,6 +152,14 @@ fn layered(
         #[cfg(not(debug_assertions))]
         panic_after: None,
     })
+}
+
+fn memory_bytes(asked: Option<ByteSize>) -> Result<u64, UsageError> {
+    let bytes = asked.map_or(MEMORY_BYTES_DEFAULT, |size| size.0);
+    if bytes < MEMORY_BYTES_MIN {
+        return Err(UsageError::new("--memory needs at least 64KiB"));
+    }
+    Ok(bytes)
 }
 
 fn screen_of(options: &Options, file: &FileOptions, environment: &Environment) -> ScreenSettings {
@@ -339,7 +344,10 @@ impl ForwardAsked {
 
     fn resolve(self, said: &DatadogVariables) -> Result<Option<ForwardTo>, UsageError> {
         match self.to {
-            Some(Forward::Datadog) => self.datadog(said).map(Some).map_err(UsageError::new),
+            Some(Forward::Datadog) => {
+                let target = self.datadog(said).map_err(UsageError::new)?;
+                Ok(Some(ForwardTo::Datadog(Box::new(target))))
+            }
             _ if self.is_about_datadog() => Err(UsageError::new(
                 "--forward-sampled, --forward-logs and --forward-tag need --forward datadog: a real Agent gets what came",
             )),
@@ -352,7 +360,7 @@ impl ForwardAsked {
         self.which == Which::Sampled || self.lines != LinesGo::Nowhere || !self.tags.is_empty()
     }
 
-    fn datadog(self, said: &DatadogVariables) -> Result<ForwardTo, String> {
+    fn datadog(self, said: &DatadogVariables) -> Result<DatadogTarget, String> {
         let settings = ForwardSettings::read(&ForwardOptions {
             api_key: said.api_key.as_deref(),
             datadog_api_key: said.datadog_api_key.as_deref(),
@@ -361,14 +369,31 @@ impl ForwardAsked {
             logs_url: said.logs_url.as_deref(),
         })?;
         let (https_proxy, no_proxy) = (said.https_proxy.as_deref(), said.no_proxy.as_deref());
-        Ok(ForwardTo::Datadog(Box::new(DatadogTarget {
+        Ok(DatadogTarget {
             proxy: Proxy::for_host(https_proxy, no_proxy, &settings.traces.host)?,
             settings,
             which: self.which,
             lines: self.lines,
             added: AddedTags::parse(self.tags.iter().map(String::as_str))?,
-        })))
+        })
     }
+}
+
+/// Whether the user may choose traces that go to Datadog.
+fn by_hand(forward: Option<&ForwardTo>, output: Output, said: &DatadogVariables) -> ByHand {
+    let target = match (forward, output) {
+        (Some(ForwardTo::Datadog(target)), _) => return ByHand::To(target.clone()),
+        (Some(ForwardTo::Agent(agent)), _) => Err(format!(
+            "Everything goes on to the Agent at {agent} as it comes: nothing is chosen by hand."
+        )),
+        (None, Output::Headless) => Err("There is no screen on which to choose.".to_owned()),
+        (None, Output::Screen) => ForwardAsked {
+            which: Which::ByHand,
+            ..ForwardAsked::default()
+        }
+        .datadog(said),
+    };
+    target.map_or_else(ByHand::Not, |target| ByHand::To(Box::new(target)))
 }
 
 /// Refuses to send to ourselves what would come back at once, and rates of ours where the Agent's are

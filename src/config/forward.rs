@@ -48,6 +48,15 @@ pub struct DatadogTarget {
     pub added: AddedTags,
 }
 
+/// Whether the user may choose traces that go to Datadog.
+#[derive(Clone, Debug)]
+pub enum ByHand {
+    /// They go there.
+    To(Box<DatadogTarget>),
+    /// They cannot, for this reason: a sentence.
+    Not(String),
+}
+
 impl ForwardTo {
     /// The real Agent, if it is one.
     pub fn agent(&self) -> Option<&AgentAddress> {

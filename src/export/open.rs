@@ -272,6 +272,7 @@ impl<'s> Reading<'s> {
             container: trace.container,
             told,
             roots: trace.local_roots,
+            ..Restored::default()
         };
         let key = self.store.restore(id, chunk, said);
         for (record, by) in trace.lines {

@@ -6,7 +6,7 @@ use std::mem;
 use super::logs::{LogBatch, LogLine};
 use super::payload::{Batch, LeftOut, PayloadSettings};
 use super::stats::{BUCKET_NS, ClientAggregator, Concentrator};
-use super::{AddedTags, AgentFacts, IntakeRequest, Outgoing, Prepared};
+use super::{AddedTags, AgentFacts, IntakeRequest, Outgoing, Prepared, Ticket};
 use crate::sampler::Verdict;
 use crate::trace::{TracerInfo, UnixNanos};
 
@@ -22,13 +22,15 @@ pub enum Which {
     All,
     /// Those that the simulated Agent keeps, marked as it marks them.
     Sampled,
+    /// None by itself: the user says which.
+    ByHand,
 }
 
 impl Which {
     /// What is to be asked before a chunk goes.
     pub fn verdict(self, verdict: Option<Verdict>) -> Option<Verdict> {
         match self {
-            Self::All => None,
+            Self::All | Self::ByHand => None,
             Self::Sampled => Some(verdict.unwrap_or_default()),
         }
     }
@@ -108,11 +110,11 @@ impl Courier {
         self.waits_since.get_or_insert(now);
     }
 
-    /// Takes spans of a chunk: each is to come once.
-    pub fn take(&mut self, outgoing: Outgoing<'_>, now: UnixNanos) {
+    /// Takes spans of a chunk: each is to come once. Gives back those that do not go.
+    pub fn take(&mut self, outgoing: Outgoing<'_>, now: UnixNanos) -> Vec<Ticket> {
         let Ok(prepared) = Prepared::new(outgoing, &self.settings.added) else {
             self.n_refused += 1;
-            return;
+            return outgoing.tickets().collect();
         };
         self.concentrator.add(&prepared, now);
         let full = self.batch.push(&prepared);
@@ -120,6 +122,7 @@ impl Courier {
         if self.batch.n_spans() > 0 {
             self.waits_since.get_or_insert(now);
         }
+        self.batch.stayed()
     }
 
     /// Takes the body of a request with counts of a client. What cannot be read was refused before.
@@ -168,7 +171,8 @@ impl Courier {
         self.n_refused
     }
 
-    fn flush(&mut self) {
+    /// Makes ready what has gathered, but for open buckets: nothing more is at hand.
+    pub fn flush(&mut self) {
         self.waits_since = None;
         let flushed = self.batch.flush();
         self.ready.extend(flushed);

@@ -108,7 +108,7 @@ impl LogBatch {
         Some(IntakeRequest {
             intake: Intake::Logs,
             headers,
-            body,
+            body: body.into(),
             plain_bytes,
             contents: Contents::Lines { n_lines },
         })

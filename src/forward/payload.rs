@@ -15,8 +15,8 @@ use libdd_trace_protobuf::pb;
 use prost::Message as _;
 
 use super::compress::compress;
-use super::{AgentFacts, Coding, Contents, Intake, IntakeRequest, Prepared, USER_AGENT};
-use crate::trace::{SpanId, Tags, Text, TraceId, TracerInfo, printable, tag};
+use super::{AgentFacts, Coding, Contents, Intake, IntakeRequest, Prepared, Ticket, USER_AGENT};
+use crate::trace::{Tags, Text, TracerInfo, printable, tag};
 use marks::Marks;
 
 /// Bytes of a payload before it is compressed (`trace.go`, `MaxPayloadSize`: "3.2MB is the maximum
@@ -52,15 +52,16 @@ pub struct Batch {
     settings: PayloadSettings,
     clients: Vec<pb::TracerPayload>,
     places: HashMap<TracerInfo, usize>,
-    spans: Vec<(TraceId, SpanId)>,
+    spans: Vec<Ticket>,
     bytes: usize,
     left_out: LeftOut,
+    stayed: Vec<Ticket>,
 }
 
 /// A part of a chunk, with what it weighs and which spans are in it.
 struct Piece {
     chunk: pb::TraceChunk,
-    spans: Vec<(TraceId, SpanId)>,
+    spans: Vec<Ticket>,
     bytes: usize,
 }
 
@@ -74,6 +75,7 @@ impl Batch {
             spans: Vec::new(),
             bytes: 0,
             left_out: LeftOut::default(),
+            stayed: Vec::new(),
         }
     }
 
@@ -92,11 +94,19 @@ impl Batch {
         self.left_out
     }
 
+    /// The spans that were left out since this was asked last.
+    pub fn stayed(&mut self) -> Vec<Ticket> {
+        std::mem::take(&mut self.stayed)
+    }
+
     /// Adds a chunk, and gives the payloads that are full. One that is larger than a payload goes in
     /// pieces, as a client sends a trace that it flushes in parts.
     pub fn push(&mut self, prepared: &Prepared<'_>) -> Vec<IntakeRequest> {
         let Some(marks) = Marks::of(prepared) else {
-            self.left_out.n_sampled_spans += as_u64(prepared.spans().count());
+            let stayed = self.stayed.len();
+            self.stayed
+                .extend(prepared.spans().map(|(_, ticket, _)| ticket));
+            self.left_out.n_sampled_spans += as_u64(self.stayed.len() - stayed);
             return Vec::new();
         };
         let client = message(prepared.client());
@@ -130,11 +140,11 @@ impl Batch {
         let plain = payload.encode_to_vec();
         let plain_bytes = plain.len();
         let (body, coding) = compress(plain, self.settings.coding);
-        let traces: HashSet<TraceId> = spans.iter().map(|(trace, _)| *trace).collect();
+        let traces: HashSet<u64> = spans.iter().map(|ticket| ticket.trace).collect();
         Some(IntakeRequest {
             intake: Intake::Traces,
             headers: headers("application/x-protobuf", coding, languages),
-            body,
+            body: body.into(),
             plain_bytes,
             contents: Contents::Spans {
                 n_traces: traces.len(),
@@ -179,27 +189,28 @@ impl Batch {
         // The high half of the id goes with each piece, on its first span.
         let head_bytes = head.encoded_len() + FRAME_BYTES + marks::TRACE_ID_BYTES_MAX;
         let mut pieces: Vec<Piece> = Vec::new();
-        for (place, normalized) in prepared.spans() {
+        for (place, ticket, normalized) in prepared.spans() {
             if !marks.keeps(normalized) {
                 self.left_out.n_sampled_spans += 1;
+                self.stayed.push(ticket);
                 continue;
             }
             let span = span::message(prepared, marks, place);
             let bytes = span.encoded_len() + FRAME_BYTES;
             if head_bytes + bytes > room {
                 self.left_out.n_oversized_spans += 1;
+                self.stayed.push(ticket);
                 continue;
             }
-            let id = (prepared.trace_id(), normalized.span_id());
             match pieces.last_mut() {
-                Some(piece) if piece.bytes + bytes <= room => piece.add(span, id, bytes),
+                Some(piece) if piece.bytes + bytes <= room => piece.add(span, ticket, bytes),
                 _ => {
                     let mut piece = Piece {
                         chunk: head.clone(),
                         spans: Vec::new(),
                         bytes: head_bytes,
                     };
-                    piece.add(span, id, bytes);
+                    piece.add(span, ticket, bytes);
                     pieces.push(piece);
                 }
             }
@@ -212,9 +223,9 @@ impl Batch {
 }
 
 impl Piece {
-    fn add(&mut self, span: pb::Span, id: (TraceId, SpanId), bytes: usize) {
+    fn add(&mut self, span: pb::Span, ticket: Ticket, bytes: usize) {
         self.chunk.spans.push(span);
-        self.spans.push(id);
+        self.spans.push(ticket);
         self.bytes += bytes;
     }
 }

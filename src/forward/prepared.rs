@@ -1,7 +1,7 @@
 //! A chunk as the Agent keeps it, with the client it belongs to: read once, for the payload and for the
 //! statistics. Encodes nothing.
 
-use super::{AddedTags, CountedBy, Outgoing, TopLevel};
+use super::{AddedTags, CountedBy, Outgoing, Ticket, TopLevel};
 use crate::normalize::{Dropped, Normalized, NormalizedChunk, Request, env, normalize_chunk};
 use crate::sampler::Verdict;
 use crate::trace::{ChunkFacts, PayloadForm, SamplingPriority, Text, TraceId, TracerInfo, tag};
@@ -50,9 +50,12 @@ impl<'a> Prepared<'a> {
     }
 
     /// The spans that go, with their places in the chunk.
-    pub(super) fn spans(&self) -> impl Iterator<Item = (usize, &Normalized<'a>)> {
+    pub(super) fn spans(&self) -> impl Iterator<Item = (usize, Ticket, &Normalized<'a>)> {
         let spans = self.chunk.spans().iter().enumerate();
-        spans.filter(|(place, _)| self.outgoing.places.contains(*place))
+        spans.filter_map(|(place, span)| {
+            let ticket = self.outgoing.ticket(place)?;
+            Some((place, ticket, span))
+        })
     }
 
     pub(super) fn chunk(&self) -> &NormalizedChunk<'a> {

@@ -74,9 +74,9 @@ impl ForwardSettings {
         };
         Ok(Self {
             key,
-            stats: traces.at("/api/v0.2/stats"),
-            traces: traces.at("/api/v0.2/traces"),
-            logs: logs.at("/api/v2/logs"),
+            stats: traces.at(Intake::Stats.path()),
+            traces: traces.at(Intake::Traces.path()),
+            logs: logs.at(Intake::Logs.path()),
             validate: Address::https(&format!("api.{site}")).at("/api/v1/validate"),
             site: site.into(),
         })

@@ -83,7 +83,7 @@ impl Concentrator {
         }
         let weight = weight(prepared.chunk().client_rate());
         let mut payload = None;
-        for (place, span) in prepared.spans() {
+        for (place, _, span) in prepared.spans() {
             let is_top_level = prepared.chunk().is_top_level(place);
             if !is_counted(span, is_top_level) {
                 continue;

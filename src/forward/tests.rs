@@ -52,7 +52,8 @@ pub(super) fn all<'a>(chunk: &'a TraceChunk, tracer: &'a TracerInfo) -> Outgoing
         tracer,
         form: PayloadForm::Older,
         received: NOW,
-        places: Places::All,
+        trace: chunk.trace_id().low(),
+        places: Places::All { first: 0 },
         top_level: TopLevel::Unknown,
         counted_by: CountedBy::Us,
         verdict: None,
@@ -186,10 +187,10 @@ fn what_is_no_tag_is_told_in_one_sentence() {
 
 #[test]
 fn places_are_found_among_those_that_go() {
-    assert!(Places::All.contains(7));
-    let places = Places::Only(&[1, 3, 8]);
-    let found: Vec<usize> = (0..10).filter(|place| places.contains(*place)).collect();
-    assert_eq!(found, [1, 3, 8]);
+    assert_eq!(Places::All { first: 30 }.number(7), Some(37));
+    let places = Places::Only(&[(1, 4), (3, 2), (8, 9)]);
+    let found: Vec<u32> = (0..10).filter_map(|place| places.number(place)).collect();
+    assert_eq!(found, [4, 2, 9]);
 }
 
 #[test]

@@ -7,15 +7,16 @@ use anyhow::Context as _;
 use tokio::sync::watch;
 
 use crate::config::{
-    AgentAddress, ChildSettings, Command, DatadogTarget, ForwardTo, Settings, Story,
+    AgentAddress, ByHand, ChildSettings, Command, DatadogTarget, ForwardTo, Settings, Story,
 };
 use crate::env_lines::Reach;
-use crate::ingest::{ChildEvent, Forwarded, Inbound, Keep};
+use crate::forward::Forwarded;
+use crate::ingest::{ChildEvent, Inbound, Keep};
 use crate::io::agent::{Agent, AgentSettings, Token};
 use crate::io::child::{Child, ChildError, Launch};
 use crate::io::clock;
 use crate::io::demo::{self, DemoTarget};
-use crate::io::forward::{ForwardLimits, Forwarder, IntakeForwarder};
+use crate::io::forward::{Ended, ForwardLimits, ForwardQueue, Forwarder, IntakeQueue};
 use crate::io::inbox::{self, Inbox, InboxLimits, InboxReceiver};
 use crate::io::tail::Tail;
 use crate::sampler::Model;
@@ -47,9 +48,11 @@ struct Source {
     demo: Option<watch::Sender<bool>>,
     tails: Vec<Tail>,
     /// What sends on to a real Agent, if anything does.
-    forwarder: Option<Forwarder>,
-    /// What sends on to Datadog, if anything does.
-    intake: Option<IntakeForwarder>,
+    forwarder: Option<Forwarder<ForwardQueue>>,
+    /// What sends on to Datadog: started once there is something to send.
+    intake: Option<Forwarder<IntakeQueue>>,
+    /// How that is reached.
+    datadog: Option<Box<DatadogTarget>>,
     /// The program that is started, if that was asked for.
     launch: Option<Launch>,
     child: Option<Child>,
@@ -89,10 +92,28 @@ impl Life {
 }
 
 impl Feed {
-    /// Nothing: only files are looked at.
-    pub(super) fn none() -> Self {
+    /// Nothing comes: only files are looked at. What is in them may go on.
+    pub(super) fn of_files(settings: &Settings) -> Self {
+        let (entrance, inbox) = inbox::channel(InboxLimits::default());
+        Self::of(Source {
+            agent: None,
+            inbox,
+            publisher: Publisher::new(settings.sampling.answers),
+            demo: None,
+            tails: Vec::new(),
+            forwarder: None,
+            intake: None,
+            datadog: datadog(settings),
+            launch: None,
+            child: None,
+            life: Life::None,
+            entrance,
+        })
+    }
+
+    fn of(source: Source) -> Self {
         Self {
-            source: None,
+            source: Some(source),
             batch: Vec::new(),
         }
     }
@@ -111,11 +132,8 @@ impl Feed {
         let publisher = Publisher::new(settings.sampling.answers);
         agent_settings.rates = publisher.subscribe();
         agent_settings.client_drop_p0s = settings.sampling.client_drop_p0s;
-        let (forwarder, intake) = match &settings.forward {
-            None => (None, None),
-            Some(ForwardTo::Agent(agent)) => (Some(to_agent(agent, &inbox)?), None),
-            Some(ForwardTo::Datadog(target)) => (None, Some(to_datadog(target, &inbox)?)),
-        };
+        let forwarder = settings.forward.as_ref().and_then(ForwardTo::agent);
+        let forwarder = forwarder.map(|agent| to_agent(agent, &inbox)).transpose()?;
         let queue = forwarder.as_ref().map(Forwarder::queue);
         agent_settings.forward = queue.cloned();
         let agent = Agent::start(agent_settings, inbox.clone())?;
@@ -132,44 +150,48 @@ impl Feed {
             Command::Demo(story) => (None, Some(tell(*story, settings, &agent))),
             Command::Agent | Command::Open(_) | Command::Simulate(_) => (None, None),
         };
-        Ok(Self {
-            source: Some(Source {
-                agent: Some(agent),
-                inbox: receiver,
-                publisher,
-                demo,
-                tails,
-                forwarder,
-                intake,
-                launch,
-                child: None,
-                life: Life::None,
-                entrance: inbox,
-            }),
-            ..Self::none()
-        })
+        Ok(Self::of(Source {
+            agent: Some(agent),
+            inbox: receiver,
+            publisher,
+            demo,
+            tails,
+            forwarder,
+            intake: None,
+            datadog: datadog(settings),
+            launch,
+            child: None,
+            life: Life::None,
+            entrance: inbox,
+        }))
     }
 
-    /// Hands on to Datadog what has gathered and is due.
-    pub(super) fn carry(&self, store: &mut Store, now: Now) {
-        let intake = self
-            .source
-            .as_ref()
-            .and_then(|source| source.intake.as_ref());
+    /// Hands on to Datadog what has gathered and is due, and what the user wants sent, as far as there is
+    /// room.
+    ///
+    /// # Errors
+    ///
+    /// The thread that sends cannot be started.
+    pub(super) fn carry(&mut self, store: &mut Store, now: Now) -> anyhow::Result<()> {
+        let Some(source) = &mut self.source else {
+            return Ok(());
+        };
         store.depart_lines(Due::Settled, now);
-        if let (Some(intake), Some(courier)) = (intake, store.courier_mut()) {
+        if let Some(courier) = store.courier_mut() {
             courier.tick(now.wall);
-            for request in courier.ready() {
-                intake.queue().send(request);
-            }
         }
+        source.send_ready(store)?;
+        while source.has_room() && store.depart_next(now) {
+            source.send_ready(store)?;
+        }
+        Ok(())
     }
 
     /// Whether spans are carried on as time passes.
     pub(super) fn carries(&self) -> bool {
         self.source
             .as_ref()
-            .is_some_and(|source| source.intake.is_some())
+            .is_some_and(|source| source.datadog.is_some())
     }
 
     /// Starts the program that was asked for, if any.
@@ -259,7 +281,7 @@ impl Feed {
         take(source.drain());
         let mut remark = None;
         if let Some(forwarder) = source.forwarder.take() {
-            let rest = forwarder.stop();
+            let Ended { rest, .. } = forwarder.stop();
             remark = unsent("the Agent", &rest);
             take(source.drain());
             take(vec![Inbound::Forwarded(rest)]);
@@ -267,7 +289,7 @@ impl Feed {
         Stopped {
             code: source.life.exit_code(),
             remark,
-            rest: source.intake.take().map(|intake| (intake, source.inbox)),
+            rest: source.datadog.is_some().then_some(source),
         }
     }
 
@@ -295,30 +317,35 @@ pub(super) struct Stopped {
     /// What was not sent on in time, in a sentence.
     pub(super) remark: Option<String>,
     /// Whoever sends the rest to Datadog.
-    rest: Option<(IntakeForwarder, InboxReceiver)>,
+    rest: Option<Source>,
 }
 
 impl Stopped {
     /// Sends the rest to Datadog: nothing more comes to the store.
-    pub(super) fn send_rest(&mut self, store: &mut Store, now: Now) {
-        let Some((intake, mut inbox)) = self.rest.take() else {
-            return;
+    ///
+    /// # Errors
+    ///
+    /// The thread that sends cannot be started.
+    pub(super) fn send_rest(&mut self, store: &mut Store, now: Now) -> anyhow::Result<()> {
+        let Some(mut source) = self.rest.take() else {
+            return Ok(());
         };
         store.depart_lines(Due::All, now);
         if let Some(courier) = store.courier_mut() {
             courier.drain();
-            for request in courier.ready() {
-                intake.queue().send(request);
-            }
         }
-        let rest = intake.stop();
+        source.send_ready(store)?;
+        let Some(intake) = source.intake.take() else {
+            return Ok(());
+        };
+        let Ended { rest, .. } = intake.stop();
         self.remark = unsent("Datadog", &rest);
-        let mut told = Vec::new();
-        inbox.try_recv_many(&mut told, BATCH_ITEMS_MAX);
+        let mut told = source.drain();
         told.push(Inbound::Forwarded(rest));
         for inbound in told {
             super::take(store, inbound, now);
         }
+        Ok(())
     }
 }
 
@@ -353,6 +380,29 @@ impl Source {
         }
     }
 
+    /// Puts what is ready for Datadog into the queue.
+    fn send_ready(&mut self, store: &mut Store) -> anyhow::Result<()> {
+        let Some(courier) = store.courier_mut() else {
+            return Ok(());
+        };
+        let ready = courier.ready();
+        if let (false, Some(target), None) = (ready.is_empty(), &self.datadog, &self.intake) {
+            self.intake = Some(to_datadog(target, &self.entrance)?);
+        }
+        if let Some(intake) = &self.intake {
+            for request in ready {
+                intake.queue().send(request);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is room for more than what comes by itself.
+    fn has_room(&self) -> bool {
+        let intake = self.intake.as_ref();
+        intake.is_none_or(|intake| intake.queue().has_room())
+    }
+
     fn drain(&mut self) -> Vec<Inbound> {
         let mut rest = Vec::new();
         self.inbox.try_recv_many(&mut rest, BATCH_ITEMS_MAX);
@@ -378,14 +428,23 @@ impl Source {
 const NO_THREAD: &str =
     "the thread that sends on cannot be started; close some programs and start again";
 
-fn to_agent(agent: &AgentAddress, inbox: &Inbox) -> anyhow::Result<Forwarder> {
-    Forwarder::start(agent.clone(), ForwardLimits::default(), inbox.clone()).context(NO_THREAD)
+fn to_agent(agent: &AgentAddress, inbox: &Inbox) -> anyhow::Result<Forwarder<ForwardQueue>> {
+    Forwarder::<ForwardQueue>::start(agent.clone(), ForwardLimits::default(), inbox.clone())
+        .context(NO_THREAD)
 }
 
-fn to_datadog(target: &DatadogTarget, inbox: &Inbox) -> anyhow::Result<IntakeForwarder> {
+fn to_datadog(target: &DatadogTarget, inbox: &Inbox) -> anyhow::Result<Forwarder<IntakeQueue>> {
     let (settings, proxy) = (target.settings.clone(), target.proxy.clone());
-    IntakeForwarder::start(settings, proxy, ForwardLimits::default(), inbox.clone())
+    Forwarder::<IntakeQueue>::start(settings, proxy, ForwardLimits::default(), inbox.clone())
         .context(NO_THREAD)
+}
+
+/// How Datadog is reached, if anything may go there.
+fn datadog(settings: &Settings) -> Option<Box<DatadogTarget>> {
+    match &settings.by_hand {
+        ByHand::To(target) => Some(target.clone()),
+        ByHand::Not(_) => None,
+    }
 }
 
 /// Which port is ours is known for certain once it is bound.

@@ -98,7 +98,7 @@ pub(super) async fn report(
             .await;
     }
     let mut stopped = feed.stop(|inbounds| reporter.take(&mut store, inbounds, clock.now()));
-    stopped.send_rest(&mut store, clock.now());
+    let sent = stopped.send_rest(&mut store, clock.now());
     let exported = match &settings.export {
         Some(target) => super::export_at_exit(&store, target),
         None => Ok(()),
@@ -107,6 +107,7 @@ pub(super) async fn report(
     if let Some(remark) = &stopped.remark {
         super::warn(remark);
     }
+    sent?;
     exported?;
     started?;
     anyhow::ensure!(told.damages.is_empty(), "{}", told.damages.join("\n"));
@@ -167,7 +168,9 @@ impl Listener<'_> {
                     }
                 }
             }
-            self.feed.carry(self.store, self.clock.now());
+            if let Err(error) = self.feed.carry(self.store, self.clock.now()) {
+                tracing::error!("{error:#}");
+            }
             self.reporter.tell_quiet(self.store, self.clock.now());
         }
     }

@@ -69,7 +69,7 @@ pub(super) async fn view(
             super::take(app.store_mut(), inbound, clock.now());
         }
     });
-    stopped.send_rest(app.store_mut(), clock.now());
+    stopped.send_rest(app.store_mut(), clock.now())?;
     if let Some(target) = &settings.export {
         super::export_at_exit(app.store(), target)?;
     }
@@ -212,21 +212,36 @@ impl Viewer<'_> {
                 }
                 () = turn(), if self.export.is_some() || self.app.is_searching() => {}
             }
-            self.go_on_exporting();
-            self.app.go_on_searching();
+            self.go_on();
         }
         Ok(())
+    }
+
+    /// Does some more of what takes long.
+    fn go_on(&mut self) {
+        if self.app.store().forwarding().n_wanted() > 0 {
+            self.carry();
+        }
+        self.go_on_exporting();
+        self.app.go_on_searching();
     }
 
     /// Hands on what follows from what came: rates for tracers, spans for Datadog.
     fn publish(&mut self) {
         self.feed.publish(self.app.store().model());
-        self.feed.carry(self.app.store_mut(), self.clock.now());
+        self.carry();
+    }
+
+    fn carry(&mut self) {
+        let carried = self.feed.carry(self.app.store_mut(), self.clock.now());
+        if let Err(error) = carried {
+            self.notice(format!("{error:#}"));
+        }
     }
 
     fn tick(&mut self) {
         self.step(Message::Frame);
-        self.feed.carry(self.app.store_mut(), self.clock.now());
+        self.carry();
         if !self.is_alone && self.terminal.is_gone() {
             self.go_alone();
         }

@@ -1,13 +1,16 @@
-//! What of a delivery goes on to Datadog: each span once, when it comes. Holds nothing itself.
+//! What goes on to Datadog, and when: each span once, as it comes or when the user says so, and the lines of
+//! what goes. Makes no request, and sends none.
 
-use super::{LogEntry, LogKey, Store, TraceEntry, TraceKey};
+use super::departed::Departed;
+use super::entry::{Inserted, Part};
+use super::{LogEntry, LogKey, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::forward::courier::{Courier, LinesGo, Which};
 use crate::forward::logs::LogLine;
-use crate::forward::{CountedBy, Outgoing, Places, TopLevel};
+use crate::forward::{CountedBy, Outgoing, Places, Ticket, TopLevel};
 use crate::ingest::Received;
 use crate::logs::JoinedBy;
 use crate::sampler::Verdict;
-use crate::trace::{Now, PayloadForm, Span, SpanId, Text, TraceChunk, TracerInfo, UnixNanos, Via};
+use crate::trace::{ChunkFacts, Now, PayloadForm, Span, SpanId, Text, TraceChunk, UnixNanos, Via};
 
 /// What is said of all chunks of a delivery.
 #[derive(Clone, Copy, Debug)]
@@ -38,51 +41,212 @@ impl Departure {
     }
 }
 
+/// What would be sent of some traces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// Traces of which something would.
+    pub n_traces: u64,
+    /// Spans that would.
+    pub n_spans: u64,
+    /// About how many bytes, before they are compressed.
+    pub n_bytes: u64,
+    /// Spans of all the traces that are there already, or on their way.
+    pub n_gone: u64,
+}
+
 impl Store {
-    /// The same, with spans going on to Datadog as they come.
+    /// The same, with spans going on to Datadog.
     #[must_use]
     pub fn with_courier(mut self, courier: Courier) -> Self {
-        self.courier = Some(Box::new(courier));
+        self.forwarding.courier = Some(Box::new(courier));
         self
     }
 
     /// Whoever takes spans on, if they go anywhere.
     pub fn courier_mut(&mut self) -> Option<&mut Courier> {
-        self.courier.as_deref_mut()
+        self.forwarding.courier.as_deref_mut()
     }
 
-    /// Hands over the spans of a chunk that are not held: before it is inserted. What is held has gone,
-    /// unless it was a snapshot of a span that had not ended.
+    fn which(&self) -> Option<Which> {
+        self.forwarding
+            .courier
+            .as_ref()
+            .map(|courier| courier.which())
+    }
+
+    /// Hands over the spans that a chunk brought: what is held has gone, unless it was a snapshot of a
+    /// span that had not ended.
     pub(super) fn depart(
         &mut self,
-        known: Option<TraceKey>,
-        (departure, tracer): (Departure, &TracerInfo),
-        chunk: &TraceChunk,
+        key: TraceKey,
+        inserted: Inserted,
+        (departure, facts): (Departure, Option<&ChunkFacts>),
         verdict: Option<Verdict>,
     ) {
-        let Some(mut courier) = self.courier.take() else {
+        let Some(which) = self.which() else { return };
+        if !inserted.renewed.is_empty() {
+            self.renew(key, &inserted.renewed);
+        }
+        if which == Which::ByHand {
+            return;
+        }
+        let Some(entry) = self.trace(key) else { return };
+        let n_new = u32::try_from(inserted.n_new).unwrap_or(u32::MAX);
+        let all = u32::try_from(entry.n_spans()).unwrap_or(u32::MAX);
+        let new = (all.saturating_sub(n_new)..all).map(SpanIndex);
+        let renewed = inserted.renewed.into_iter();
+        for part in entry.parts(renewed.chain(new)) {
+            self.hand_over(key, &part, departure, (facts, verdict));
+        }
+    }
+
+    fn renew(&mut self, key: TraceKey, renewed: &[SpanIndex]) {
+        self.change(key, |entry| {
+            if entry.departed().is_some() {
+                let departed = entry.departed_mut();
+                for span in renewed {
+                    departed.renew(*span);
+                }
+            }
+        });
+    }
+
+    /// Hands over spans of one chunk. Those that do not go stay; all are counted from then on.
+    fn hand_over(
+        &mut self,
+        key: TraceKey,
+        part: &Part,
+        departure: Departure,
+        (facts, verdict): (Option<&ChunkFacts>, Option<Verdict>),
+    ) {
+        let Some(mut courier) = self.forwarding.courier.take() else {
             return;
         };
-        let entry = known.and_then(|key| self.trace(key));
-        let new = new_places(entry, chunk);
-        let outgoing = Outgoing {
-            chunk,
-            facts: chunk.facts(),
-            tracer,
-            form: departure.form,
-            received: departure.received,
-            places: match &new {
-                None => Places::All,
-                Some(places) => Places::Only(places),
-            },
-            top_level: departure.top_level,
-            counted_by: departure.counted_by,
-            verdict: courier.which().verdict(verdict),
-        };
-        if new.as_ref().is_none_or(|places| !places.is_empty()) {
-            courier.take(outgoing, departure.received);
+        let mut stayed = Vec::new();
+        if let Some(entry) = self.trace(key)
+            && let Some(chunk) = entry.chunk_of(part)
+        {
+            let outgoing = Outgoing {
+                chunk,
+                facts,
+                tracer: entry.tracer(),
+                form: departure.form,
+                received: departure.received,
+                trace: key.0,
+                places: Places::Only(&part.places),
+                top_level: departure.top_level,
+                counted_by: departure.counted_by,
+                verdict,
+            };
+            stayed = courier.take(outgoing, departure.received);
         }
-        self.courier = Some(courier);
+        self.forwarding.courier = Some(courier);
+        self.change(key, |entry| {
+            let departed = entry.departed_mut();
+            for (_, span) in &part.places {
+                departed.hand(SpanIndex(*span));
+                departed.count(SpanIndex(*span));
+            }
+            for Ticket { span, .. } in stayed {
+                departed.stay(SpanIndex(span));
+            }
+        });
+    }
+}
+
+/// What the user wants sent.
+impl Store {
+    /// What would be sent of traces.
+    pub fn offer(&self, keys: &[TraceKey]) -> Offer {
+        let mut offer = Offer::default();
+        for entry in keys.iter().filter_map(|key| self.trace(*key)) {
+            let n_left = entry.left().count();
+            offer.n_traces += u64::from(n_left > 0);
+            offer.n_spans += super::count(n_left);
+            offer.n_gone += super::count(entry.n_spans() - n_left);
+            let bytes = entry.chunks().map(TraceChunk::heap_bytes);
+            offer.n_bytes += super::count(bytes.sum::<usize>() * n_left / entry.n_spans().max(1));
+        }
+        offer
+    }
+
+    /// Has the rest of traces sent, in this order, as soon as there is room.
+    pub fn want_sent(&mut self, keys: impl IntoIterator<Item = TraceKey>) {
+        if self.forwarding.courier.is_some() {
+            self.forwarding.wanted.extend(keys);
+        }
+    }
+
+    /// Hands over the rest of the next trace that is wanted sent. Returns whether there was one.
+    pub fn depart_next(&mut self, now: Now) -> bool {
+        let Some(key) = self.forwarding.wanted.pop_front() else {
+            return false;
+        };
+        self.depart_rest(key, now);
+        if self.forwarding.wanted.is_empty()
+            && let Some(courier) = self.courier_mut()
+        {
+            courier.flush();
+        }
+        true
+    }
+
+    fn depart_rest(&mut self, key: TraceKey, now: Now) {
+        let Some(entry) = self.trace(key) else { return };
+        let is_first = entry
+            .departed()
+            .is_none_or(|departed| !departed.has_begun());
+        let is_counted = |span: &SpanIndex| {
+            entry
+                .departed()
+                .is_some_and(|departed| departed.is_counted(*span))
+        };
+        let (counted, uncounted) = entry.left().partition::<Vec<_>, _>(is_counted);
+        let of = |spans: Vec<SpanIndex>, counted_by| {
+            let parts = entry.parts(spans.into_iter()).into_iter();
+            parts.map(move |part| {
+                let facts = entry.facts_of(&part).cloned();
+                (part, counted_by, facts)
+            })
+        };
+        let parts: Vec<_> = of(counted, CountedBy::Client)
+            .chain(of(uncounted, CountedBy::Us))
+            .collect();
+        // Of one that was opened the sampler's word is known; of one that is chosen nobody asks it.
+        for (part, counted_by, facts) in parts {
+            let said = facts.as_ref().is_some_and(|facts| facts.priority.is_some());
+            let departure = Departure {
+                form: if said {
+                    PayloadForm::V10
+                } else {
+                    PayloadForm::Older
+                },
+                received: now.wall,
+                top_level: TopLevel::Unknown,
+                counted_by,
+            };
+            self.hand_over(key, &part, departure, (facts.as_ref(), None));
+        }
+        if is_first {
+            self.depart_lines_of(key, now);
+        }
+    }
+
+    /// Hands over the lines of a trace whose turn has passed.
+    fn depart_lines_of(&mut self, key: TraceKey, now: Now) {
+        let Some(mut courier) = self.forwarding.courier.take() else {
+            return;
+        };
+        if let (LinesGo::WithTheirTraces, Some(entry)) = (courier.lines_go(), self.trace(key)) {
+            let lines = entry.logs().iter();
+            let passed = lines.take_while(|line| **line < self.forwarding.next_line);
+            for line in passed.filter_map(|line| self.log(*line)) {
+                if is_named(line) {
+                    take_line(&mut courier, line, entry, now);
+                }
+            }
+        }
+        self.forwarding.courier = Some(courier);
     }
 }
 
@@ -102,35 +266,50 @@ impl Store {
     /// Hands over the lines that came since the last time and name a trace or a span that goes. A line
     /// placed by time alone is a guess, and stays.
     pub fn depart_lines(&mut self, due: Due, now: Now) {
-        let Some(mut courier) = self.courier.take() else {
+        let Some(mut courier) = self.forwarding.courier.take() else {
             return;
         };
-        let mut next = self.next_departing;
-        if courier.lines_go() == LinesGo::WithTheirTraces {
-            for line in self.logs_from(next) {
-                let age_ns = now.uptime_ns.saturating_sub(line.first_seen().uptime_ns);
-                if due == Due::Settled && age_ns < SETTLE_NS {
-                    break;
-                }
-                next = LogKey(line.key().0.saturating_add(1));
-                if let Some(entry) = self.trace_of(line, courier.which()) {
-                    take_line(&mut courier, line, entry, now);
-                }
+        let mut next = self.forwarding.next_line;
+        for line in self.logs_from(next) {
+            let age_ns = now.uptime_ns.saturating_sub(line.first_seen().uptime_ns);
+            if due == Due::Settled && age_ns < SETTLE_NS {
+                break;
+            }
+            next = LogKey(line.key().0.saturating_add(1));
+            if courier.lines_go() == LinesGo::WithTheirTraces
+                && let Some(entry) = self.trace_of(line, courier.which())
+            {
+                take_line(&mut courier, line, entry, now);
             }
         }
-        self.next_departing = next;
-        self.courier = Some(courier);
+        self.forwarding.next_line = next;
+        self.forwarding.courier = Some(courier);
+    }
+
+    /// Lines that are here have had their turn: they were opened, and go with their traces if those do.
+    pub fn pass_lines(&mut self) {
+        self.forwarding.next_line = self.next_log_key();
     }
 
     /// The trace that a line names, if that goes.
     fn trace_of(&self, line: &LogEntry, which: Which) -> Option<&TraceEntry> {
-        let joined = line
-            .joined()
-            .filter(|joined| joined.by != JoinedBy::ContainerTime)?;
+        let joined = line.joined().filter(|_| is_named(line))?;
         let entry = self.trace(joined.trace)?;
         let is_kept = || entry.verdict().is_some_and(|verdict| verdict.is_kept());
-        (which == Which::All || is_kept()).then_some(entry)
+        let has_begun = || entry.departed().is_some_and(Departed::has_begun);
+        let goes = match which {
+            Which::All => true,
+            Which::Sampled => is_kept() || has_begun(),
+            Which::ByHand => has_begun(),
+        };
+        goes.then_some(entry)
     }
+}
+
+/// Whether a line names its trace or its span.
+fn is_named(line: &LogEntry) -> bool {
+    line.joined()
+        .is_some_and(|joined| joined.by != JoinedBy::ContainerTime)
 }
 
 fn take_line(courier: &mut Courier, line: &LogEntry, entry: &TraceEntry, now: Now) {
@@ -160,22 +339,4 @@ fn take_line(courier: &mut Courier, line: &LogEntry, entry: &TraceEntry, now: No
         },
         now.wall,
     );
-}
-
-/// The places of spans that have not come before; `None` if that is true of all.
-fn new_places(entry: Option<&TraceEntry>, chunk: &TraceChunk) -> Option<Vec<usize>> {
-    let has_gone = |span: Span<'_>| {
-        let held = entry.and_then(|entry| entry.held(span));
-        held.is_some_and(|held| !held.is_snapshot() || held.same_as(span))
-    };
-    let mut seen = std::collections::HashSet::with_capacity(chunk.len());
-    let mut is_new =
-        |span: Span<'_>| seen.insert((span.span_id(), span.start())) && !has_gone(span);
-    let places: Vec<usize> = chunk
-        .spans()
-        .enumerate()
-        .filter(|(_, span)| is_new(*span))
-        .map(|(place, _)| place)
-        .collect();
-    (places.len() < chunk.len()).then_some(places)
 }

@@ -1,12 +1,14 @@
 //! One trace as it stands: its chunks, in whatever order they came.
 
 mod insert;
+mod parts;
 
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::container::{Known, Shelved};
+use super::departed::Departed;
 use super::fleet::Request;
 use super::index::SpanMap;
 use super::restore::ToldTrace;
@@ -19,6 +21,8 @@ use crate::trace::{
     ChunkFacts, Now, RelaySource, SamplingFacts, SamplingMechanism, SamplingPriority, Span, SpanId,
     Text, TraceChunk, TraceId, TracerInfo, UnixNanos, Via, tag,
 };
+
+pub(super) use parts::Part;
 
 /// When and how a chunk of the trace came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,10 +90,12 @@ struct Beside {
 }
 
 /// What became of the spans of a chunk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Inserted {
     pub(super) n_new: u64,
     pub(super) n_duplicate: u64,
+    /// Spans that had not ended and have a newer snapshot.
+    pub(super) renewed: Vec<SpanIndex>,
 }
 
 /// A trace: the spans that came so far and what follows from them.
@@ -102,6 +108,7 @@ pub struct TraceEntry {
     chunks: SmallVec<[(u32, TraceChunk); 1]>,
     rare: Option<Box<Rare>>,
     beside: Option<Box<Beside>>,
+    departed: Option<Box<Departed>>,
     n_spans: u32,
     n_orphans: u32,
     arrivals: SmallVec<[Arrival; 1]>,
@@ -135,6 +142,7 @@ impl TraceEntry {
             chunks: SmallVec::new(),
             rare: rare.map(Box::new),
             beside: None,
+            departed: None,
             n_spans: 0,
             n_orphans: 0,
             arrivals: SmallVec::new(),
@@ -366,6 +374,7 @@ impl TraceEntry {
             + self.roots.len() * size_of::<Request>()
             + self.rare.as_ref().map_or(0, |rare| rare.heap_bytes())
             + self.beside.as_ref().map_or(0, |beside| beside.heap_bytes())
+            + self.departed().map_or(0, Departed::heap_bytes)
     }
 
     /// The names of the containers it ran in, each once.
@@ -479,6 +488,15 @@ impl TraceEntry {
         self.rare.as_ref()?.map.as_deref()
     }
 
+    /// What has become of its spans on their way to Datadog, if any was handed over.
+    pub(super) fn departed(&self) -> Option<&Departed> {
+        self.departed.as_deref()
+    }
+
+    pub(super) fn departed_mut(&mut self) -> &mut Departed {
+        self.departed.get_or_insert_default()
+    }
+
     fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
@@ -522,7 +540,7 @@ impl Beside {
 }
 
 /// What a list occupies beside its own size, once it has more than one.
-fn spilled_bytes<A: smallvec::Array>(list: &SmallVec<A>) -> usize {
+pub(super) fn spilled_bytes<A: smallvec::Array>(list: &SmallVec<A>) -> usize {
     if list.spilled() {
         list.capacity() * size_of::<A::Item>() + 16
     } else {
@@ -539,6 +557,6 @@ fn tracer_bytes(tracer: &Arc<TracerInfo>) -> usize {
 }
 
 const _: () = assert!(
-    size_of::<TraceEntry>() <= 288,
+    size_of::<TraceEntry>() <= 296,
     "what a trace costs beside its spans"
 );

@@ -1,10 +1,15 @@
 //! Putting back what an export holds: as it was, and counted once.
 
+use std::collections::HashMap;
+
 use super::counters::raise;
+use super::departed::Departed;
 use super::entry::Delivery;
 use super::logs::{Joined, LogKey};
 use super::starts::Whence;
-use super::{Arrival, Came, Counters, KnownBy, REQUESTS_MAX, Store, TraceKey};
+use super::{
+    Arrival, Came, Counters, KnownBy, REQUESTS_MAX, SpanIndex, Store, TraceEntry, TraceKey, Went,
+};
 use crate::analysis::{Outcome, StartKind};
 use crate::ingest::RequestRecord;
 use crate::logs::{LogRecord, Remark};
@@ -26,6 +31,10 @@ pub struct Restored<'a> {
     pub told: ToldTrace,
     /// Its local roots, where it has several.
     pub roots: Vec<ToldRoot>,
+    /// Which of its spans arrived at Datadog.
+    pub forwarded: Went<Vec<SpanId>>,
+    /// Which of its spans were counted there.
+    pub counted: Went<Vec<SpanId>>,
 }
 
 /// What an export says of a trace as a whole, that need not follow from its spans alone.
@@ -111,7 +120,10 @@ impl Store {
             container,
             seen,
         };
+        let n_before = self.trace(key).map_or(0, TraceEntry::n_spans);
         self.insert_chunk(key, came, delivery);
+        self.restore_went(key, n_before, &said.forwarded, Departed::tell);
+        self.restore_went(key, n_before, &said.counted, Departed::count);
         self.restore_roots(key, said.roots, whence.at);
         self.restore_told_trace(key, said.told);
         self.set_verdict(key, known, said.verdict);
@@ -119,6 +131,44 @@ impl Store {
         self.changed.clear();
         self.revision += 1;
         self.entries.contains(key).then_some(key)
+    }
+
+    /// Puts back what is said of the spans of a trace from a place on. Of those with equal ids the first
+    /// ones are meant.
+    fn restore_went(
+        &mut self,
+        key: TraceKey,
+        n_before: usize,
+        went: &Went<Vec<SpanId>>,
+        tell: impl Fn(&mut Departed, SpanIndex),
+    ) {
+        let Some(entry) = self.trace(key) else { return };
+        let spans = entry.spans().skip(n_before);
+        let indices: Vec<SpanIndex> = match went {
+            Went::None => return,
+            Went::All => spans.map(|(index, _)| index).collect(),
+            Went::Only(ids) => {
+                let mut told: HashMap<SpanId, usize> = HashMap::new();
+                for id in ids {
+                    *told.entry(*id).or_default() += 1;
+                }
+                let mut is_told = |id: SpanId| match told.get_mut(&id) {
+                    Some(n_left) if *n_left > 0 => {
+                        *n_left -= 1;
+                        true
+                    }
+                    _ => false,
+                };
+                let told = spans.filter(|(_, span)| is_told(span.span_id()));
+                told.map(|(index, _)| index).collect()
+            }
+        };
+        self.change(key, |entry| {
+            let departed = entry.departed_mut();
+            for span in indices {
+                tell(departed, span);
+            }
+        });
     }
 
     /// Adds the counters of an export to ours, before or after its traces. What is held is counted

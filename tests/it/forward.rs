@@ -13,9 +13,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use modtrace_tui::config::AgentAddress;
-use modtrace_tui::ingest::{Forwarded, Inbound};
+use modtrace_tui::forward::Forwarded;
+use modtrace_tui::ingest::Inbound;
 use modtrace_tui::io::agent::{Agent, AgentSettings};
-use modtrace_tui::io::forward::{ForwardLimits, Forwarder};
+use modtrace_tui::io::forward::{ForwardLimits, ForwardQueue, Forwarder};
 use modtrace_tui::io::inbox::{self, InboxLimits, InboxReceiver};
 
 use crate::support::{Client, PATIENCE};
@@ -23,7 +24,7 @@ use crate::support::{Client, PATIENCE};
 /// Our agent, and what sends on for it.
 struct Between {
     agent: Agent,
-    forwarder: Forwarder,
+    forwarder: Forwarder<ForwardQueue>,
     receiver: InboxReceiver,
     seen: Vec<Inbound>,
 }
@@ -58,7 +59,7 @@ impl Between {
             items_max: 10_000,
             ..InboxLimits::default()
         });
-        let forwarder = Forwarder::start(address, limits, inbox.clone()).unwrap();
+        let forwarder = Forwarder::<ForwardQueue>::start(address, limits, inbox.clone()).unwrap();
         let mut settings = AgentSettings::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         settings.forward = Some(forwarder.queue().clone());
         change(&mut settings);
@@ -77,7 +78,7 @@ impl Between {
     /// Stops it, and gives what became of all requests, with the sentences that were told.
     fn stop(mut self) -> (Forwarded, Vec<String>) {
         self.agent.stop();
-        let mut all = self.forwarder.stop();
+        let mut all = self.forwarder.stop().rest;
         while self.receiver.try_recv_many(&mut self.seen, 1_000) > 0 {}
         let mut told = Vec::new();
         for inbound in self.seen {

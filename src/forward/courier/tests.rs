@@ -42,7 +42,7 @@ fn a_payload_goes_after_five_seconds_and_its_counts_when_their_bucket_is_over() 
     courier.tick(after(5));
     let ready = courier.ready();
     assert_eq!(intakes(&ready), [Intake::Traces]);
-    assert_eq!((ready[0].n_spans(), ready[0].n_traces()), (2, 2));
+    assert_eq!((ready[0].spans().len(), ready[0].n_traces()), (2, 2));
     assert_eq!(traces(&ready[0]).tracer_payloads.len(), 1);
     courier.tick(after(31));
     let ready = courier.ready();

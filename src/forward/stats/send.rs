@@ -123,7 +123,7 @@ fn request(message: &pb::StatsPayload) -> Option<IntakeRequest> {
     Some(IntakeRequest {
         intake: Intake::Stats,
         headers: headers("application/msgpack", coding, languages),
-        body,
+        body: body.into(),
         plain_bytes,
         contents: Contents::Groups { n_groups, n_hits },
     })

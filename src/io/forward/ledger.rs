@@ -8,7 +8,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::ForwardLimits;
-use crate::ingest::{Forwarded, Inbound};
+use super::worker::Cargo;
+use crate::forward::{Exchange, Forwarded, IntakeRequest};
+use crate::ingest::Inbound;
 use crate::io::inbox::Inbox;
 use crate::trace::printable;
 
@@ -38,6 +40,47 @@ struct Untold {
     n_lost: u64,
     /// What went wrong last, told or not.
     last_error: Option<Box<str>>,
+    leftovers: Leftovers,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It has arrived.
+    Arrived,
+    /// It was sent and not taken, for this reason.
+    Failed(Box<str>),
+    /// There was no room for it.
+    NoRoom,
+    /// The program ended before.
+    NoTime,
+}
+
+/// What is left when everything has ended.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// What was not told before.
+    pub rest: Forwarded,
+    /// Requests that did not arrive and are to be kept.
+    pub leftovers: Vec<IntakeRequest>,
+}
+
+/// Requests that did not arrive and are to be kept, as far as there is room.
+#[derive(Debug, Default)]
+struct Leftovers {
+    requests: Vec<IntakeRequest>,
+    bytes: usize,
+}
+
+impl Leftovers {
+    fn extend(&mut self, request: Option<IntakeRequest>, bytes_max: usize) {
+        let Some(request) = request else { return };
+        let bytes = self.bytes.saturating_add(request.heap_bytes());
+        if bytes <= bytes_max {
+            self.bytes = bytes;
+            self.requests.push(request);
+        }
+    }
 }
 
 impl Ledger {
@@ -51,6 +94,11 @@ impl Ledger {
             answers: AtomicBool::new(true),
             n_waiting: AtomicUsize::new(0),
         }
+    }
+
+    /// How much waits at most, and how long.
+    pub(super) fn limits(&self) -> ForwardLimits {
+        self.limits
     }
 
     /// Whether it makes sense to wait for an answer: the last one came in time, and not too many other
@@ -72,43 +120,67 @@ impl Ledger {
         self.n_waiting.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// It has arrived.
-    pub(super) fn arrived(&self, n_spans: u64, n_bytes: usize) {
-        self.ended(Forwarded {
-            payloads: 1,
-            spans: n_spans,
-            bytes: u64::try_from(n_bytes).unwrap_or(u64::MAX),
-            ..Forwarded::default()
-        });
-    }
-
-    /// It will not arrive.
-    pub(super) fn failed(&self, error: &str) {
-        self.ended(Forwarded {
-            failed: 1,
-            last_error: Some(printable(error, ERROR_BYTES_MAX)),
-            ..Forwarded::default()
-        });
-        self.trouble(1, &format!("{} {error}", self.to));
-    }
-
-    fn ended(&self, outcome: Forwarded) {
+    /// It waits no more.
+    pub(super) fn released(&self) {
         self.n_waiting.fetch_sub(1, Ordering::Relaxed);
-        self.note(outcome);
     }
 
-    /// There was no room for a request.
-    pub(super) fn dropped(&self) {
-        let error = format!(
-            "there is no room for it: {} requests wait already",
-            self.limits.requests_max
-        );
+    /// Whether no request waits.
+    pub(super) fn is_idle(&self) -> bool {
+        self.n_waiting.load(Ordering::Relaxed) == 0
+    }
+
+    /// An attempt was made.
+    pub(super) fn attempted(&self, exchange: Exchange) {
         self.note(Forwarded {
-            dropped: 1,
-            last_error: Some(error.as_str().into()),
+            exchanges: vec![exchange],
             ..Forwarded::default()
         });
-        self.trouble(1, &format!("{} is too slow, and {error}", self.to));
+    }
+
+    /// A request has ended so.
+    pub(super) fn ended(&self, cargo: &impl Cargo, fate: &Fate) {
+        let tickets = cargo.tickets().to_vec();
+        if *fate == Fate::Arrived {
+            return self.note(Forwarded {
+                payloads: 1,
+                spans: cargo.n_spans(),
+                bytes: u64::try_from(cargo.body().len()).unwrap_or(u64::MAX),
+                arrived: tickets,
+                ..Forwarded::default()
+            });
+        }
+        let leftover = cargo.leftover();
+        self.with(|untold| {
+            untold
+                .leftovers
+                .extend(leftover, self.limits.leftover_bytes_max);
+        });
+        let lost = Forwarded {
+            returned: tickets,
+            ..Forwarded::default()
+        };
+        match fate {
+            Fate::Failed(error) => {
+                self.note(Forwarded {
+                    failed: 1,
+                    last_error: Some(printable(error, ERROR_BYTES_MAX)),
+                    ..lost
+                });
+                self.trouble(1, &format!("{} {error}", self.to));
+            }
+            Fate::NoRoom => {
+                let n_requests = self.limits.requests_max;
+                let error = format!("there is no room for it: {n_requests} requests wait already");
+                self.note(Forwarded {
+                    dropped: 1,
+                    last_error: Some(error.as_str().into()),
+                    ..lost
+                });
+                self.trouble(1, &format!("{} is too slow, and {error}", self.to));
+            }
+            Fate::NoTime | Fate::Arrived => self.note(Forwarded { dropped: 1, ..lost }),
+        }
     }
 
     /// A request of ours has come back to us.
@@ -185,18 +257,18 @@ impl Ledger {
         }
     }
 
-    /// What was not told, at the end: whatever still waits will not arrive.
-    pub(super) fn rest(&self) -> Forwarded {
-        let n_waiting = self.n_waiting.swap(0, Ordering::Relaxed);
-        let mut outcome = self.with(|untold| {
+    /// What was not told, at the end.
+    pub(super) fn rest(&self) -> Ended {
+        self.with(|untold| {
             let outcome = std::mem::take(&mut untold.outcome);
-            Forwarded {
-                last_error: untold.last_error.take(),
-                ..outcome
+            Ended {
+                rest: Forwarded {
+                    last_error: untold.last_error.take(),
+                    ..outcome
+                },
+                leftovers: std::mem::take(&mut untold.leftovers).requests,
             }
-        });
-        outcome.dropped += u64::try_from(n_waiting).unwrap_or(u64::MAX);
-        outcome
+        })
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut Untold) -> T) -> T {

@@ -1,126 +1,100 @@
-//! Where requests for the Agent are put: bounded in number and in bytes, and never waited for.
+//! Where requests are put: bounded in number and in bytes, and never waited for.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use hyper::header::HeaderValue;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::ForwardLimits;
-use super::ledger::Ledger;
-use crate::ingest::Original;
+use super::ledger::{Fate, Ledger};
+use super::worker::Cargo;
 
-/// What the Agent answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentAnswer {
-    /// The status.
-    pub status: u16,
-    /// The body.
-    pub body: Bytes,
-    /// `Datadog-Rates-Payload-Version`.
-    pub rates_version: Option<HeaderValue>,
+/// A request on its way, with the room it takes. However it ends, the ledger hears of it.
+#[derive(Debug)]
+pub(super) struct Parcel<C: Cargo> {
+    cargo: C,
+    fate: Fate,
+    ledger: Arc<Ledger>,
+    _room: OwnedSemaphorePermit,
 }
 
-/// A request on its way, with the room it takes.
-#[derive(Debug)]
-pub(super) struct Job {
-    pub(super) original: Original,
-    /// Whoever waits for the answer.
-    pub(super) waiter: Option<oneshot::Sender<AgentAnswer>>,
-    pub(super) _room: OwnedSemaphorePermit,
+impl<C: Cargo> Parcel<C> {
+    pub(super) fn cargo_mut(&mut self) -> &mut C {
+        &mut self.cargo
+    }
+
+    pub(super) fn arrived(mut self) {
+        self.fate = Fate::Arrived;
+    }
+
+    pub(super) fn failed(mut self, error: &str) {
+        self.fate = Fate::Failed(error.into());
+    }
+}
+
+impl<C: Cargo> Drop for Parcel<C> {
+    fn drop(&mut self) {
+        self.ledger.released();
+        self.ledger.ended(&self.cargo, &self.fate);
+    }
 }
 
 /// The way in. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct ForwardQueue {
-    jobs: mpsc::Sender<Job>,
+#[derive(Debug)]
+pub(super) struct Queue<C: Cargo> {
+    jobs: mpsc::Sender<Parcel<C>>,
     room: Arc<Semaphore>,
     bytes_max: u32,
-    answer_wait_max: Duration,
     ledger: Arc<Ledger>,
-    /// What our requests say of their sender, by which one is known that has come back.
-    mark: Arc<str>,
 }
 
-pub(super) fn channel(
-    limits: ForwardLimits,
-    ledger: &Arc<Ledger>,
-) -> (ForwardQueue, mpsc::Receiver<Job>) {
-    let (jobs, receiver) = mpsc::channel(limits.requests_max.max(1));
-    let permits = usize::try_from(limits.bytes_max).unwrap_or(Semaphore::MAX_PERMITS);
-    // Another number in each process, and no secret.
-    let number = RandomState::new().build_hasher().finish();
-    let queue = ForwardQueue {
-        jobs,
-        room: Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS))),
-        bytes_max: limits.bytes_max.max(1),
-        answer_wait_max: limits.answer_wait_max,
-        ledger: Arc::clone(ledger),
-        mark: format!("modtrace-tui-{number:016x}").into(),
-    };
-    (queue, receiver)
+impl<C: Cargo> Clone for Queue<C> {
+    fn clone(&self) -> Self {
+        Self {
+            jobs: self.jobs.clone(),
+            room: Arc::clone(&self.room),
+            bytes_max: self.bytes_max,
+            ledger: Arc::clone(&self.ledger),
+        }
+    }
 }
 
-impl ForwardQueue {
-    /// Puts a request there; if there is no room, it is dropped and counted.
-    pub fn send(&self, original: Original) {
-        self.put(original, None);
-    }
-
-    /// The same, and waits for the answer until a moment. Who asks while the Agent does not answer, or
-    /// is behind, does not wait at all.
-    pub async fn ask(&self, original: Original, until: Instant) -> Option<AgentAnswer> {
-        if !self.ledger.is_quick() || until <= Instant::now() {
-            self.send(original);
-            return None;
-        }
-        let (waiter, answer) = oneshot::channel();
-        self.put(original, Some(waiter));
-        match timeout_at(until, answer).await {
-            Ok(answer) => answer.ok(),
-            Err(_elapsed) => {
-                self.ledger.answered(false);
-                None
-            }
-        }
-    }
-
-    /// How long a client waits at most.
-    pub fn answer_wait_max(&self) -> Duration {
-        self.answer_wait_max
-    }
-
-    /// Whether a value of the header `Via` says that a request was sent by us; then that is told.
-    pub fn has_come_back(&self, via: &[u8]) -> bool {
-        let mark = self.mark.as_bytes();
-        let is_ours = via.windows(mark.len()).any(|part| part == mark);
-        if is_ours {
-            self.ledger.came_back();
-        }
-        is_ours
-    }
-
-    fn put(&self, mut original: Original, waiter: Option<oneshot::Sender<AgentAnswer>>) {
-        let via = format!("1.1 {}", self.mark);
-        original
-            .headers
-            .push(("Via".into(), via.into_bytes().into()));
-        let bytes = u32::try_from(original.heap_bytes()).unwrap_or(u32::MAX);
-        let bytes = bytes.min(self.bytes_max);
-        let Ok(place) = self.jobs.try_reserve() else {
-            return self.ledger.dropped();
+impl<C: Cargo> Queue<C> {
+    /// A queue and its other end.
+    pub(super) fn new(ledger: &Arc<Ledger>) -> (Self, mpsc::Receiver<Parcel<C>>) {
+        let limits = ledger.limits();
+        let (jobs, receiver) = mpsc::channel(limits.requests_max.max(1));
+        let permits = usize::try_from(limits.bytes_max).unwrap_or(Semaphore::MAX_PERMITS);
+        let queue = Self {
+            jobs,
+            room: Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS))),
+            bytes_max: limits.bytes_max.max(1),
+            ledger: Arc::clone(ledger),
         };
-        let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(bytes) else {
-            return self.ledger.dropped();
+        (queue, receiver)
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Whether half of the room is free: for whoever has so much to send that it has to wait its turn.
+    pub(super) fn has_room(&self) -> bool {
+        let bytes_max = usize::try_from(self.bytes_max).unwrap_or(usize::MAX);
+        self.jobs.capacity() > self.jobs.max_capacity() / 2
+            && self.room.available_permits() > bytes_max / 2
+    }
+
+    /// Puts a request there; if there is no room, it is dropped and counted.
+    pub(super) fn put(&self, cargo: C) {
+        let bytes = u32::try_from(cargo.heap_bytes()).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(bytes.min(self.bytes_max));
+        let (Ok(place), Ok(room)) = (self.jobs.try_reserve(), room) else {
+            return self.ledger.ended(&cargo, &Fate::NoRoom);
         };
         self.ledger.taken();
-        place.send(Job {
-            original,
-            waiter,
+        place.send(Parcel {
+            cargo,
+            fate: Fate::NoTime,
+            ledger: Arc::clone(&self.ledger),
             _room: room,
         });
     }

@@ -81,7 +81,7 @@ impl TraceEntry {
         }
         Inserted {
             n_new: count(n_new),
-            n_duplicate: 0,
+            ..Inserted::default()
         }
     }
 
@@ -107,6 +107,7 @@ impl TraceEntry {
         self.brought_bytes += chunk.heap_bytes();
         self.chunks.push((self.n_spans, chunk));
         let (mut n_replaced, mut is_summary_lost) = (0, false);
+        let mut renewed = Vec::new();
         for place in 0..n_in_chunk {
             let slot = Slot {
                 chunk: n_chunk,
@@ -115,7 +116,11 @@ impl TraceEntry {
             let twin = self.slot_span(slot).and_then(|span| self.find(span));
             match twin {
                 Some(twin) => {
+                    let was_snapshot = self.span(twin).is_some_and(Span::is_snapshot);
                     let replaced = self.replace(twin, slot);
+                    if was_snapshot && replaced.is_some() {
+                        renewed.push(twin);
+                    }
                     n_replaced += u32::from(replaced.is_some());
                     is_summary_lost |= replaced == Some(true);
                 }
@@ -131,6 +136,7 @@ impl TraceEntry {
         Inserted {
             n_new,
             n_duplicate: count(n_in_chunk) - n_new,
+            renewed,
         }
     }
 

@@ -3,7 +3,8 @@
 use super::*;
 use crate::forward::courier::{Courier, CourierSettings, LinesGo, Which};
 use crate::forward::payload::{PAYLOAD_BYTES_MAX, PayloadSettings};
-use crate::forward::{AddedTags, AgentFacts, Coding, Contents};
+use crate::forward::{AddedTags, AgentFacts, Coding, Ticket};
+use crate::store::SpanIndex;
 
 fn store(which: Which) -> Store {
     let settings = CourierSettings {
@@ -19,17 +20,25 @@ fn store(which: Which) -> Store {
     Store::new(PLENTY).with_courier(Courier::new(settings, UnixNanos(1)))
 }
 
-/// The ids of all spans that went, in their order.
-fn gone(store: &mut Store) -> Vec<u64> {
+/// All spans that went, in their order.
+fn tickets(store: &mut Store) -> Vec<Ticket> {
     let courier = store.courier_mut().unwrap();
     courier.drain();
     let mut gone = Vec::new();
     for request in courier.ready() {
-        if let Contents::Spans { spans, .. } = request.contents {
-            gone.extend(spans.iter().map(|(_, span)| span.0));
-        }
+        gone.extend_from_slice(request.spans());
     }
     gone
+}
+
+/// Their ids.
+fn gone(store: &mut Store) -> Vec<u64> {
+    let tickets = tickets(store).into_iter();
+    let id = |ticket: Ticket| {
+        let entry = store.trace(TraceKey(ticket.trace)).unwrap();
+        entry.span(SpanIndex(ticket.span)).unwrap().span_id().0
+    };
+    tickets.map(id).collect()
 }
 
 fn with_id(id: u64) -> Plan {

@@ -1,7 +1,8 @@
 //! What the header says of requests that go on.
 
 use super::terminal::{Seat, options};
-use crate::ingest::{Forwarded, Inbound};
+use crate::forward::Forwarded;
+use crate::ingest::Inbound;
 use crate::tui::app::UiOptions;
 
 fn seated(width: u16, height: u16, forward: &str) -> Seat {

@@ -44,7 +44,8 @@ proptest! {
         let mut batch = Batch::new(PayloadSettings { bytes_max, ..settings(Coding::Zstd) });
         let mut requests = Vec::new();
         for (place, chunk) in chunks.iter().enumerate() {
-            let outgoing = all(chunk, &clients[place % n_clients]);
+            let trace = u64::try_from(place).unwrap();
+            let outgoing = Outgoing { trace, ..all(chunk, &clients[place % n_clients]) };
             requests.extend(batch.push(&Prepared::new(outgoing, &added).unwrap()));
         }
         requests.extend(batch.flush());
@@ -53,8 +54,11 @@ proptest! {
             prop_assert!(request.plain_bytes <= bytes_max, "{} bytes", request.plain_bytes);
             let payload = traces(request);
             let ids: Vec<_> = spans(&payload).iter().map(|span| span.span_id).collect();
-            let Contents::Spans { spans: listed, .. } = &request.contents else { panic!() };
-            let mut said: Vec<_> = listed.iter().map(|(_, id)| id.0).collect();
+            let id_of = |ticket: &Ticket| {
+                let chunk = &chunks[usize::try_from(ticket.trace).unwrap()];
+                chunk.span(usize::try_from(ticket.span).unwrap()).unwrap().span_id().0
+            };
+            let mut said: Vec<_> = request.spans().iter().map(id_of).collect();
             let mut here = ids.clone();
             said.sort_unstable();
             here.sort_unstable();
@@ -124,5 +128,5 @@ fn a_client_that_is_larger_than_a_payload_is_left_out_and_counted() {
     );
     assert_eq!(batch.left_out().n_oversized_spans, 2);
     batch.push(&Prepared::new(all(&chunks[1], &python), &added).unwrap());
-    assert_eq!(batch.flush().unwrap().n_spans(), 1);
+    assert_eq!(batch.flush().unwrap().spans().len(), 1);
 }
