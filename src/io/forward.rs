@@ -6,6 +6,7 @@
 //! the loop ──ForwardQueue::send─▶ └ full: drop, count   ┘        └─ what became of them ─▶ inbox
 //! ```
 
+mod check;
 mod connection;
 mod intake;
 mod ledger;
@@ -27,6 +28,7 @@ use crate::config::AgentAddress;
 use crate::ingest::Forwarded;
 use crate::io::inbox::Inbox;
 
+pub use check::check;
 pub use intake::{IntakeForwarder, IntakeQueue};
 use ledger::Ledger;
 use queue::Job;
