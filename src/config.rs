@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::forward::check;
+
 mod child;
 mod forward;
 mod sampling;
@@ -83,6 +85,36 @@ pub enum Command {
     Demo(Story),
     /// Run a file through the simulated Agent, and print what it makes of it.
     Simulate(PathBuf),
+    /// Say whether forwarding to Datadog would work.
+    Doctor(DoctorSettings),
+}
+
+impl Command {
+    /// Whether anything can be sent to us.
+    pub fn listens(&self) -> bool {
+        match self {
+            Self::Agent | Self::Run(_) | Self::Demo(_) => true,
+            Self::Open(_) | Self::Simulate(_) | Self::Doctor(_) => false,
+        }
+    }
+}
+
+/// What is looked at, and for whom it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoctorSettings {
+    /// Who is asked; or what is wrong with what the environment says, a sentence.
+    pub forwarding: Result<Box<check::Plan>, String>,
+    /// Who reads it.
+    pub report: Report,
+}
+
+/// Who reads what `doctor` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// A person.
+    Lines,
+    /// A program that reads one JSON object.
+    Json,
 }
 
 /// What the sample service does.

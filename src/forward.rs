@@ -19,6 +19,7 @@
 //! `pkg/trace/stats`; each file names its own source. Left out, as in [`normalize`](crate::normalize):
 //! obfuscation of queries and URLs.
 
+pub mod check;
 mod compress;
 pub mod courier;
 pub mod logs;

@@ -6,6 +6,7 @@
 //!                                 or headless::report
 //! ```
 
+mod doctor;
 mod feed;
 mod headless;
 mod publisher;
@@ -45,6 +46,9 @@ use feed::Feed;
 pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     let clock = Clock::start();
     log_file::start(&settings.log)?;
+    if let Command::Doctor(asked) = &settings.command {
+        return doctor::doctor(asked);
+    }
     if let Some(target) = &settings.export {
         files::check_writable(&target.path)?;
     }

@@ -105,6 +105,28 @@ pub(super) enum Subcommand {
         /// Vectors, or what --export wrote
         file: PathBuf,
     },
+    /// Say without a screen whether forwarding would work
+    ///
+    /// Today it checks forwarding to Datadog, before a span is sent: whether key and site are set (as
+    /// for --forward datadog), whether the site knows the key (asked at api.SITE, or at DD_DD_URL), and
+    /// whether the intakes can be reached, through HTTPS_PROXY if that is set. No span is sent; the key
+    /// is not shown. Exit code 0: all is fine; 1: something is not; 2: it could not be found out.
+    #[command(override_usage = "modtrace-tui doctor --forward [--json]")]
+    Doctor {
+        /// Check whether spans would get to Datadog: the only WHERE so far
+        #[arg(
+            long,
+            value_name = "WHERE",
+            num_args = 0..=1,
+            require_equals = true,
+            default_missing_value = "datadog",
+            hide_possible_values = true
+        )]
+        forward: Option<Forward>,
+        /// Print what is not fine as one JSON object: {"findings":[..]}
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a completion script
     #[command(hide = true)]
     Completions {
@@ -132,7 +154,7 @@ pub(super) struct Options {
     /// It is removed at exit. A stale socket is replaced; one that somebody answers is an error.
     #[arg(long, value_name = "PATH", env = "MODTRACE_UDS", global = true)]
     pub(super) uds: Option<PathBuf>,
-    /// Listen for OTLP as well, usually on 127.0.0.1:4318
+    /// Listen for OTLP too, usually on 127.0.0.1:4318
     ///
     /// OpenTelemetry's SDKs send there by themselves, over HTTP (http/protobuf or http/json; gRPC, on
     /// 4317, is not spoken). /v1/traces is served under --listen too.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use etcetera::BaseStrategy;
 
 use crate::config::ClipboardRoute;
+use crate::forward::settings::ForwardOptions;
 
 /// What the environment says, read once.
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ pub(super) struct DatadogVariables {
     pub(super) api_key: Option<String>,
     pub(super) datadog_api_key: Option<String>,
     pub(super) site: Option<String>,
+    pub(super) main_url: Option<String>,
     pub(super) traces_url: Option<String>,
     pub(super) logs_url: Option<String>,
     pub(super) https_proxy: Option<String>,
@@ -46,10 +48,23 @@ impl DatadogVariables {
             api_key: variable("DD_API_KEY"),
             datadog_api_key: variable("DATADOG_API_KEY"),
             site: variable("DD_SITE"),
+            main_url: variable("DD_DD_URL"),
             traces_url: variable("DD_APM_DD_URL"),
             logs_url: variable("DD_LOGS_CONFIG_LOGS_DD_URL"),
             https_proxy: either("HTTPS_PROXY", "https_proxy"),
             no_proxy: either("NO_PROXY", "no_proxy"),
+        }
+    }
+
+    /// All but the proxies.
+    pub(super) fn options(&self) -> ForwardOptions<'_> {
+        ForwardOptions {
+            api_key: self.api_key.as_deref(),
+            datadog_api_key: self.datadog_api_key.as_deref(),
+            site: self.site.as_deref(),
+            main_url: self.main_url.as_deref(),
+            traces_url: self.traces_url.as_deref(),
+            logs_url: self.logs_url.as_deref(),
         }
     }
 }

@@ -13,15 +13,15 @@ use super::environment::{DatadogVariables, Environment, ToldToChildren};
 use super::file::{self, FileOptions};
 use crate::config::{
     AGENT_PORT, Answers, ByHand, ByteSize, ChildEnvironment, ChildSettings, Color, Command,
-    DatadogTarget, ExportTarget, Flush, Forward, ForwardTo, Glyphs, ListenAddress, LogOrigin,
-    LogTarget, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN, Mouse, Output, PerSecond, Percent,
-    SamplingSettings, ScreenSettings, Settings, Story, Told,
+    DatadogTarget, DoctorSettings, ExportTarget, Flush, Forward, ForwardTo, Glyphs, ListenAddress,
+    LogOrigin, LogTarget, MEMORY_BYTES_DEFAULT, MEMORY_BYTES_MIN, Mouse, Output, PerSecond,
+    Percent, Report, SamplingSettings, ScreenSettings, Settings, Story, Told,
 };
 use crate::env_lines::{self, Reach, Topic};
-use crate::forward::AddedTags;
 use crate::forward::courier::{LinesGo, Which};
 use crate::forward::proxy::Proxy;
-use crate::forward::settings::{ForwardOptions, ForwardSettings};
+use crate::forward::settings::ForwardSettings;
+use crate::forward::{AddedTags, check};
 use crate::sampler::{self, Probabilistic, RareSettings};
 
 /// Options that make no sense where nothing listens.
@@ -98,17 +98,17 @@ fn layered(
         Flush::EachSpan,
         Flush::AsItIs,
     );
-    let command = command_of(command, child_environment(no_env, environment.told));
+    let child = child_environment(no_env, environment.told);
+    let command = command_of(command, child, &environment.datadog)?;
     let (listen, otlp) = addresses_of(&command, &options, &file, given);
     let token = options.token.or(file.token);
     let insecure = options.insecure_listen || file.insecure_listen == Some(true);
-    let binds_no_port = matches!(command, Command::Open(_) | Command::Simulate(_));
-    if token.is_none() && !insecure && !binds_no_port {
+    if token.is_none() && !insecure && command.listens() {
         check_private(listen)?;
         otlp.map_or(Ok(()), check_private)?;
     }
     let uds = options.uds.or(file.uds);
-    let asked = pick(binds_no_port, ForwardAsked::default(), asked);
+    let asked = pick(command.listens(), asked, ForwardAsked::default());
     let forward = asked.resolve(&environment.datadog)?;
     let bound = [Some(listen), otlp];
     check_forward(forward.as_ref(), bound, uds.as_deref(), sampling.answers)?;
@@ -233,6 +233,15 @@ fn check_fit(command: Option<&Subcommand>, given: &[&str]) -> Result<(), UsageEr
         Some(Subcommand::Simulate { .. }) => refused(&AGENT_OPTIONS)
             .or_else(|| refused(&VIEWER_OPTIONS))
             .map(|option| format!("`simulate` only reads FILE and prints: leave out --{option}")),
+        Some(Subcommand::Doctor { .. }) => {
+            // It has one of its own.
+            let others = AGENT_OPTIONS
+                .into_iter()
+                .filter(|option| *option != "forward");
+            refused(&others.collect::<Vec<_>>())
+                .or_else(|| refused(&VIEWER_OPTIONS))
+                .map(|option| format!("`doctor` only checks and prints: leave out --{option}"))
+        }
         Some(Subcommand::Env { .. }) => refused(&["logs", "no_env"])
             .map(|option| format!("`env` only prints lines: leave out --{option}")),
         _ => None,
@@ -263,8 +272,12 @@ fn child_environment(no_env: bool, told: ToldToChildren) -> ChildEnvironment {
     }
 }
 
-fn command_of(command: Option<Subcommand>, environment: ChildEnvironment) -> Command {
-    match command {
+fn command_of(
+    command: Option<Subcommand>,
+    environment: ChildEnvironment,
+    said: &DatadogVariables,
+) -> Result<Command, UsageError> {
+    Ok(match command {
         Some(Subcommand::Run { command }) => Command::Run(ChildSettings {
             command,
             environment,
@@ -276,11 +289,42 @@ fn command_of(command: Option<Subcommand>, environment: ChildEnvironment) -> Com
             _ => Story::Live,
         }),
         Some(Subcommand::Simulate { file }) => Command::Simulate(file),
+        Some(Subcommand::Doctor { forward, json }) => {
+            let report = pick(json, Report::Json, Report::Lines);
+            Command::Doctor(doctor_of(forward.as_ref(), report, said)?)
+        }
         // Those that only print need no more than the settings of the agent.
         None | Some(Subcommand::Env { .. } | Subcommand::Completions { .. } | Subcommand::Man) => {
             Command::Agent
         }
+    })
+}
+
+/// What is wrong with key or site is what it tells, and no wrong usage.
+fn doctor_of(
+    forward: Option<&Forward>,
+    report: Report,
+    said: &DatadogVariables,
+) -> Result<DoctorSettings, UsageError> {
+    match forward {
+        Some(Forward::Datadog) => {}
+        Some(Forward::Agent(_)) => {
+            return Err(UsageError::new(
+                "`doctor` checks forwarding to Datadog, not to an Agent: modtrace-tui doctor --forward",
+            ));
+        }
+        None => {
+            return Err(UsageError::new(
+                "today `doctor` checks forwarding, and nothing else: modtrace-tui doctor --forward",
+            ));
+        }
     }
+    let (https_proxy, no_proxy) = (said.https_proxy.as_deref(), said.no_proxy.as_deref());
+    let plan = check::Plan::read(&said.options(), https_proxy, no_proxy);
+    Ok(DoctorSettings {
+        forwarding: plan.map(Box::new),
+        report,
+    })
 }
 
 /// Where to listen, and where for OTLP. The demo takes a free port, and none for OTLP, unless this very
@@ -361,13 +405,7 @@ impl ForwardAsked {
     }
 
     fn datadog(self, said: &DatadogVariables) -> Result<DatadogTarget, String> {
-        let settings = ForwardSettings::read(&ForwardOptions {
-            api_key: said.api_key.as_deref(),
-            datadog_api_key: said.datadog_api_key.as_deref(),
-            site: said.site.as_deref(),
-            traces_url: said.traces_url.as_deref(),
-            logs_url: said.logs_url.as_deref(),
-        })?;
+        let settings = ForwardSettings::read(&said.options())?;
         let (https_proxy, no_proxy) = (said.https_proxy.as_deref(), said.no_proxy.as_deref());
         Ok(DatadogTarget {
             proxy: Proxy::for_host(https_proxy, no_proxy, &settings.traces.host)?,

@@ -21,6 +21,8 @@ pub struct ForwardOptions<'a> {
     pub datadog_api_key: Option<&'a str>,
     /// `DD_SITE`.
     pub site: Option<&'a str>,
+    /// `DD_DD_URL`, the address of everything that has none of its own: here, who is asked about the key.
+    pub main_url: Option<&'a str>,
     /// `DD_APM_DD_URL`.
     pub traces_url: Option<&'a str>,
     /// `DD_LOGS_CONFIG_LOGS_DD_URL`.
@@ -72,12 +74,16 @@ impl ForwardSettings {
             Some(url) => Address::read("DD_LOGS_CONFIG_LOGS_DD_URL", url)?,
             None => Address::https(&format!("http-intake.logs.{site}")),
         };
+        let validate = match said(options.main_url) {
+            Some(url) => Address::read("DD_DD_URL", url)?.under_api(),
+            None => Address::https(&format!("api.{site}")),
+        };
         Ok(Self {
             key,
             stats: traces.at(Intake::Stats.path()),
             traces: traces.at(Intake::Traces.path()),
             logs: logs.at(Intake::Logs.path()),
-            validate: Address::https(&format!("api.{site}")).at("/api/v1/validate"),
+            validate: validate.at("/api/v1/validate"),
             site: site.into(),
         })
     }
@@ -128,6 +134,28 @@ impl Address {
         Self {
             path: format!("{}{path}", self.path).into(),
             ..self.clone()
+        }
+    }
+
+    /// Where the Agent asks about a key (`comp/forwarder/defaultforwarder/forwarder_health.go`,
+    /// `getAPIDomain`): on hosts of Datadog's own under `api.`, whatever they are called.
+    fn under_api(self) -> Self {
+        let mut labels = self.host.rsplit('.');
+        let (top, domain, region) = (labels.next(), labels.next(), labels.next());
+        let is_own = matches!(
+            (domain, top),
+            (Some("datadoghq"), Some(_)) | (Some("ddog-gov"), Some("com"))
+        );
+        let (true, Some(domain), Some(top)) = (is_own, domain, top) else {
+            return self;
+        };
+        let is_region = |label: &&str| {
+            matches!(label.as_bytes(), [a, b, n]
+                if a.is_ascii_lowercase() && b.is_ascii_lowercase() && n.is_ascii_digit())
+        };
+        match region.filter(is_region) {
+            Some(region) => Self::https(&format!("api.{region}.{domain}.{top}")),
+            None => Self::https(&format!("api.{domain}.{top}")),
         }
     }
 

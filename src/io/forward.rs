@@ -10,6 +10,7 @@
 //! are the same for both.
 
 mod agent;
+mod check;
 mod connection;
 mod intake;
 mod ledger;
@@ -20,6 +21,7 @@ mod worker;
 use std::time::Duration;
 
 pub use agent::{AgentAnswer, ForwardQueue};
+pub use check::check;
 pub use intake::IntakeQueue;
 pub use ledger::Ended;
 use worker::Worker;

@@ -148,7 +148,9 @@ impl Feed {
         let (launch, demo) = match &settings.command {
             Command::Run(child) => (Some(launch(child, settings, &agent)), None),
             Command::Demo(story) => (None, Some(tell(*story, settings, &agent))),
-            Command::Agent | Command::Open(_) | Command::Simulate(_) => (None, None),
+            Command::Agent | Command::Open(_) | Command::Simulate(_) | Command::Doctor(_) => {
+                (None, None)
+            }
         };
         Ok(Self::of(Source {
             agent: Some(agent),

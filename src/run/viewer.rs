@@ -88,7 +88,11 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
             .iter()
             .map(|path| path.display().to_string())
             .collect(),
-        Command::Agent | Command::Run(_) | Command::Demo(_) | Command::Simulate(_) => Vec::new(),
+        Command::Agent
+        | Command::Run(_)
+        | Command::Demo(_)
+        | Command::Simulate(_)
+        | Command::Doctor(_) => Vec::new(),
     };
     UiOptions {
         glyphs: settings.screen.glyphs,

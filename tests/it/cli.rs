@@ -91,7 +91,8 @@ fn wrong_usage_is_exit_code_2_and_says_what_to_do() {
 
 #[test]
 fn what_is_not_built_is_absent() {
-    check_usage_error(&["doctor"], "unrecognized subcommand");
+    check_usage_error(&["doctor", "--forward", "all.json"], "unexpected argument");
+    check_usage_error(&["doctor"], "modtrace-tui doctor --forward");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod agent;
 mod datadog;
+mod doctor;
 mod lines;
 mod passing;
 mod program;

@@ -169,7 +169,52 @@ fn what_does_not_fit_together_is_refused() {
     check_refused("env nonsense", "modal, docker, shell, stdout, relay");
     check_refused("run", "<CMD>");
     check_refused("run modal serve", "--");
-    check_refused("doctor", "unrecognized subcommand");
+}
+
+#[test]
+fn the_doctor_is_told_what_to_check_and_heeds_little_else() {
+    let doctor = |line: &str| match resolve(line, "forward = \"agent=http://127.0.0.1:9\"") {
+        Ok(Settings {
+            command: Command::Doctor(doctor),
+            forward: None,
+            ..
+        }) => doctor,
+        other => panic!("{line}: {other:?}"),
+    };
+    for line in [
+        "doctor --forward",
+        "doctor --forward=datadog",
+        "--forward datadog doctor",
+    ] {
+        let doctor = doctor(line);
+        assert_eq!(doctor.report, Report::Lines);
+        let sentence = doctor.forwarding.unwrap_err();
+        assert!(sentence.starts_with("DD_API_KEY is not set"), "{sentence}");
+    }
+    for line in ["doctor --json --forward", "doctor --forward --json"] {
+        assert_eq!(doctor(line).report, Report::Json);
+    }
+    for line in ["doctor", "doctor --json"] {
+        check_refused(line, "modtrace-tui doctor --forward");
+    }
+    check_refused(
+        "doctor --forward=agent=http://127.0.0.1:9",
+        "not to an Agent",
+    );
+    check_refused("doctor --forward all.json", "unexpected argument");
+    for option in [
+        "listen 127.0.0.1:1",
+        "logs app.log",
+        "forward-sampled",
+        "sampling agent",
+        "export all.json",
+        "headless",
+    ] {
+        let name = option.split(' ').next().unwrap();
+        let said = format!("leave out --{name}");
+        check_refused(&format!("doctor --forward --{option}"), &said);
+    }
+    check_refused("doctor --forward --live", "run --live -- CMD");
 }
 
 #[test]

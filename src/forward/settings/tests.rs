@@ -156,6 +156,53 @@ fn addresses_of_their_own_replace_those_of_the_site() {
 }
 
 #[test]
+fn who_is_asked_about_the_key_follows_the_agents_rule() {
+    #[track_caller]
+    fn check(url: &str, expected: &str) {
+        let own = ForwardOptions {
+            main_url: Some(url),
+            // Another intake for traces is no other place to ask about the key.
+            traces_url: Some("http://127.0.0.1:1"),
+            ..options()
+        };
+        let settings = ForwardSettings::read(&own).unwrap();
+        assert_eq!(settings.validate.to_string(), expected);
+    }
+    check("", "https://api.datadoghq.com/api/v1/validate");
+    check(
+        "http://127.0.0.1:8080/base/",
+        "http://127.0.0.1:8080/base/api/v1/validate",
+    );
+    check(
+        "https://dd.example.com",
+        "https://dd.example.com/api/v1/validate",
+    );
+    for host in ["app.datadoghq.eu", "api.datadoghq.eu", "datadoghq.eu"] {
+        check(
+            &format!("https://{host}"),
+            "https://api.datadoghq.eu/api/v1/validate",
+        );
+    }
+    check(
+        "https://app.us3.datadoghq.com",
+        "https://api.us3.datadoghq.com/api/v1/validate",
+    );
+    check(
+        "https://app.ddog-gov.com",
+        "https://api.ddog-gov.com/api/v1/validate",
+    );
+    check(
+        "https://notdatadoghq.com",
+        "https://notdatadoghq.com/api/v1/validate",
+    );
+    let wrong = ForwardOptions {
+        main_url: Some("ftp://example.com"),
+        ..options()
+    };
+    refused(&wrong, "DD_DD_URL is neither an http nor an https address");
+}
+
+#[test]
 fn what_is_no_address_is_told_by_its_variable() {
     #[track_caller]
     fn check(url: &str, expected: &str) {
@@ -207,6 +254,7 @@ proptest! {
             api_key: Some(&key),
             datadog_api_key: Some(&key),
             site: Some(&site),
+            main_url: Some(&url),
             traces_url: Some(&url),
             logs_url: None,
         };

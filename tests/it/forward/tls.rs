@@ -10,14 +10,14 @@ use super::datadog::{check_each_once, check_secret, start_with};
 use super::span;
 use crate::support::post;
 
-fn https(intake: &MockAgent) -> String {
+pub(super) fn https(intake: &MockAgent) -> String {
     let url = intake.url();
     let (_, port) = url.rsplit_once(':').unwrap();
     format!("https://localhost:{port}")
 }
 
 /// A proxy that connects whoever asks to the port they name, and tells what it was asked.
-fn proxy() -> (String, Receiver<String>) {
+pub(super) fn proxy() -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (told, asked) = channel();
