@@ -10,6 +10,7 @@
 //! logs     key ─▶ line, in order; those of a trace go with it
 //! ```
 
+mod by_low;
 mod change;
 mod container;
 mod counters;
@@ -38,7 +39,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 pub use container::{KnownBy, TraceContainer};
@@ -62,6 +63,7 @@ use crate::sampler::{self, Model, Process};
 use crate::trace::{
     Dictionary, Hello, Now, RelaySource, Span, TraceChunk, TraceId, TracerInfo, UnixNanos,
 };
+use by_low::ByLow;
 use container::{Shelf, Shelved};
 use counters::raise;
 use entries::Entries;
@@ -119,7 +121,7 @@ struct Came {
 pub struct Store {
     entries: Entries,
     next_key: TraceKey,
-    by_low: HashMap<u64, TraceKey>,
+    by_low: ByLow,
     held: Vec<TraceKey>,
     tracers: VecDeque<Arc<TracerInfo>>,
     /// Those that chunks share their strings in; they go with the last of them.
@@ -153,7 +155,7 @@ impl Store {
         Self {
             entries: Entries::with_capacity(reserved),
             next_key: TraceKey(0),
-            by_low: HashMap::with_capacity(reserved),
+            by_low: ByLow::with_capacity(reserved),
             held: Vec::new(),
             tracers: VecDeque::new(),
             dictionaries: Vec::new(),
@@ -533,7 +535,7 @@ impl Store {
     fn add_entry(&mut self, id: TraceId, now: Now) -> TraceKey {
         let key = self.next_key;
         self.next_key = TraceKey(key.0.saturating_add(1));
-        let older_twin = self.by_low.insert(id.low(), key);
+        let older_twin = self.by_low.insert(&self.entries, id.low(), key);
         let entry = TraceEntry::new(key, id, older_twin, now);
         self.bytes += entry.bytes() + ENTRY_OVERHEAD_BYTES;
         self.entries.push(Box::new(entry));
@@ -542,7 +544,8 @@ impl Store {
 
     /// The traces with this low half, the newest first.
     fn twins(&self, low: u64) -> impl Iterator<Item = &TraceEntry> {
-        let newest = self.by_low.get(&low).and_then(|key| self.trace(*key));
+        let newest = self.by_low.get(&self.entries, low);
+        let newest = newest.and_then(|key| self.trace(key));
         std::iter::successors(newest, |entry| self.trace(entry.older_twin()?)).take(TWINS_MAX)
     }
 

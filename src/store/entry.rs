@@ -87,6 +87,10 @@ struct Beside {
     line_outcome: Option<Outcome>,
     /// What Modal says of it.
     told_outcome: Option<Outcome>,
+    /// The relay that passed it on.
+    relay: Option<RelaySource>,
+    /// What has become of its spans on their way to Datadog, if any was handed over.
+    departed: Option<Box<Departed>>,
 }
 
 /// What became of the spans of a chunk.
@@ -108,12 +112,10 @@ pub struct TraceEntry {
     chunks: SmallVec<[(u32, TraceChunk); 1]>,
     rare: Option<Box<Rare>>,
     beside: Option<Box<Beside>>,
-    departed: Option<Box<Departed>>,
     n_spans: u32,
     n_orphans: u32,
     arrivals: SmallVec<[Arrival; 1]>,
     container: Option<Arc<Known>>,
-    relay: Option<RelaySource>,
     tracer: Arc<TracerInfo>,
     pub(super) roots: SmallVec<[LocalRoot; 1]>,
     summary: Summary,
@@ -142,12 +144,10 @@ impl TraceEntry {
             chunks: SmallVec::new(),
             rare: rare.map(Box::new),
             beside: None,
-            departed: None,
             n_spans: 0,
             n_orphans: 0,
             arrivals: SmallVec::new(),
             container: None,
-            relay: None,
             tracer: Arc::default(),
             roots: SmallVec::new(),
             summary: Summary::default(),
@@ -374,7 +374,6 @@ impl TraceEntry {
             + self.roots.len() * size_of::<Request>()
             + self.rare.as_ref().map_or(0, |rare| rare.heap_bytes())
             + self.beside.as_ref().map_or(0, |beside| beside.heap_bytes())
-            + self.departed().map_or(0, Departed::heap_bytes)
     }
 
     /// The names of the containers it ran in, each once.
@@ -433,7 +432,11 @@ impl TraceEntry {
     }
 
     pub(super) fn relay(&self) -> Option<RelaySource> {
-        self.relay
+        self.beside.as_ref()?.relay
+    }
+
+    fn set_relay(&mut self, relay: RelaySource) {
+        self.beside_mut().relay.get_or_insert(relay);
     }
 
     /// Adds a line, in order of arrival.
@@ -490,11 +493,11 @@ impl TraceEntry {
 
     /// What has become of its spans on their way to Datadog, if any was handed over.
     pub(super) fn departed(&self) -> Option<&Departed> {
-        self.departed.as_deref()
+        self.beside.as_ref()?.departed.as_deref()
     }
 
     pub(super) fn departed_mut(&mut self) -> &mut Departed {
-        self.departed.get_or_insert_default()
+        self.beside_mut().departed.get_or_insert_default()
     }
 
     fn rare_mut(&mut self) -> &mut Rare {
@@ -530,6 +533,10 @@ impl Beside {
             + self.logs.capacity() * size_of::<LogKey>()
             + spilled_bytes(&self.containers)
             + self.told.as_ref().map_or(0, |told| told.heap_bytes())
+            + self
+                .departed
+                .as_ref()
+                .map_or(0, |departed| departed.heap_bytes())
             + self.told_evidence.capacity() * size_of::<(SpanIndex, Box<str>)>()
             + self
                 .told_evidence
@@ -557,6 +564,6 @@ fn tracer_bytes(tracer: &Arc<TracerInfo>) -> usize {
 }
 
 const _: () = assert!(
-    size_of::<TraceEntry>() <= 296,
+    size_of::<TraceEntry>() <= 280,
     "what a trace costs beside its spans"
 );

@@ -65,20 +65,17 @@ impl Store {
     /// Takes a trace that was removed out of the chain of its twins.
     fn unlink(&mut self, removed: &TraceEntry) {
         let low = removed.trace_id().low();
-        if self.by_low.get(&low) == Some(&removed.key()) {
-            match removed.older_twin() {
-                Some(older) => self.by_low.insert(low, older),
-                None => self.by_low.remove(&low),
-            };
+        let (key, older) = (removed.key(), removed.older_twin());
+        if self.by_low.replace(low, key, older) {
             return;
         }
         let newer = self
             .twins(low)
-            .find(|entry| entry.older_twin() == Some(removed.key()));
+            .find(|entry| entry.older_twin() == Some(key));
         if let Some(newer) = newer.map(TraceEntry::key)
             && let Some(newer) = self.entry_mut(newer)
         {
-            newer.set_older_twin(removed.older_twin());
+            newer.set_older_twin(older);
         }
     }
 }

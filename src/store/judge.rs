@@ -19,7 +19,7 @@ impl Store {
 
     /// Whether a trace is held whose id has this low half.
     pub(crate) fn holds_id(&self, low: u64) -> bool {
-        self.by_low.contains_key(&low)
+        self.by_low.get(&self.entries, low).is_some()
     }
 
     /// What becomes of a chunk of a trace that may be known; `None` for a piece that does not count.

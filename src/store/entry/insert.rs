@@ -25,7 +25,9 @@ impl TraceEntry {
         let facts_bytes = delivery.arrivals.iter().map(Arrival::heap_bytes);
         self.brought_bytes += facts_bytes.sum::<usize>();
         self.arrivals.extend(delivery.arrivals.iter().cloned());
-        self.relay = self.relay.or(delivery.relay);
+        if let Some(relay) = delivery.relay {
+            self.set_relay(relay);
+        }
         if self.map().is_none() && self.n_spans() + chunk.len() > SCANNED_SPANS_MAX {
             let mut map = Box::<SpanMap>::default();
             self.spans().for_each(|(index, span)| map.add(index, span));

@@ -15,6 +15,8 @@ const INITS_MAX: usize = 16;
 /// Among so many of the earliest requests what was work of an init is looked for: an init that ends after
 /// more has begun is none, and each row of a list asks.
 const EARLY_MAX: usize = 1_024;
+/// Room is made for so many more requests, as a part of those that are here.
+const GROWTH_SHARE: usize = 16;
 /// More unfinished traces than this are not kept apart.
 const PIECES_MAX: usize = 1_024;
 
@@ -347,6 +349,11 @@ impl Container {
 
     /// Adds a request that is not here yet.
     pub(in crate::store) fn add_request(&mut self, request: Request) {
+        if self.requests.len() == self.requests.capacity() {
+            // Not twice as many: one container may serve all of them.
+            let more = (self.requests.len() / GROWTH_SHARE).max(4);
+            self.requests.reserve_exact(more);
+        }
         let is_last = self.requests.back();
         if is_last.is_none_or(|last| last.rank() < request.rank()) {
             self.requests.push_back(request);

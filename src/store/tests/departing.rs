@@ -3,8 +3,8 @@
 use super::*;
 use crate::forward::courier::{Courier, CourierSettings, LinesGo, Which};
 use crate::forward::payload::{PAYLOAD_BYTES_MAX, PayloadSettings};
-use crate::forward::{AddedTags, AgentFacts, Coding, Ticket};
-use crate::store::SpanIndex;
+use crate::forward::{AddedTags, AgentFacts, Coding, Contents, Forwarded, IntakeRequest, Ticket};
+use crate::store::{Offer, SpanIndex, Went};
 
 fn store(which: Which) -> Store {
     let settings = CourierSettings {
@@ -20,15 +20,62 @@ fn store(which: Which) -> Store {
     Store::new(PLENTY).with_courier(Courier::new(settings, UnixNanos(1)))
 }
 
-/// All spans that went, in their order.
-fn tickets(store: &mut Store) -> Vec<Ticket> {
+/// Everything that went, in its order.
+fn requests(store: &mut Store) -> Vec<IntakeRequest> {
     let courier = store.courier_mut().unwrap();
     courier.drain();
-    let mut gone = Vec::new();
-    for request in courier.ready() {
+    courier.ready()
+}
+
+/// All spans that went, in their order.
+fn tickets(store: &mut Store) -> Vec<Ticket> {
+    let requests = requests(store);
+    requests
+        .iter()
+        .flat_map(|request| request.spans().to_vec())
+        .collect()
+}
+
+/// What went, and how many spans were counted.
+fn gone_and_counted(store: &mut Store) -> (Vec<Ticket>, u64) {
+    let (mut gone, mut n_counted) = (Vec::new(), 0);
+    for request in requests(store) {
         gone.extend_from_slice(request.spans());
+        if let Contents::Groups { n_hits, .. } = request.contents {
+            n_counted += n_hits;
+        }
     }
-    gone
+    (gone, n_counted)
+}
+
+/// Has the rest of a trace sent.
+fn send(store: &mut Store, key: TraceKey) {
+    store.want_sent([key]);
+    while store.depart_next(Now::default()) {}
+    assert_laws(store);
+}
+
+fn arrived(tickets: &[Ticket]) -> Forwarded {
+    Forwarded {
+        arrived: tickets.to_vec(),
+        ..Forwarded::default()
+    }
+}
+
+fn returned(tickets: &[Ticket]) -> Forwarded {
+    Forwarded {
+        returned: tickets.to_vec(),
+        ..Forwarded::default()
+    }
+}
+
+/// Which spans are said to be there.
+fn forwarded(store: &Store) -> Went<Vec<u32>> {
+    match only_trace(store).forwarded() {
+        Went::None => Went::None,
+        Went::All => Went::All,
+        Went::Only(spans) => Went::Only(spans.map(|span| span.0).collect()),
+    }
 }
 
 /// Their ids.
@@ -100,5 +147,115 @@ proptest! {
         let mut gone = gone(&mut store);
         gone.sort_unstable();
         prop_assert_eq!(gone, came.into_iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn by_hand_nothing_goes_but_what_is_chosen_and_that_once() {
+    let mut store = store(Which::ByHand);
+    let chosen = deliver(&mut store, id(0, 7), &[with_id(1), with_id(2)]).unwrap();
+    let other = deliver(&mut store, id(0, 8), &[with_id(3)]).unwrap();
+    assert!(gone(&mut store).is_empty());
+    let Offer {
+        n_traces,
+        n_spans,
+        n_bytes,
+        n_gone,
+    } = store.offer(&[chosen, other]);
+    assert_eq!((n_traces, n_spans, n_gone), (2, 3, 0));
+    assert!(n_bytes > 0);
+    send(&mut store, chosen);
+    let (went, n_counted) = gone_and_counted(&mut store);
+    assert_eq!((went.len(), n_counted), (2, 2));
+    // On its way already.
+    assert_eq!(store.offer(&[chosen]).n_gone, 2);
+    send(&mut store, chosen);
+    assert!(gone(&mut store).is_empty());
+    // What comes later has yet to be chosen.
+    deliver(&mut store, id(0, 7), &[with_id(4)]);
+    assert!(gone(&mut store).is_empty());
+    assert_eq!(store.offer(&[chosen]).n_spans, 1);
+    send(&mut store, chosen);
+    assert_eq!(gone(&mut store), [4]);
+}
+
+#[test]
+fn what_was_not_taken_may_go_again_and_is_not_counted_again() {
+    let mut store = store(Which::All);
+    let key = deliver(&mut store, id(0, 7), &[with_id(1), with_id(2), with_id(3)]).unwrap();
+    let (went, n_counted) = gone_and_counted(&mut store);
+    assert_eq!((went.len(), n_counted), (3, 3));
+    store.forwarded(&arrived(&went[1..2]));
+    store.forwarded(&returned(&[went[0], went[2]]));
+    assert_laws(&store);
+    assert_eq!(forwarded(&store), Went::Only(vec![1]));
+    assert_eq!(only_trace(&store).n_missing(), 2);
+    assert_eq!(
+        (store.offer(&[key]).n_spans, store.offer(&[key]).n_gone),
+        (2, 1)
+    );
+    send(&mut store, key);
+    let (again, n_counted) = gone_and_counted(&mut store);
+    assert_eq!(again, [went[0], went[2]]);
+    assert_eq!(n_counted, 0);
+    store.forwarded(&arrived(&again));
+    assert_eq!(forwarded(&store), Went::All);
+    assert_eq!(only_trace(&store).n_missing(), 0);
+}
+
+#[test]
+fn what_is_said_of_evicted_traces_reaches_no_other() {
+    let mut store = store(Which::All);
+    deliver(&mut store, id(0, 7), &[with_id(1)]);
+    let went = tickets(&mut store);
+    let gone_trace = store.next_to_evict();
+    store.remove(gone_trace);
+    deliver(&mut store, id(0, 7), &[with_id(1)]);
+    store.forwarded(&arrived(&went));
+    assert_eq!(forwarded(&store), Went::None);
+}
+
+#[test]
+fn a_trace_that_was_evicted_before_its_turn_is_passed_over() {
+    let mut store = store(Which::ByHand);
+    let key = deliver(&mut store, id(0, 7), &[with_id(1)]).unwrap();
+    store.want_sent([key]);
+    store.remove(Some(key));
+    assert!(store.depart_next(Now::default()) && !store.depart_next(Now::default()));
+    assert!(gone(&mut store).is_empty());
+}
+
+/// A span that may be a snapshot of one that has not ended.
+fn deliver_written(store: &mut Store, span: &serde_json::Value) {
+    let body = rmp_serde::to_vec_named(&serde_json::json!([[span]])).unwrap();
+    let payload = crate::wire::v04::decode(&body, &mut ChunkBuilder::default()).unwrap();
+    store.insert(received(payload.chunks), Now::default());
+    assert_laws(store);
+}
+
+#[test]
+fn what_had_not_ended_goes_again_when_it_has() {
+    let written = |metrics: serde_json::Value| {
+        serde_json::json!({
+            "trace_id": 7, "span_id": 1, "parent_id": 0, "start": 10, "duration": 5,
+            "service": "s", "name": "n", "resource": "r", "metrics": metrics,
+        })
+    };
+    for which in [Which::All, Which::ByHand] {
+        let mut store = store(which);
+        deliver_written(
+            &mut store,
+            &written(serde_json::json!({"_dd.partial_version": 1})),
+        );
+        let key = only_trace(&store).key();
+        send(&mut store, key);
+        let (snapshot, n_counted) = gone_and_counted(&mut store);
+        assert_eq!((snapshot.len(), n_counted), (1, 0), "{which:?}");
+        store.forwarded(&arrived(&snapshot));
+        deliver_written(&mut store, &written(serde_json::json!({})));
+        assert_eq!(forwarded(&store), Went::None, "{which:?}");
+        send(&mut store, key);
+        let (ended, n_counted) = gone_and_counted(&mut store);
+        assert_eq!((ended, n_counted), (snapshot, 1), "{which:?}");
     }
 }
