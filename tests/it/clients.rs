@@ -7,6 +7,7 @@ mod counted;
 mod fleet;
 pub(crate) mod otlp;
 mod ruled;
+mod test_agent;
 mod words;
 
 use std::collections::HashMap;
