@@ -15,6 +15,10 @@ use crate::wire::outgoing::Chunks;
 /// Where spans go that came by a way, or in a format, which an Agent does not take.
 const V04: &str = "/v0.4/traces";
 
+/// Said even where it is not known, as of what was printed: Datadog's test agent refuses payloads
+/// without it, and to an Agent an empty one is none.
+const TRACER_VERSION: &str = "Datadog-Meta-Tracer-Version";
+
 /// Headers of one connection, which mean nothing on the next, and those that every sender writes itself.
 const OF_CONNECTION: [&str; 12] = [
     "connection",
@@ -186,11 +190,12 @@ impl Printed {
             ("Content-Type", "application/msgpack"),
             ("Datadog-Meta-Lang", &*tracer.language),
             ("Datadog-Meta-Lang-Version", &*tracer.language_version),
-            ("Datadog-Meta-Tracer-Version", &*tracer.tracer_version),
+            (TRACER_VERSION, &*tracer.tracer_version),
             ("Datadog-Container-ID", &*tracer.container_id),
             ("X-Datadog-Trace-Count", &*count),
         ];
-        let headers = headers.into_iter().filter(|(_, value)| !value.is_empty());
+        let headers = headers.into_iter();
+        let headers = headers.filter(|(name, value)| *name == TRACER_VERSION || !value.is_empty());
         let headers = headers.map(|(name, value)| (name.into(), value.as_bytes().into()));
         Original {
             method: "PUT".into(),

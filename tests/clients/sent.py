@@ -38,4 +38,16 @@ def describe(span):
         "error": span.error,
         "meta": dict(span.get_tags()),
         "metrics": dict(span.get_metrics()),
+        "links": [describe_link(link) for link in span._links],
+        "events": [{"name": e.name, "time_unix_nano": e.time_unix_nano, "attributes": e.attributes} for e in span._events],
+    }
+
+
+def describe_link(link):
+    return {
+        "trace_id": f"{link.trace_id:032x}",
+        "span_id": f"{link.span_id:016x}",
+        "attributes": link.attributes,
+        "tracestate": link.tracestate,
+        "flags": link.flags,
     }

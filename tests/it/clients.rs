@@ -5,8 +5,10 @@
 mod closed_loop;
 mod counted;
 mod fleet;
+mod intake;
 pub(crate) mod otlp;
 mod ruled;
+mod test_agent;
 mod words;
 
 use std::collections::HashMap;

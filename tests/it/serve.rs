@@ -145,7 +145,10 @@ fn fifty_traces_come_over_http_and_their_lines_over_the_pipe() {
 /// The Pythons with other versions of ddtrace, beside the one that all tests use.
 fn pythons() -> Vec<PathBuf> {
     let others = fs::read_dir(root().join(".venvs")).expect(".ci/run makes .venvs");
-    let others = others.map(|folder| folder.expect("a folder").path().join("bin/python"));
+    let others = others.map(|folder| folder.expect("a folder"));
+    let others =
+        others.filter(|folder| folder.file_name().to_string_lossy().starts_with("ddtrace-"));
+    let others = others.map(|folder| folder.path().join("bin/python"));
     std::iter::once(python()).chain(others).collect()
 }
 

@@ -255,7 +255,7 @@ fn read_lines(pipe: ChildStdout) -> Receiver<String> {
 
 /// A child that does not outlive its test.
 #[derive(Debug)]
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {

@@ -111,7 +111,7 @@ const DROPS_NOTHING: &[u8] = b"\"client_drop_p0s\": false";
 const DROPS: &[u8] = b"\"client_drop_p0s\": true ";
 
 /// Passes everything on, and says in our name what we would not.
-fn proxy(agent: SocketAddr) -> SocketAddr {
+pub(super) fn proxy(agent: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("its address");
     thread::spawn(move || {

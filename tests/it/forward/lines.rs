@@ -119,6 +119,8 @@ fn follow(path: &Path) -> (Vec<TracerPayload>, serde_json::Value) {
     let payloads = agent.seen().into_iter().map(|seen| {
         assert_eq!(seen.path, "/v0.4/traces");
         assert_eq!(seen.header("datadog-meta-lang"), Some("python"));
+        // No line says it, and Datadog's test agent takes nothing without the header.
+        assert_eq!(seen.header("datadog-meta-tracer-version"), Some(""));
         v04::decode(&seen.body, &mut ChunkBuilder::default()).unwrap()
     });
     let counted = finished.export["counters"]["forwarded_spans"].clone();
