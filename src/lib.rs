@@ -47,7 +47,8 @@
 //!   its rates, and the table of rates it would answer. A chunk is read once into a `Digest`, from which
 //!   it can be decided again under other settings.
 //! - [`forward`]: what goes on to Datadog itself: spans to payloads, counts to buckets, lines to requests;
-//!   `courier` gathers them, `retry` says what becomes of one that failed.
+//!   `courier` gathers them, `retry` says what becomes of one that failed, `outcome` what became of all;
+//!   `check` is what `doctor --forward` says.
 //! - [`simulate`]: vectors of the Agent's own samplers, replayed line by line.
 //! - [`ingest`]: one request to spans, lines or a rejection with its reason; a stream of bytes to
 //!   records, spans and relayed requests.
@@ -63,11 +64,12 @@
 //! - `json`: JSON read as slices of its text, every digit and the order of keys kept.
 //! - [`store`]: everything captured, within `--memory`. Own keys, since ids on the wire repeat;
 //!   duplicates, orphans, the tree in display order, which line belongs to which trace, the `fleet` of
-//!   containers and which request of which it was (`starts`), eviction of whole traces, the counters.
+//!   containers and which request of which it was (`starts`), eviction of whole traces, the counters; what goes on to
+//!   Datadog and when (`depart`), and what has become of each span on that way (`departed`).
 //! - [`export`]: one format a file, and the reader that `open` uses.
 //! - [`tui`]: `app` (update, view), `keymap` (keys are data: dispatch, footer and help are drawn
 //!   from one table), one file a screen, rows apart from drawing.
-//! - [`io`]: `agent`, `child`, `tail`, `inbox`, `outbox`, `terminal`, `clipboard`, `ndjson`, `files`,
+//! - [`io`]: `agent`, `forward`, `child`, `tail`, `inbox`, `outbox`, `terminal`, `clipboard`, `ndjson`, `files`,
 //!   `log_file`, `demo`, `clock`, `signals`: with [`run`] and [`cli`] the only modules that touch the world.
 //!
 //! Dependencies point one way: trace ◀ wire ◀ ingest ◀ store ◀ query, export ◀ tui ◀ run ◀ main, and
