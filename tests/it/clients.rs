@@ -5,6 +5,7 @@
 mod closed_loop;
 mod counted;
 mod fleet;
+mod intake;
 pub(crate) mod otlp;
 mod ruled;
 mod test_agent;
