@@ -67,14 +67,34 @@ impl Request {
         }
     }
 
-    /// Gives its traces other ids.
-    fn renew(&mut self, mixed_in: u64) {
+    /// Gives its traces ids that no other call gives.
+    pub(crate) fn renew(&mut self) {
+        let mixed_in = fresh();
         for (place, id) in &self.ids {
             let id = (id ^ mixed_in).to_be_bytes();
             self.bytes[*place..place + 8].copy_from_slice(&id);
         }
     }
+
+    /// Lets all of its spans begin at a time, in nanoseconds; v0.4 alone.
+    pub(crate) fn begin_at(&mut self, time: u64) {
+        let mark = b"\xa5start\xcf";
+        let mut from = 0;
+        while let Some(place) = find(&self.bytes[from..], mark) {
+            from += place + mark.len();
+            self.bytes[from..from + 8].copy_from_slice(&time.to_be_bytes());
+        }
+    }
 }
+
+fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
+    bytes.windows(part.len()).position(|known| known == part)
+}
+
+// Not every bench takes all of it.
+const _: fn(&mut Request, u64) = Request::begin_at;
+const _: fn(Load) -> Vec<Request> = Load::requests;
+const _: fn(Load, SocketAddr, &[Request], Duration) -> Answers = Load::run;
 
 impl Load {
     pub(crate) fn requests(self) -> Vec<Request> {
@@ -95,7 +115,7 @@ impl Load {
                     let mut asker = Asker::connect(address);
                     for round_trip in 0.. {
                         let place = round_trip % turn.len();
-                        turn[place].renew(fresh());
+                        turn[place].renew();
                         asker.ask(&turn[place]);
                         if begun.elapsed() > round {
                             break;

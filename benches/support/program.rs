@@ -1,6 +1,5 @@
 //! Programs under load, each in a process of its own: what it costs is read from `/proc`.
 
-use std::fs;
 use std::io::Read;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -115,25 +114,17 @@ impl Program {
 
     /// CPU seconds so far, in steps of 10 ms.
     pub(crate) fn cpu_s(&self) -> f64 {
-        let stat = self.proc("stat").unwrap_or_default();
-        // The name, which may hold anything, ends with the last parenthesis.
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let mut ticks = after_name.split_whitespace().skip(11).take(2);
-        let mut next = || ticks.next()?.parse::<f64>().ok();
-        match (next(), next()) {
-            (Some(user), Some(system)) => (user + system) / 100.0,
-            _ => f64::NAN,
-        }
+        crate::compare::cpu_s(&self.process())
     }
 
     /// Bytes of memory it has now.
     pub(crate) fn resident_bytes(&self) -> f64 {
-        let pid = self.pid.map(|pid| pid.to_string()).unwrap_or_default();
-        crate::compare::resident_bytes(&pid)
+        crate::compare::resident_bytes(&self.process())
     }
 
-    fn proc(&self, file: &str) -> Option<String> {
-        fs::read_to_string(format!("/proc/{}/{file}", self.pid?)).ok()
+    /// Its number, if that is known.
+    fn process(&self) -> String {
+        self.pid.map(|pid| pid.to_string()).unwrap_or_default()
     }
 }
 

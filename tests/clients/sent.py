@@ -38,9 +38,15 @@ def describe(span):
         "error": span.error,
         "meta": dict(span.get_tags()),
         "metrics": dict(span.get_metrics()),
-        "links": [describe_link(link) for link in span._links],
-        "events": [{"name": e.name, "time_unix_nano": e.time_unix_nano, "attributes": e.attributes} for e in span._events],
+        "links": [describe_link(link) for link in held(span, "links")],
+        "events": [describe_event(event) for event in held(span, "events")],
     }
+
+
+def held(span, what):
+    """A span's links or events, where its version of ddtrace keeps them."""
+    newer = getattr(span, f"_get_{what}", None)
+    return newer() if newer else getattr(span, f"_{what}")
 
 
 def describe_link(link):
@@ -51,3 +57,7 @@ def describe_link(link):
         "tracestate": link.tracestate,
         "flags": link.flags,
     }
+
+
+def describe_event(event):
+    return {"name": event.name, "time_unix_nano": event.time_unix_nano, "attributes": event.attributes}
