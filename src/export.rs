@@ -5,6 +5,7 @@
 
 mod arrival;
 mod datadog;
+mod forward;
 mod json;
 mod lines;
 mod log;
@@ -15,12 +16,14 @@ mod summary;
 mod text;
 mod told;
 mod value;
+mod went;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::io::{self, Write};
 
+pub use forward::ForwardJson;
 pub use json::trace_json;
 pub use log::log_event;
 pub use open::{Kept, OpenError, Opened, open};
@@ -81,7 +84,8 @@ enum Scope {
 /// How a format is laid out. The separators between traces, between spans and between lines, a comma
 /// and a newline, are the walk's; everything else is the layout's.
 trait Layout: std::fmt::Debug + Sync {
-    fn begin(&self, out: &mut Vec<u8>, store: &Store, exported_at: UnixNanos) -> io::Result<()>;
+    /// The head; beside the store, what is covered and when.
+    fn begin(&self, out: &mut Vec<u8>, store: &Store, head: (Scope, UnixNanos)) -> io::Result<()>;
     fn begin_trace(&self, out: &mut Vec<u8>, trace: &TraceEntry, store: &Store) -> io::Result<()>;
     fn span(
         &self,
@@ -227,7 +231,8 @@ impl Export {
         (scope, (next, end)): (Scope, (TraceKey, TraceKey)),
     ) -> Result<Self, ExportError> {
         let mut buffer = Vec::with_capacity(BUFFER_BYTES * 2);
-        format.layout.begin(&mut buffer, store, exported_at)?;
+        let head = (scope, exported_at);
+        format.layout.begin(&mut buffer, store, head)?;
         Ok(Self {
             layout: format.layout,
             scope,

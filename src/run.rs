@@ -63,6 +63,9 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     if let ByHand::To(target) = &settings.by_hand {
         store = store.with_courier(courier(target, settings, clock.now().wall));
     }
+    if let Some(to) = forwarding_to(settings) {
+        store = store.with_forwarding_to(to);
+    }
     if let Command::Simulate(path) = &settings.command {
         return simulate::simulate(path, &settings.sampling, (store, clock.now()));
     }
@@ -85,6 +88,15 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
             Output::Screen => viewer::view(settings, feed, (store, told), clock).await,
         }
     })
+}
+
+/// The name of the place that spans go to, or may.
+fn forwarding_to(settings: &Settings) -> Option<String> {
+    match (&settings.forward, &settings.by_hand) {
+        (Some(forward), _) => Some(forward.to_string()),
+        (None, ByHand::To(target)) => Some(format!("by hand {target}")),
+        (None, ByHand::Not(_)) => None,
+    }
 }
 
 /// What gathers spans for Datadog.

@@ -3,6 +3,7 @@
 mod damaged;
 mod datadog;
 mod encode;
+mod forward;
 mod generate;
 mod layout;
 mod lines;

@@ -51,6 +51,9 @@ enum Event<'a> {
     },
     Summary {
         counters: &'a Counters,
+        /// Where spans go on to; left out when they go nowhere.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        forward: Option<Box<export::ForwardJson<'a>>>,
         /// What clients counted themselves; null if none told.
         client_stats: Option<export::ToldJson>,
         /// Lines that a reader who stalled did not get; left out when there are none.
@@ -363,6 +366,7 @@ impl Reporter {
             self.output.write(mem::take(&mut self.pending)).await?;
             let summary = Event::Summary {
                 counters: store.counters(),
+                forward: export::ForwardJson::summary(store).map(Box::new),
                 client_stats: export::ToldJson::summary(store),
                 lines_dropped: self.lines_dropped,
             };
