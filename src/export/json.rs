@@ -74,7 +74,9 @@ impl Layout for Json {
         write_json(out, store.counters())?;
         out.extend_from_slice(b",\n\"forward\":");
         match scope {
-            Scope::Everything => write_json(out, &ForwardJson::whole(store))?,
+            Scope::Everything | Scope::Missing => {
+                write_json(out, &ForwardJson::whole(store))?;
+            }
             Scope::OneTrace => write_json(out, &ForwardJson::summary(store))?,
         }
         out.extend_from_slice(b",\n\"traces\":[");
@@ -141,7 +143,7 @@ impl Layout for Json {
         out.extend_from_slice(b",\n\"requests\":[");
         let requests = match end.scope {
             Scope::Everything => Some(store.requests()),
-            Scope::OneTrace => None,
+            Scope::OneTrace | Scope::Missing => None,
         };
         for (place, request) in requests.into_iter().flatten().enumerate() {
             out.extend_from_slice(if place == 0 { b"\n" } else { b",\n" });
@@ -150,7 +152,7 @@ impl Layout for Json {
         out.extend_from_slice(b"\n],\n\"client_stats\":");
         match end.scope {
             Scope::Everything => write_json(out, &ToldJson::of(store, Detail::Bins))?,
-            Scope::OneTrace => out.extend_from_slice(b"null"),
+            Scope::OneTrace | Scope::Missing => out.extend_from_slice(b"null"),
         }
         out.extend_from_slice(b",\n\"findings\":[]}\n");
         Ok(())

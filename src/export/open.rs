@@ -34,10 +34,21 @@ pub(super) use number::DecimalId;
 /// What a file brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
+    /// Whose format it has.
+    pub form: FileForm,
     /// Its traces and spans.
     pub kept: Kept,
     /// What was left out, a sentence each.
     pub warnings: Vec<String>,
+}
+
+/// Whose format a file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileForm {
+    /// Ours: everything that was captured.
+    Ours,
+    /// Chunks of v0.4 spans, beside which nothing can be said.
+    Chunks,
 }
 
 /// How much of a file came into the store.
@@ -140,6 +151,10 @@ pub fn open(reader: impl Read, store: &mut Store, now: Now) -> Result<Opened, Op
     match failed {
         Some(error) => Err(error),
         None => Ok(Opened {
+            form: match reading.shape {
+                Shape::Chunks => FileForm::Chunks,
+                Shape::Modtrace | Shape::Unknown => FileForm::Ours,
+            },
             kept: reading.kept,
             warnings: reading.warnings(),
         }),

@@ -6,6 +6,8 @@ mod datadog;
 mod lines;
 mod passing;
 mod program;
+mod reopen;
+mod spill;
 mod tls;
 mod trouble;
 
