@@ -12,6 +12,7 @@ mod forward;
 mod sampling;
 mod value;
 
+pub(crate) use child::quoted;
 pub use child::{ChildEnvironment, ChildSettings, Flush, Told};
 pub use forward::{AgentAddress, ByHand, DatadogTarget, Forward, ForwardTo};
 pub use sampling::{Answers, PerSecond, Percent, SamplingSettings};
@@ -47,6 +48,8 @@ pub struct Settings {
     pub forward: Option<ForwardTo>,
     /// Whether the user may choose traces that go to Datadog, where they do not all go by themselves.
     pub by_hand: ByHand,
+    /// Where is kept at exit what was to go to Datadog and has not arrived.
+    pub spill: Option<PathBuf>,
     /// Names of spans that are the start of a container, beside Modal's.
     pub init_spans: Vec<String>,
     /// The simulated Agent, and what tracers are answered.

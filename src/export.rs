@@ -5,6 +5,7 @@
 
 mod arrival;
 mod datadog;
+mod forward;
 mod json;
 mod lines;
 mod log;
@@ -15,21 +16,24 @@ mod summary;
 mod text;
 mod told;
 mod value;
+mod went;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+pub use forward::ForwardJson;
 pub use json::trace_json;
 pub use log::log_event;
-pub use open::{Kept, OpenError, Opened, open};
+pub use open::{FileForm, Kept, OpenError, Opened, open};
 pub(crate) use summary::SimulatedJson;
 pub use summary::trace_event;
 pub use text::write_json;
 pub use told::ToldJson;
 
-use crate::store::{LogEntry, LogKey, SpanIndex, Store, TraceEntry, TraceKey};
+use crate::store::{LogEntry, LogKey, Missing, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::trace::{Span, UnixNanos};
 use lines::{LinesSoFar, NextLine};
 
@@ -76,12 +80,15 @@ impl Format {
 enum Scope {
     Everything,
     OneTrace,
+    /// What was to go on and has not arrived.
+    Missing,
 }
 
 /// How a format is laid out. The separators between traces, between spans and between lines, a comma
 /// and a newline, are the walk's; everything else is the layout's.
 trait Layout: std::fmt::Debug + Sync {
-    fn begin(&self, out: &mut Vec<u8>, store: &Store, exported_at: UnixNanos) -> io::Result<()>;
+    /// The head; beside the store, what is covered and when.
+    fn begin(&self, out: &mut Vec<u8>, store: &Store, head: (Scope, UnixNanos)) -> io::Result<()>;
     fn begin_trace(&self, out: &mut Vec<u8>, trace: &TraceEntry, store: &Store) -> io::Result<()>;
     fn span(
         &self,
@@ -158,6 +165,8 @@ pub struct Export {
     scope: Scope,
     next: TraceKey,
     end: TraceKey,
+    /// The traces between, if not all of them.
+    only: Option<BTreeSet<TraceKey>>,
     current: Option<Current>,
     lines: LinesSoFar,
     stage: Stage,
@@ -227,12 +236,14 @@ impl Export {
         (scope, (next, end)): (Scope, (TraceKey, TraceKey)),
     ) -> Result<Self, ExportError> {
         let mut buffer = Vec::with_capacity(BUFFER_BYTES * 2);
-        format.layout.begin(&mut buffer, store, exported_at)?;
+        let head = (scope, exported_at);
+        format.layout.begin(&mut buffer, store, head)?;
         Ok(Self {
             layout: format.layout,
             scope,
             next,
             end,
+            only: None,
             current: None,
             lines: LinesSoFar::new(store),
             stage: Stage::Traces,
@@ -350,10 +361,14 @@ impl Export {
             self.stage = Stage::Lines;
             return self.layout.end_traces(&mut self.buffer);
         };
+        self.next = TraceKey(trace.key().0.saturating_add(1));
+        let only = self.only.as_ref();
+        if only.is_some_and(|only| !only.contains(&trace.key())) {
+            return Ok(());
+        }
         self.separate(self.written.n_traces == 0);
         self.layout.begin_trace(&mut self.buffer, trace, store)?;
         self.written.n_traces += 1;
-        self.next = TraceKey(trace.key().0.saturating_add(1));
         self.current = Some(Current {
             key: trace.key(),
             next_span: 0,
@@ -436,4 +451,19 @@ pub fn write_trace(
     out: &mut dyn Write,
 ) -> Result<Written, ExportError> {
     Export::begin_trace(format, store, exported_at, key)?.finish(store, out)
+}
+
+/// Writes what was to go to Datadog and has not arrived, at once, in our own format: traces with their
+/// lines, and requests. The counters in it are those of the whole capture.
+pub fn write_missing(
+    store: &Store,
+    missing: &Missing,
+    exported_at: UnixNanos,
+    out: &mut dyn Write,
+) -> Result<Written, ExportError> {
+    let traces = (TraceKey(0), store.next_key());
+    let scope = (Scope::Missing, traces);
+    let export = Export::begin_scope(&Format::JSON, store, exported_at, scope)?;
+    let only = Some(missing.traces.clone());
+    Export { only, ..export }.finish(store, out)
 }

@@ -11,6 +11,7 @@ mod feed;
 mod headless;
 mod publisher;
 mod simulate;
+mod unsent;
 mod viewer;
 
 use std::io::Write as _;
@@ -35,6 +36,7 @@ use crate::sampler::Pieces;
 use crate::store::Store;
 use crate::trace::{Now, UnixNanos, harmless_lines};
 use feed::Feed;
+use unsent::SentFile;
 
 /// Runs until the user quits, a signal comes, or there is nothing left to do. Returns the exit code:
 /// that of the program that was started, if one was.
@@ -52,6 +54,9 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     if let Some(target) = &settings.export {
         files::check_writable(&target.path)?;
     }
+    if let (Some(path), ByHand::To(_)) = (&settings.spill, &settings.by_hand) {
+        files::check_writable(path)?;
+    }
     let store = Store::new(usize::try_from(settings.memory_bytes).unwrap_or(usize::MAX));
     let pieces = match settings.flush {
         Flush::AsItIs => Pieces::Counted,
@@ -64,17 +69,24 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     if matches!(settings.command, Command::Run(_)) {
         store = store.of_run();
     }
-    if let ByHand::To(target) = &settings.by_hand {
-        store = store.with_courier(courier(target, settings, clock.now().wall));
-    }
     if let Command::Simulate(path) = &settings.command {
         return simulate::simulate(path, &settings.sampling, (store, clock.now()));
     }
     let told = match &settings.command {
-        Command::Open(paths) => open_files(paths, &mut store, clock.now())?,
+        Command::Open(paths) => open_files(paths, settings, &mut store, clock.now())?,
         _ => Told::default(),
     };
+    // Not before: what is opened does not go by itself.
     store.pass_lines();
+    if let ByHand::To(target) = &settings.by_hand {
+        store = store.with_courier(courier(target, settings, clock.now().wall));
+    }
+    if let Some(to) = forwarding_to(settings) {
+        store = store.with_forwarding_to(to);
+    }
+    if told.sent.is_some() {
+        store.want_opened_sent();
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -86,9 +98,18 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
         };
         match settings.output {
             Output::Headless => headless::report(settings, feed, (store, told), clock).await,
-            Output::Screen => viewer::view(settings, feed, (store, told), clock).await,
+            Output::Screen => Box::pin(viewer::view(settings, feed, (store, told), clock)).await,
         }
     })
+}
+
+/// The name of the place that spans go to, or may.
+fn forwarding_to(settings: &Settings) -> Option<String> {
+    match (&settings.forward, &settings.by_hand) {
+        (Some(forward), _) => Some(forward.to_string()),
+        (None, ByHand::To(target)) => Some(format!("by hand {target}")),
+        (None, ByHand::Not(_)) => None,
+    }
 }
 
 /// What gathers spans for Datadog.
@@ -119,18 +140,31 @@ struct Told {
     remarks: Vec<String>,
     /// Of a file that was not; what stood before the damage is kept.
     damages: Vec<String>,
+    /// The file, if it is sent.
+    sent: Option<SentFile>,
 }
 
 /// Fills a store from exports. That no file brought anything, and one is damaged, is an error.
-fn open_files(paths: &[PathBuf], store: &mut Store, now: Now) -> anyhow::Result<Told> {
+fn open_files(
+    paths: &[PathBuf],
+    settings: &Settings,
+    store: &mut Store,
+    now: Now,
+) -> anyhow::Result<Told> {
     let mut told = Told::default();
     for path in paths {
         let about = |sentence: String| format!("{}: {sentence}", path.display());
-        match export::open(files::open(path)?, store, now) {
+        let opened = export::open(files::open(path)?, store, now);
+        if settings.forward.is_some() {
+            told.sent = Some(SentFile::new(path, opened.as_ref().ok(), store)?);
+        }
+        match opened {
             Ok(opened) => told.remarks.extend(opened.warnings.into_iter().map(about)),
             Err(error) => told.damages.push(about(error.to_string())),
         }
     }
+    told.remarks
+        .extend(told.sent.as_ref().and_then(SentFile::warning));
     if store.n_traces() == 0 && !told.damages.is_empty() {
         anyhow::bail!("{}", told.damages.join("\n"));
     }
@@ -169,7 +203,21 @@ fn n_received(store: &Store) -> u64 {
     counters.spans_received + counters.logs_received + counters.logs_dropped
 }
 
-/// Says something on stderr.
+/// Says something on stderr that is no trouble.
+fn say(sentence: &str) {
+    // Without a stderr, nobody wants to read it.
+    let _closed = writeln!(std::io::stderr(), "{}", harmless_lines(sentence));
+}
+
+fn plural(number: u64, noun: &str) -> String {
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
+}
+
+/// Says something on stderr that is trouble.
 fn warn(remark: &str) {
     // Without a stderr, nobody wants to read it.
     let _closed = writeln!(std::io::stderr(), "warning: {}", harmless_lines(remark));

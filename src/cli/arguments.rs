@@ -82,6 +82,10 @@ pub(super) enum Subcommand {
         topic: Option<Topic>,
     },
     /// View exports; no port is bound
+    ///
+    /// With --forward datadog, what FILE holds and says not to have gone is sent to Datadog, and FILE is
+    /// written again and says what has: opened so again, it sends nothing twice. With --headless it ends
+    /// when all of it has been sent or given up.
     Open {
         /// The files `--export` or `x` wrote
         #[arg(required = true, value_name = "FILE")]
@@ -208,6 +212,13 @@ pub(super) struct Options {
     /// Can be repeated.
     #[arg(long, value_name = "KEY:VALUE", hide_short_help = true, global = true)]
     pub(super) forward_tag: Vec<String>,
+    /// At exit write what did not arrive at Datadog to FILE
+    ///
+    /// Spans with their log lines, statistics and whatever else was to go, without the key; nothing if
+    /// all of it arrived. `modtrace-tui open --forward datadog FILE` sends it later. If FILE is there
+    /// already, another name beside it is taken.
+    #[arg(long, value_name = "FILE", hide_short_help = true, global = true)]
+    pub(super) spill: Option<PathBuf>,
     /// With `run`: leave the environment of CMD alone
     ///
     /// Otherwise it gets DD_TRACE_AGENT_URL, unless it is told already where its agent is, and

@@ -27,6 +27,7 @@ pub(super) struct FileOptions {
     pub(super) forward_sampled: Option<bool>,
     pub(super) forward_logs: Option<bool>,
     pub(super) forward_tag: Option<Vec<String>>,
+    pub(super) spill: Option<PathBuf>,
     pub(super) no_env: Option<bool>,
     pub(super) live: Option<bool>,
     pub(super) sampling: Option<Answers>,
@@ -115,7 +116,7 @@ mod tests {
         check(
             "ascii = true\n\ncolour = true\n",
             "error: config.toml, line 3: unknown field `colour`, expected one of `listen`, `uds`, \
-             `otlp`, `token`, `url`, `logs`, `forward`, `forward-sampled`, `forward-logs`, `forward-tag`, `no-env`, `live`, `sampling`, `client-drop-p0s`, \
+             `otlp`, `token`, `url`, `logs`, `forward`, `forward-sampled`, `forward-logs`, `forward-tag`, `spill`, `no-env`, `live`, `sampling`, `client-drop-p0s`, \
              `agent-model`, `target-tps`, `error-tps`, `rare`, `probabilistic`, `extra-rate`, \
              `init-span`, `insecure-listen`, `memory`, `headless`, `export`, `export-format`, \
              `exit-after-idle`, `no-mouse`, `ascii`, `log-file`",

@@ -25,19 +25,23 @@ use crate::forward::{AddedTags, check};
 use crate::sampler::{self, Probabilistic, RareSettings};
 
 /// Options that make no sense where nothing listens.
-const AGENT_OPTIONS: [&str; 12] = [
+const AGENT_OPTIONS: [&str; 8] = [
     "listen",
     "uds",
     "otlp",
     "token",
     "insecure_listen",
     "logs",
+    "sampling",
+    "client_drop_p0s",
+];
+/// Options about what goes on.
+const FORWARD_OPTIONS: [&str; 5] = [
     "forward",
     "forward_sampled",
     "forward_logs",
     "forward_tag",
-    "sampling",
-    "client_drop_p0s",
+    "spill",
 ];
 /// Options for whoever looks at traces, or keeps them.
 const VIEWER_OPTIONS: [&str; 4] = ["export", "export_format", "headless", "exit_after_idle"];
@@ -48,7 +52,7 @@ const CHILD_OPTIONS: [&str; 2] = ["no_env", "live"];
 pub(super) fn given_options(matches: &ArgMatches) -> Vec<&'static str> {
     let given = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
     let options = AGENT_OPTIONS.into_iter().chain(CHILD_OPTIONS);
-    let options = options.chain(VIEWER_OPTIONS);
+    let options = options.chain(FORWARD_OPTIONS).chain(VIEWER_OPTIONS);
     options.filter(given).collect()
 }
 
@@ -91,6 +95,7 @@ fn layered(
     let screen = screen_of(&options, &file, environment);
     let sampling = sampling_of(&options, &file)?;
     let asked = ForwardAsked::of(&options, &file);
+    let spill = options.spill.clone().or_else(|| file.spill.clone());
     check_fit(command.as_ref(), given)?;
     let no_env = options.no_env || file.no_env == Some(true);
     let flush = pick(
@@ -108,8 +113,9 @@ fn layered(
         otlp.map_or(Ok(()), check_private)?;
     }
     let uds = options.uds.or(file.uds);
-    let asked = pick(command.listens(), asked, ForwardAsked::default());
-    let forward = asked.resolve(&environment.datadog)?;
+    let forward = asked
+        .heeded_by(&command, given)?
+        .resolve(&environment.datadog)?;
     let bound = [Some(listen), otlp];
     check_forward(forward.as_ref(), bound, uds.as_deref(), sampling.answers)?;
     let memory_bytes = memory_bytes(options.memory.or(file.memory))?;
@@ -120,6 +126,7 @@ fn layered(
     let headless = options.headless || file.headless == Some(true);
     let output = pick(headless, Output::Headless, Output::Screen);
     let by_hand = by_hand(forward.as_ref(), output, &environment.datadog);
+    check_spill(&by_hand, given)?;
     Ok(Settings {
         command,
         listen,
@@ -131,6 +138,7 @@ fn layered(
         flush,
         forward,
         by_hand,
+        spill,
         init_spans: or_file(options.init_span, file.init_span),
         sampling,
         memory_bytes,
@@ -231,14 +239,13 @@ fn check_fit(command: Option<&Subcommand>, given: &[&str]) -> Result<(), UsageEr
         Some(Subcommand::Open { .. }) => refused(&AGENT_OPTIONS)
             .map(|option| format!("`open` binds no port and follows no log: leave out --{option}")),
         Some(Subcommand::Simulate { .. }) => refused(&AGENT_OPTIONS)
+            .or_else(|| refused(&FORWARD_OPTIONS))
             .or_else(|| refused(&VIEWER_OPTIONS))
             .map(|option| format!("`simulate` only reads FILE and prints: leave out --{option}")),
         Some(Subcommand::Doctor { .. }) => {
-            // It has one of its own.
-            let others = AGENT_OPTIONS
-                .into_iter()
-                .filter(|option| *option != "forward");
-            refused(&others.collect::<Vec<_>>())
+            // It has a --forward of its own.
+            refused(&AGENT_OPTIONS)
+                .or_else(|| refused(&FORWARD_OPTIONS[1..]))
                 .or_else(|| refused(&VIEWER_OPTIONS))
                 .map(|option| format!("`doctor` only checks and prints: leave out --{option}"))
         }
@@ -386,6 +393,30 @@ impl ForwardAsked {
         }
     }
 
+    /// What of it a command heeds: files are only sent if this very command line says so.
+    fn heeded_by(self, command: &Command, given: &[&str]) -> Result<Self, UsageError> {
+        let Command::Open(paths) = command else {
+            return Ok(pick(command.listens(), self, Self::default()));
+        };
+        if !given.iter().any(|option| FORWARD_OPTIONS.contains(option)) {
+            return Ok(Self::default());
+        }
+        let to = self.to.filter(|_| given.contains(&"forward"));
+        let wrong = match (&to, paths.len()) {
+            (Some(Forward::Agent(_)), _) => Some(
+                "`open` sends what FILE holds to Datadog, not to an Agent: --forward datadog, or leave out --forward",
+            ),
+            (Some(Forward::Datadog), 2..) => Some(
+                "with --forward datadog `open` takes one FILE at a time, which then says what was sent",
+            ),
+            _ => None,
+        };
+        match wrong {
+            Some(sentence) => Err(UsageError::new(sentence)),
+            None => Ok(Self { to, ..self }),
+        }
+    }
+
     fn resolve(self, said: &DatadogVariables) -> Result<Option<ForwardTo>, UsageError> {
         match self.to {
             Some(Forward::Datadog) => {
@@ -432,6 +463,16 @@ fn by_hand(forward: Option<&ForwardTo>, output: Output, said: &DatadogVariables)
         .datadog(said),
     };
     target.map_or_else(ByHand::Not, |target| ByHand::To(Box::new(target)))
+}
+
+/// Refuses to keep what was not sent where nothing is sent.
+fn check_spill(by_hand: &ByHand, given: &[&str]) -> Result<(), UsageError> {
+    match by_hand {
+        ByHand::Not(_) if given.contains(&"spill") => Err(UsageError::new(
+            "--spill keeps what did not arrive at Datadog: it needs --forward datadog",
+        )),
+        ByHand::To(_) | ByHand::Not(_) => Ok(()),
+    }
 }
 
 /// Refuses to send to ourselves what would come back at once, and rates of ours where the Agent's are

@@ -72,8 +72,15 @@ impl fmt::Display for ForwardTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Agent(agent) => write!(f, "agent {agent}"),
-            Self::Datadog(target) => write!(f, "datadog {}", target.settings.site),
+            Self::Datadog(target) => write!(f, "{target}"),
         }
+    }
+}
+
+/// `datadog datadoghq.eu`.
+impl fmt::Display for DatadogTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "datadog {}", self.settings.site)
     }
 }
 

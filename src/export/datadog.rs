@@ -8,7 +8,7 @@ use std::io;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::text::{Base64, write_json};
-use super::{End, Layout};
+use super::{End, Layout, Scope};
 use crate::store::{LogEntry, SpanIndex, Store, TraceEntry};
 use crate::trace::{
     Attribute, ChunkFacts, Entries, Field, Presence, SamplingPriority, Span, SpanEvent, Text,
@@ -20,7 +20,7 @@ use crate::trace::{
 pub(super) struct Datadog;
 
 impl Layout for Datadog {
-    fn begin(&self, out: &mut Vec<u8>, _: &Store, _: UnixNanos) -> io::Result<()> {
+    fn begin(&self, out: &mut Vec<u8>, _: &Store, _: (Scope, UnixNanos)) -> io::Result<()> {
         out.push(b'[');
         Ok(())
     }

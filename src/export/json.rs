@@ -3,6 +3,7 @@
 //! ```text
 //! {"format":"modtrace","version":1,"captured_by":"…","exported_at":"…",
 //! "counters":{…},
+//! "forward":{…},
 //! "traces":[
 //! {"trace_id":"…","root":"…",…,"spans":[
 //! {"span_id":"…",…},
@@ -28,6 +29,7 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use super::forward::ForwardJson;
 use super::log::LogJson;
 use super::span::{DisplayJson, SpanJson};
 use super::summary::TraceSummary;
@@ -48,7 +50,12 @@ pub(super) const VERSION: u64 = 1;
 pub(super) struct Json;
 
 impl Layout for Json {
-    fn begin(&self, out: &mut Vec<u8>, store: &Store, exported_at: UnixNanos) -> io::Result<()> {
+    fn begin(
+        &self,
+        out: &mut Vec<u8>,
+        store: &Store,
+        (scope, exported_at): (Scope, UnixNanos),
+    ) -> io::Result<()> {
         #[derive(Serialize)]
         struct Head {
             format: &'static str,
@@ -65,6 +72,13 @@ impl Layout for Json {
         write_open(out, &head)?;
         out.extend_from_slice(b",\n\"counters\":");
         write_json(out, store.counters())?;
+        out.extend_from_slice(b",\n\"forward\":");
+        match scope {
+            Scope::Everything | Scope::Missing => {
+                write_json(out, &ForwardJson::whole(store))?;
+            }
+            Scope::OneTrace => write_json(out, &ForwardJson::summary(store))?,
+        }
         out.extend_from_slice(b",\n\"traces\":[");
         Ok(())
     }
@@ -129,7 +143,7 @@ impl Layout for Json {
         out.extend_from_slice(b",\n\"requests\":[");
         let requests = match end.scope {
             Scope::Everything => Some(store.requests()),
-            Scope::OneTrace => None,
+            Scope::OneTrace | Scope::Missing => None,
         };
         for (place, request) in requests.into_iter().flatten().enumerate() {
             out.extend_from_slice(if place == 0 { b"\n" } else { b",\n" });
@@ -138,7 +152,7 @@ impl Layout for Json {
         out.extend_from_slice(b"\n],\n\"client_stats\":");
         match end.scope {
             Scope::Everything => write_json(out, &ToldJson::of(store, Detail::Bins))?,
-            Scope::OneTrace => out.extend_from_slice(b"null"),
+            Scope::OneTrace | Scope::Missing => out.extend_from_slice(b"null"),
         }
         out.extend_from_slice(b",\n\"findings\":[]}\n");
         Ok(())

@@ -23,18 +23,32 @@ use crate::ingest::{Received, RequestRecord};
 use crate::logs::{JoinedBy, LogRecord};
 use crate::sampler::{Fate, Verdict};
 use crate::store::{
-    Arrival, Counters, Joined, KnownBy, LogKey, Restored, Store, ToldPlace, ToldRoot, ToldTrace,
+    Arrival, Counters, Joined, KnownBy, LogKey, Restored, Store, ToldForward, ToldPlace, ToldRoot,
+    ToldTrace, Went,
 };
-use crate::trace::{ChunkBuilder, ContainerFacts, Now, TraceId, TracerInfo, TracerPayload, Via};
+use crate::trace::{
+    ChunkBuilder, ContainerFacts, Now, SpanId, TraceId, TracerInfo, TracerPayload, Via,
+};
 pub(super) use number::DecimalId;
 
 /// What a file brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {
+    /// Whose format it has.
+    pub form: FileForm,
     /// Its traces and spans.
     pub kept: Kept,
     /// What was left out, a sentence each.
     pub warnings: Vec<String>,
+}
+
+/// Whose format a file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileForm {
+    /// Ours: everything that was captured.
+    Ours,
+    /// Chunks of v0.4 spans, beside which nothing can be said.
+    Chunks,
 }
 
 /// How much of a file came into the store.
@@ -137,6 +151,10 @@ pub fn open(reader: impl Read, store: &mut Store, now: Now) -> Result<Opened, Op
     match failed {
         Some(error) => Err(error),
         None => Ok(Opened {
+            form: match reading.shape {
+                Shape::Chunks => FileForm::Chunks,
+                Shape::Modtrace | Shape::Unknown => FileForm::Ours,
+            },
             kept: reading.kept,
             warnings: reading.warnings(),
         }),
@@ -160,6 +178,7 @@ struct Reading<'s> {
     counters: Option<Counters>,
     requests: VecDeque<RequestRecord>,
     told: Option<ToldJson>,
+    forward: Option<ToldForward>,
     kept: Kept,
     place: Place,
     n_ignored: u64,
@@ -187,6 +206,8 @@ struct TraceSoFar {
     start_evidence: Option<Box<str>>,
     local_roots: Vec<ToldRoot>,
     verdict: Option<Verdict>,
+    forwarded: Went<Vec<SpanId>>,
+    counted: Went<Vec<SpanId>>,
     lines: Vec<(LogRecord, Option<JoinedBy>)>,
 }
 
@@ -223,6 +244,7 @@ impl<'s> Reading<'s> {
             counters: None,
             requests: VecDeque::new(),
             told: None,
+            forward: None,
             kept: Kept::default(),
             place: Place::default(),
             n_ignored: 0,
@@ -272,7 +294,8 @@ impl<'s> Reading<'s> {
             container: trace.container,
             told,
             roots: trace.local_roots,
-            ..Restored::default()
+            forwarded: trace.forwarded,
+            counted: trace.counted,
         };
         let key = self.store.restore(id, chunk, said);
         for (record, by) in trace.lines {
@@ -327,6 +350,9 @@ impl<'s> Reading<'s> {
             .restore_requests(std::mem::take(&mut self.requests));
         if let Some(told) = self.told.take() {
             told.restore(self.store);
+        }
+        if let Some(told) = self.forward.take() {
+            self.store.restore_forward(told);
         }
     }
 

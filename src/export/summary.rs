@@ -10,6 +10,7 @@ use super::arrival::{ArrivalJson, TextTags};
 use super::span::DisplayJson;
 use super::start::{LocalRootJson, StartJson};
 use super::text::{FloatJson, TextJson};
+use super::went::WentJson;
 use crate::sampler::{AgentDecision, Redraw, Sampler, Verdict};
 use crate::store::{KnownBy, Store, TraceContainer, TraceEntry};
 use crate::trace::{ContainerFacts, SamplingFacts, Span, TraceId, TracerInfo};
@@ -52,7 +53,9 @@ pub(super) struct TraceSummary<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     local_roots: Vec<LocalRootJson<'a>>,
     sampling: SamplingJson<'a>,
-    forwarded: (),
+    forwarded: WentJson,
+    #[serde(skip_serializing_if = "WentJson::is_none")]
+    forward_counted: WentJson,
 }
 
 impl<'a> TraceSummary<'a> {
@@ -73,7 +76,8 @@ impl<'a> TraceSummary<'a> {
             start: StartJson::of_trace(trace, store),
             local_roots: LocalRootJson::all(trace, store),
             sampling: SamplingJson(trace.sampling(), trace),
-            forwarded: (),
+            forwarded: WentJson::new(trace.forwarded(), trace),
+            forward_counted: WentJson::new(trace.counted(), trace),
         }
     }
 }

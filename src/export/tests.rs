@@ -3,6 +3,7 @@
 mod damaged;
 mod datadog;
 mod encode;
+mod forward;
 mod generate;
 mod layout;
 mod lines;
@@ -11,7 +12,7 @@ mod round_trip;
 mod told;
 mod twins;
 
-use super::{Format, Kept, OpenError, Opened, ToldJson, open, write_all, write_json};
+use super::{FileForm, Format, Kept, OpenError, Opened, ToldJson, open, write_all, write_json};
 use crate::ingest::{Received, RequestClass, RequestRecord};
 use crate::store::Store;
 use crate::trace::{Now, TraceChunk, TracerInfo, TracerPayload, UnixNanos, Via};

@@ -133,6 +133,11 @@ impl Courier {
         }
     }
 
+    /// Takes a request that was made some time ago, and has not gone.
+    pub fn resend(&mut self, request: IntakeRequest) {
+        self.ready.push(request);
+    }
+
     /// Time has passed.
     pub fn tick(&mut self, now: UnixNanos) {
         let waits = self.waits_since.map(|since| now.since(since));

@@ -77,6 +77,27 @@ impl Draft {
         outcome
     }
 
+    /// Begins a file under a name, or under another beside it (`STEM-2.EXTENSION`) if a file has that
+    /// name.
+    pub(crate) fn create_new(path: &Path) -> Result<Self, FileError> {
+        let is_taken = fs::symlink_metadata(path).is_ok();
+        let is_other = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+        if !is_taken || is_other {
+            return Self::create(path);
+        }
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let extension = path.extension().map(|end| end.to_string_lossy());
+        let others = (2..SAME_NAMES_MAX).map(|number| match &extension {
+            Some(extension) => path.with_file_name(format!("{stem}-{number}.{extension}")),
+            None => path.with_file_name(format!("{stem}-{number}")),
+        });
+        let mut free = others.filter(|other| fs::symlink_metadata(other).is_err());
+        match free.next() {
+            Some(other) => Self::create(&other),
+            None => Err(FileError::write(path, io::ErrorKind::AlreadyExists.into())),
+        }
+    }
+
     fn begin(path: &Path) -> io::Result<Self> {
         let buffered = |file| BufWriter::with_capacity(64 * 1024, file);
         match fs::metadata(path) {
@@ -94,6 +115,10 @@ impl Draft {
                     path.to_owned()
                 };
                 let (temporary, file) = create_beside(&path)?;
+                if let Ok(metadata) = found {
+                    // Whoever might not read it before may not read it now.
+                    fs::set_permissions(&temporary, metadata.permissions())?;
+                }
                 Ok(Self {
                     path,
                     temporary: Some(temporary),

@@ -20,7 +20,7 @@ use crate::io::forward::{Ended, ForwardLimits, ForwardQueue, Forwarder, IntakeQu
 use crate::io::inbox::{self, Inbox, InboxLimits, InboxReceiver};
 use crate::io::tail::Tail;
 use crate::sampler::Model;
-use crate::store::{Due, Store};
+use crate::store::{Due, Store, UNSENT_BYTES_MAX};
 use crate::trace::Now;
 use crate::tui::app::ChildCommand;
 use crate::tui::message::ChildSignal;
@@ -29,6 +29,8 @@ use super::publisher::Publisher;
 
 /// What the loop takes at a time, so that keys and frames have their turn.
 const BATCH_ITEMS_MAX: usize = 256;
+/// Traces that are handed on at a time, so that keys and frames have their turn.
+const CARRIED_AT_ONCE: usize = 64;
 /// When something has been asked to leave, this long until it is looked at again.
 const LEAVE_LOOK: Duration = Duration::from_millis(2);
 
@@ -53,6 +55,8 @@ struct Source {
     intake: Option<Forwarder<IntakeQueue>>,
     /// How that is reached.
     datadog: Option<Box<DatadogTarget>>,
+    /// How much waits for it, and what is kept of it.
+    limits: ForwardLimits,
     /// The program that is started, if that was asked for.
     launch: Option<Launch>,
     child: Option<Child>,
@@ -104,6 +108,7 @@ impl Feed {
             forwarder: None,
             intake: None,
             datadog: datadog(settings),
+            limits: intake_limits(settings),
             launch: None,
             child: None,
             life: Life::None,
@@ -161,6 +166,7 @@ impl Feed {
             forwarder,
             intake: None,
             datadog: datadog(settings),
+            limits: intake_limits(settings),
             launch,
             child: None,
             life: Life::None,
@@ -183,10 +189,29 @@ impl Feed {
             courier.tick(now.wall);
         }
         source.send_ready(store)?;
-        while source.has_room() && store.depart_next(now) {
+        source.carry_wanted(store, now, CARRIED_AT_ONCE)?;
+        if source.is_of_files() && !store.forwarding().wants_more() {
+            if let Some(courier) = store.courier_mut() {
+                courier.drain();
+            }
             source.send_ready(store)?;
         }
         Ok(())
+    }
+
+    /// Whether more is wanted sent, and there is room for it.
+    pub(super) fn can_carry(&self, store: &Store) -> bool {
+        let source = self.source.as_ref();
+        store.forwarding().wants_more() && source.is_some_and(Source::has_room)
+    }
+
+    /// Whether files were to be sent, and all that was wanted has been, or was given up.
+    pub(super) fn has_sent_all(&self, store: &Store) -> bool {
+        let is_idle = |source: &Source| {
+            let intake = source.intake.as_ref();
+            source.is_of_files() && intake.is_none_or(|intake| intake.queue().is_idle())
+        };
+        !store.forwarding().wants_more() && self.source.as_ref().is_some_and(is_idle)
     }
 
     /// Whether spans are carried on as time passes.
@@ -284,7 +309,7 @@ impl Feed {
         let mut remark = None;
         if let Some(forwarder) = source.forwarder.take() {
             let Ended { rest, .. } = forwarder.stop();
-            remark = unsent("the Agent", &rest);
+            remark = unsent(&rest);
             take(source.drain());
             take(vec![Inbound::Forwarded(rest)]);
         }
@@ -316,7 +341,7 @@ impl Feed {
 pub(super) struct Stopped {
     /// The exit code.
     pub(super) code: u8,
-    /// What was not sent on in time, in a sentence.
+    /// What was not sent on to an Agent in time, in a sentence.
     pub(super) remark: Option<String>,
     /// Whoever sends the rest to Datadog.
     rest: Option<Source>,
@@ -333,6 +358,7 @@ impl Stopped {
             return Ok(());
         };
         store.depart_lines(Due::All, now);
+        source.carry_wanted(store, now, usize::MAX)?;
         if let Some(courier) = store.courier_mut() {
             courier.drain();
         }
@@ -340,8 +366,12 @@ impl Stopped {
         let Some(intake) = source.intake.take() else {
             return Ok(());
         };
-        let Ended { rest, .. } = intake.stop();
-        self.remark = unsent("Datadog", &rest);
+        let Ended {
+            rest,
+            leftovers,
+            n_lost,
+        } = intake.stop();
+        store.keep_unsent(leftovers, n_lost);
         let mut told = source.drain();
         told.push(Inbound::Forwarded(rest));
         for inbound in told {
@@ -351,15 +381,15 @@ impl Stopped {
     }
 }
 
-/// What was not sent on before the end, and why.
-fn unsent(who: &str, rest: &Forwarded) -> Option<String> {
+/// What was not sent on to the Agent before the end, and why.
+fn unsent(rest: &Forwarded) -> Option<String> {
     let requests = match rest.dropped {
         0 => return None,
         1 => "1 request was".to_owned(),
         number => format!("{number} requests were"),
     };
     let why = rest.last_error.as_deref();
-    let why = why.map(|error| format!(": {who} {error}"));
+    let why = why.map(|error| format!(": the Agent {error}"));
     let why = why.unwrap_or_default();
     Some(format!("{requests} not sent on before the end{why}"))
 }
@@ -389,7 +419,7 @@ impl Source {
         };
         let ready = courier.ready();
         if let (false, Some(target), None) = (ready.is_empty(), &self.datadog, &self.intake) {
-            self.intake = Some(to_datadog(target, &self.entrance)?);
+            self.intake = Some(to_datadog(target, self.limits, &self.entrance)?);
         }
         if let Some(intake) = &self.intake {
             for request in ready {
@@ -397,6 +427,22 @@ impl Source {
             }
         }
         Ok(())
+    }
+
+    /// Hands on what is wanted sent: so many requests and traces at most, as far as there is room.
+    fn carry_wanted(&mut self, store: &mut Store, now: Now, n_max: usize) -> anyhow::Result<()> {
+        for _ in 0..n_max {
+            if !self.has_room() || !store.depart_next(now) {
+                break;
+            }
+            self.send_ready(store)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing comes beside what was opened.
+    fn is_of_files(&self) -> bool {
+        self.agent.is_none()
     }
 
     /// Whether there is room for more than what comes by itself.
@@ -435,10 +481,23 @@ fn to_agent(agent: &AgentAddress, inbox: &Inbox) -> anyhow::Result<Forwarder<For
         .context(NO_THREAD)
 }
 
-fn to_datadog(target: &DatadogTarget, inbox: &Inbox) -> anyhow::Result<Forwarder<IntakeQueue>> {
+fn to_datadog(
+    target: &DatadogTarget,
+    limits: ForwardLimits,
+    inbox: &Inbox,
+) -> anyhow::Result<Forwarder<IntakeQueue>> {
     let (settings, proxy) = (target.settings.clone(), target.proxy.clone());
-    Forwarder::<IntakeQueue>::start(settings, proxy, ForwardLimits::default(), inbox.clone())
-        .context(NO_THREAD)
+    Forwarder::<IntakeQueue>::start(settings, proxy, limits, inbox.clone()).context(NO_THREAD)
+}
+
+/// Requests that do not arrive are kept where there is a file for them.
+fn intake_limits(settings: &Settings) -> ForwardLimits {
+    let is_sent = matches!(settings.command, Command::Open(_)) && settings.forward.is_some();
+    let is_kept = is_sent || settings.spill.is_some();
+    ForwardLimits {
+        leftover_bytes_max: if is_kept { UNSENT_BYTES_MAX } else { 0 },
+        ..ForwardLimits::default()
+    }
 }
 
 /// How Datadog is reached, if anything may go there.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until};
 
-use super::Told;
 use super::feed::Feed;
+use super::{Told, unsent};
 use crate::config::Settings;
 use crate::export;
 use crate::ingest::{Inbound, RequestRecord};
@@ -51,6 +51,9 @@ enum Event<'a> {
     },
     Summary {
         counters: &'a Counters,
+        /// Where spans go on to; left out when they go nowhere.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        forward: Option<Box<export::ForwardJson<'a>>>,
         /// What clients counted themselves; null if none told.
         client_stats: Option<export::ToldJson>,
         /// Lines that a reader who stalled did not get; left out when there are none.
@@ -85,7 +88,8 @@ pub(super) async fn report(
     let opened: Vec<TraceKey> = store.traces().map(TraceEntry::key).collect();
     reporter.touched(&opened, clock.now());
     let started = feed.start_child();
-    if started.is_ok() && feed.agent().is_some() {
+    let mut way_out = WayOut::Asked;
+    if started.is_ok() && (feed.agent().is_some() || told.sent.is_some()) {
         let mut listener = Listener {
             reporter: &mut reporter,
             store: &mut store,
@@ -93,12 +97,13 @@ pub(super) async fn report(
             clock,
             leaving: Leaving::No,
         };
-        listener
+        way_out = listener
             .listen(&mut signals, settings.exit_after_idle)
             .await;
     }
     let mut stopped = feed.stop(|inbounds| reporter.take(&mut store, inbounds, clock.now()));
     let sent = stopped.send_rest(&mut store, clock.now());
+    let ending = unsent::keep(settings, &store, told.sent.as_ref());
     let exported = match &settings.export {
         Some(target) => super::export_at_exit(&store, target),
         None => Ok(()),
@@ -110,6 +115,15 @@ pub(super) async fn report(
     sent?;
     exported?;
     started?;
+    let ending = ending?;
+    if let Some(sentence) = &ending.sent {
+        super::say(sentence);
+    }
+    if let Some(sentence) = &ending.missing {
+        // To send it was all there was to do.
+        anyhow::ensure!(way_out == WayOut::Asked, "{sentence}");
+        super::warn(sentence);
+    }
     anyhow::ensure!(told.damages.is_empty(), "{}", told.damages.join("\n"));
     Ok(stopped.code)
 }
@@ -123,6 +137,15 @@ struct Listener<'a> {
     leaving: Leaving,
 }
 
+/// Why it left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WayOut {
+    /// It was asked to, or nothing came any more.
+    Asked,
+    /// What was to be sent has been, or was given up.
+    Done,
+}
+
 /// Whether it is time to leave.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Leaving {
@@ -133,7 +156,7 @@ enum Leaving {
 }
 
 impl Listener<'_> {
-    async fn listen(&mut self, signals: &mut Signals, idle: Option<Duration>) {
+    async fn listen(&mut self, signals: &mut Signals, idle: Option<Duration>) -> WayOut {
         let has_child = self.feed.has_child();
         let mut idle_since = Instant::now();
         let mut has_reader = true;
@@ -142,7 +165,7 @@ impl Listener<'_> {
                 .filter(|_| self.leaving == Leaving::No)
                 .map(|idle| idle_since + idle);
             let wake = self.reporter.wake(self.clock.now());
-            let carry = self.feed.carries().then(|| Instant::now() + CARRY_WAIT);
+            let carry = self.carry_at();
             let wake = idle_end.into_iter().chain(wake).chain(carry).min();
             tokio::select! {
                 biased;
@@ -172,7 +195,20 @@ impl Listener<'_> {
                 tracing::error!("{error:#}");
             }
             self.reporter.tell_quiet(self.store, self.clock.now());
+            if self.feed.has_sent_all(self.store) {
+                return WayOut::Done;
+            }
         }
+        WayOut::Asked
+    }
+
+    /// When what goes on to Datadog is looked at.
+    fn carry_at(&self) -> Option<Instant> {
+        let now = Instant::now();
+        if self.feed.can_carry(self.store) {
+            return Some(now);
+        }
+        self.feed.carries().then(|| now + CARRY_WAIT)
     }
 
     /// Leaves, once a program that was started has ended. It is asked to, the second time not to
@@ -363,6 +399,7 @@ impl Reporter {
             self.output.write(mem::take(&mut self.pending)).await?;
             let summary = Event::Summary {
                 counters: store.counters(),
+                forward: export::ForwardJson::summary(store).map(Box::new),
                 client_stats: export::ToldJson::summary(store),
                 lines_dropped: self.lines_dropped,
             };

@@ -8,8 +8,8 @@ use crossterm::event::Event;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::Told;
 use super::feed::Feed;
+use super::{Told, plural, unsent};
 use crate::config::{Command, Settings};
 use crate::export::{self, Export, Progress};
 use crate::io::agent::Agent;
@@ -53,8 +53,8 @@ pub(super) async fn view(
         is_over: started.is_err(),
         is_alone: false,
     };
-    for sentence in told.remarks.into_iter().chain(told.damages) {
-        viewer.notice(sentence);
+    for sentence in told.remarks.iter().chain(&told.damages) {
+        viewer.notice(sentence.clone());
     }
     let outcome = viewer.run(signals).await;
     let Viewer {
@@ -70,11 +70,19 @@ pub(super) async fn view(
         }
     });
     stopped.send_rest(app.store_mut(), clock.now())?;
+    let ending = unsent::keep(settings, app.store(), told.sent.as_ref());
     if let Some(target) = &settings.export {
         super::export_at_exit(app.store(), target)?;
     }
     if let Some(remark) = &stopped.remark {
         super::warn(remark);
+    }
+    let ending = ending?;
+    if let Some(sentence) = &ending.sent {
+        super::say(sentence);
+    }
+    if let Some(sentence) = &ending.missing {
+        super::warn(sentence);
     }
     started?;
     outcome?;
@@ -214,16 +222,22 @@ impl Viewer<'_> {
                     #[expect(clippy::panic, reason = "asked for, to see that the terminal comes back")]
                     { panic!("asked to panic") }
                 }
-                () = turn(), if self.export.is_some() || self.app.is_searching() => {}
+                () = turn(), if self.has_more() => {}
             }
             self.go_on();
         }
         Ok(())
     }
 
+    /// Whether something takes long, and can be gone on with.
+    fn has_more(&self) -> bool {
+        let store = self.app.store();
+        self.export.is_some() || self.app.is_searching() || self.feed.can_carry(store)
+    }
+
     /// Does some more of what takes long.
     fn go_on(&mut self) {
-        if self.app.store().forwarding().n_wanted() > 0 {
+        if self.feed.can_carry(self.app.store()) {
             self.carry();
         }
         self.go_on_exporting();
@@ -400,14 +414,6 @@ type CopyOutcome = Result<(Copied, usize), CopyError>;
 /// at once would keep it from that as long as an export runs.
 async fn turn() {
     tokio::task::yield_now().await;
-}
-
-fn plural(number: u64, noun: &str) -> String {
-    if number == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{number} {noun}s")
-    }
 }
 
 #[cfg(test)]

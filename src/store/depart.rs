@@ -154,6 +154,15 @@ impl Store {
     }
 }
 
+/// Why a trace is wanted sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// The user chose it: nobody asks the sampler.
+    Chosen,
+    /// It was opened to be sent, with what the sampler made of it.
+    Opened,
+}
+
 /// What the user wants sent.
 impl Store {
     /// What would be sent of traces.
@@ -173,16 +182,32 @@ impl Store {
     /// Has the rest of traces sent, in this order, as soon as there is room.
     pub fn want_sent(&mut self, keys: impl IntoIterator<Item = TraceKey>) {
         if self.forwarding.courier.is_some() {
-            self.forwarding.wanted.extend(keys);
+            let chosen = keys.into_iter().map(|key| (key, Wish::Chosen));
+            self.forwarding.wanted.extend(chosen);
         }
     }
 
-    /// Hands over the rest of the next trace that is wanted sent. Returns whether there was one.
+    /// Has what was opened sent: of its traces what would have gone as it came and has not, and requests
+    /// as they are.
+    pub fn want_opened_sent(&mut self) {
+        if self.forwarding.courier.is_some() {
+            let keys = self.traces().map(TraceEntry::key);
+            let opened: Vec<_> = keys.map(|key| (key, Wish::Opened)).collect();
+            self.forwarding.wanted.extend(opened);
+            self.forwarding.want_unsent();
+        }
+    }
+
+    /// Hands over the next request that is wanted sent, or the rest of the next trace. Returns whether
+    /// there was one.
     pub fn depart_next(&mut self, now: Now) -> bool {
-        let Some(key) = self.forwarding.wanted.pop_front() else {
+        if self.forwarding.resend_next() {
+            return true;
+        }
+        let Some((key, wish)) = self.forwarding.wanted.pop_front() else {
             return false;
         };
-        self.depart_rest(key, now);
+        self.depart_rest(key, wish, now);
         if self.forwarding.wanted.is_empty()
             && let Some(courier) = self.courier_mut()
         {
@@ -191,8 +216,14 @@ impl Store {
         true
     }
 
-    fn depart_rest(&mut self, key: TraceKey, now: Now) {
-        let Some(entry) = self.trace(key) else { return };
+    fn depart_rest(&mut self, key: TraceKey, wish: Wish, now: Now) {
+        let (Some(entry), Some(which)) = (self.trace(key), self.which()) else {
+            return;
+        };
+        let verdict = match wish {
+            Wish::Chosen => None,
+            Wish::Opened => which.verdict(entry.verdict()),
+        };
         let is_first = entry
             .departed()
             .is_none_or(|departed| !departed.has_begun());
@@ -212,7 +243,6 @@ impl Store {
         let parts: Vec<_> = of(counted, CountedBy::Client)
             .chain(of(uncounted, CountedBy::Us))
             .collect();
-        // Of one that was opened the sampler's word is known; of one that is chosen nobody asks it.
         for (part, counted_by, facts) in parts {
             let said = facts.as_ref().is_some_and(|facts| facts.priority.is_some());
             let departure = Departure {
@@ -225,19 +255,23 @@ impl Store {
                 top_level: TopLevel::Unknown,
                 counted_by,
             };
-            self.hand_over(key, &part, departure, (facts.as_ref(), None));
+            self.hand_over(key, &part, departure, (facts.as_ref(), verdict));
         }
         if is_first {
             self.depart_lines_of(key, now);
         }
     }
 
-    /// Hands over the lines of a trace whose turn has passed.
+    /// Hands over the lines of a trace whose turn has passed, if any of its spans goes.
     fn depart_lines_of(&mut self, key: TraceKey, now: Now) {
         let Some(mut courier) = self.forwarding.courier.take() else {
             return;
         };
-        if let (LinesGo::WithTheirTraces, Some(entry)) = (courier.lines_go(), self.trace(key)) {
+        let entry = self.trace(key).filter(|entry| {
+            let departed = entry.departed();
+            departed.is_some_and(Departed::has_begun)
+        });
+        if let (LinesGo::WithTheirTraces, Some(entry)) = (courier.lines_go(), entry) {
             let lines = entry.logs().iter();
             let passed = lines.take_while(|line| **line < self.forwarding.next_line);
             for line in passed.filter_map(|line| self.log(*line)) {

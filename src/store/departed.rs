@@ -59,6 +59,8 @@ pub(super) struct Departed {
     returned: SpanSet,
     /// Counted in statistics, by us or by the client.
     counted: SpanSet,
+    /// An export says that some of it was handed over.
+    had_begun: bool,
 }
 
 /// Where a span stands on its way.
@@ -128,8 +130,14 @@ impl Departed {
         self.counted.contains(span)
     }
 
+    /// Whether some of it was handed over, now or before it was exported.
     pub(super) fn has_begun(&self) -> bool {
-        !self.handed.is_empty()
+        self.had_begun || !self.handed.is_empty()
+    }
+
+    /// Some of it was handed over, as an export says.
+    pub(super) fn begin(&mut self) {
+        self.had_begun = true;
     }
 
     pub(super) fn arrived(&self) -> &SpanSet {

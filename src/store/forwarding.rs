@@ -4,13 +4,19 @@
 use std::collections::VecDeque;
 
 use super::counters::raise;
-use super::departed::{Departed, Leg};
+use super::depart::Wish;
+use super::departed::{Departed, Leg, SpanSet};
 use super::{LogKey, SpanIndex, Store, TraceEntry, TraceKey};
-use crate::forward::courier::Courier;
-use crate::forward::{Exchange, Forwarded, Ticket};
+use crate::forward::courier::{Courier, Which};
+use crate::forward::{Exchange, Forwarded, IntakeRequest, Ticket};
+use crate::trace::printable;
 
 /// How many attempts are kept.
 const EXCHANGES_MAX: usize = 200;
+/// What requests that have not gone may occupy. None is larger than the queue they waited in.
+pub const UNSENT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of what a file says that are kept.
+const TOLD_BYTES_MAX: usize = 200;
 
 /// The way on, to a real Agent or to Datadog.
 #[derive(Debug, Default)]
@@ -20,10 +26,60 @@ pub struct Forwarding {
     /// The line that goes next, if lines go.
     pub(super) next_line: LogKey,
     /// Traces that the user wants sent, in order.
-    pub(super) wanted: VecDeque<TraceKey>,
+    pub(super) wanted: VecDeque<(TraceKey, Wish)>,
+    /// Where spans go.
+    to: Option<Box<str>>,
     exchanges: VecDeque<Exchange>,
     n_exchanges: u64,
     last_error: Option<Box<str>>,
+    /// Where those of a capture that was opened went, and what went wrong last.
+    told: Option<(Box<str>, Option<Box<str>>)>,
+    pub(super) unsent: Unsent,
+    /// Spans that were not taken, and are held no more.
+    pub(super) n_lost_spans: u64,
+}
+
+/// What an export says of the way on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ToldForward {
+    /// Where spans went.
+    pub to: Box<str>,
+    /// What went wrong last.
+    pub last_error: Option<Box<str>>,
+    /// Requests that had not gone.
+    pub unsent: Vec<IntakeRequest>,
+}
+
+/// Requests without spans that have not gone, as far as there is room.
+#[derive(Debug, Default)]
+pub(super) struct Unsent {
+    requests: VecDeque<IntakeRequest>,
+    bytes: usize,
+    /// How many are to be sent again, of the first.
+    n_wanted: usize,
+    /// How many there was no room for.
+    pub(super) n_lost: u64,
+}
+
+impl Unsent {
+    fn keep(&mut self, requests: impl IntoIterator<Item = IntakeRequest>) {
+        for request in requests {
+            let bytes = self.bytes.saturating_add(request.heap_bytes());
+            if bytes > UNSENT_BYTES_MAX {
+                self.n_lost += 1;
+            } else {
+                self.bytes = bytes;
+                self.requests.push_back(request);
+            }
+        }
+    }
+
+    fn next_wanted(&mut self) -> Option<IntakeRequest> {
+        self.n_wanted = self.n_wanted.checked_sub(1)?;
+        let request = self.requests.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(request.heap_bytes());
+        Some(request)
+    }
 }
 
 impl Forwarding {
@@ -47,6 +103,44 @@ impl Forwarding {
         self.wanted.len()
     }
 
+    /// Where spans go, and what went wrong last; if none goes anywhere, what a capture that was opened says.
+    pub fn way(&self) -> Option<(&str, Option<&str>)> {
+        let by_hand = |courier: &Courier| courier.which() == Which::ByHand;
+        let is_idle = self.n_exchanges == 0 && self.wanted.is_empty();
+        let waits = is_idle && self.courier.as_deref().is_some_and(by_hand);
+        let own = self.to.as_deref().filter(|_| !waits);
+        let own = own.map(|to| (to, self.last_error()));
+        let told = self.told.as_ref();
+        own.or_else(|| told.map(|(to, last_error)| (&**to, last_error.as_deref())))
+    }
+
+    /// Requests without spans that have not gone.
+    pub fn unsent(&self) -> impl ExactSizeIterator<Item = &IntakeRequest> {
+        self.unsent.requests.iter()
+    }
+
+    /// Whether more is to be handed over.
+    pub fn wants_more(&self) -> bool {
+        self.unsent.n_wanted > 0 || !self.wanted.is_empty()
+    }
+
+    /// Has the requests that have not gone sent again.
+    pub(super) fn want_unsent(&mut self) {
+        self.unsent.n_wanted = self.unsent.requests.len();
+    }
+
+    /// Hands over the next of them. Returns whether there was one.
+    pub(super) fn resend_next(&mut self) -> bool {
+        let Some(courier) = &mut self.courier else {
+            return false;
+        };
+        let Some(request) = self.unsent.next_wanted() else {
+            return false;
+        };
+        courier.resend(request);
+        true
+    }
+
     fn note(&mut self, forwarded: &Forwarded) {
         let came = &forwarded.exchanges;
         self.n_exchanges += u64::try_from(came.len()).unwrap_or(u64::MAX);
@@ -67,35 +161,46 @@ pub enum Went<I> {
     None,
     /// All.
     All,
-    /// These, in order of arrival.
+    /// These, in order of arrival; none, of what was to arrive and has not.
     Only(I),
 }
 
 impl TraceEntry {
     /// Which spans have arrived at Datadog.
     pub fn forwarded(&self) -> Went<impl Iterator<Item = SpanIndex>> {
-        self.went(|departed, span| departed.arrived().contains(span))
+        let arrived = self.those(Departed::arrived);
+        if self.departed().is_none_or(|departed| !departed.has_begun()) {
+            Went::None
+        } else if arrived.clone().count() == self.n_spans() {
+            Went::All
+        } else {
+            Went::Only(arrived)
+        }
     }
 
     /// Which spans are counted in statistics that went, or are to go.
     pub fn counted(&self) -> Went<impl Iterator<Item = SpanIndex>> {
-        self.went(|departed, span| departed.counted().contains(span))
+        let counted = self.those(Departed::counted);
+        match counted.clone().count() {
+            0 => Went::None,
+            n_spans if n_spans == self.n_spans() => Went::All,
+            _ => Went::Only(counted),
+        }
     }
 
-    fn went(
+    fn those(
         &self,
-        is_in: impl Fn(&Departed, SpanIndex) -> bool + Copy,
-    ) -> Went<impl Iterator<Item = SpanIndex>> {
-        let departed = self.departed();
-        let is_in = move |span: &SpanIndex| departed.is_some_and(|departed| is_in(departed, *span));
-        let all = || self.indices();
-        if departed.is_none() || !all().any(|span| is_in(&span)) {
-            Went::None
-        } else if all().all(|span| is_in(&span)) {
-            Went::All
-        } else {
-            Went::Only(all().filter(is_in))
-        }
+        set: impl Fn(&Departed) -> &SpanSet,
+    ) -> impl Iterator<Item = SpanIndex> + Clone {
+        let set = self.departed().map(set);
+        self.indices()
+            .filter(move |span| set.is_some_and(|set| set.contains(*span)))
+    }
+
+    /// How many spans have arrived at Datadog.
+    pub fn n_forwarded(&self) -> u32 {
+        self.departed()
+            .map_or(0, |departed| departed.arrived().len())
     }
 
     /// How many spans were to go to Datadog and have not arrived.
@@ -113,7 +218,7 @@ impl TraceEntry {
         self.indices().filter(is_left)
     }
 
-    fn indices(&self) -> impl Iterator<Item = SpanIndex> + use<> {
+    fn indices(&self) -> impl Iterator<Item = SpanIndex> + Clone + use<> {
         let n_spans = u32::try_from(self.n_spans()).unwrap_or(u32::MAX);
         (0..n_spans).map(SpanIndex)
     }
@@ -123,6 +228,28 @@ impl Store {
     /// What is known of the way on.
     pub fn forwarding(&self) -> &Forwarding {
         &self.forwarding
+    }
+
+    /// The same, with the name of the place that spans go to.
+    #[must_use]
+    pub fn with_forwarding_to(mut self, to: String) -> Self {
+        self.forwarding.to = Some(to.into());
+        self
+    }
+
+    /// Puts back what an export says of the way on.
+    pub fn restore_forward(&mut self, told: ToldForward) {
+        let shown = |text: Box<str>| printable(&text, TOLD_BYTES_MAX);
+        self.forwarding.told = Some((shown(told.to), told.last_error.map(shown)));
+        self.forwarding.unsent.keep(told.unsent);
+        self.revision += 1;
+    }
+
+    /// Keeps requests without spans that did not arrive, beside so many that there was no room for.
+    pub fn keep_unsent(&mut self, requests: Vec<IntakeRequest>, n_lost: u64) {
+        self.forwarding.unsent.keep(requests);
+        raise(&mut self.forwarding.unsent.n_lost, n_lost);
+        self.revision += 1;
     }
 
     /// Takes note of what became of requests that were passed on.
@@ -137,6 +264,10 @@ impl Store {
             raise(counter, by);
         }
         self.forwarding.note(forwarded);
+        let is_held = |ticket: &&Ticket| self.trace(TraceKey(ticket.trace)).is_some();
+        let returned = &forwarded.returned;
+        let n_lost = returned.len() - returned.iter().filter(is_held).count();
+        raise(&mut self.forwarding.n_lost_spans, super::count(n_lost));
         self.tell_each(&forwarded.arrived, Departed::arrive);
         self.tell_each(&forwarded.returned, Departed::give_back);
         self.revision += 1;

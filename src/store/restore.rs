@@ -122,6 +122,9 @@ impl Store {
         };
         let n_before = self.trace(key).map_or(0, TraceEntry::n_spans);
         self.insert_chunk(key, came, delivery);
+        if said.forwarded != Went::None {
+            self.change(key, |entry| entry.departed_mut().begin());
+        }
         self.restore_went(key, n_before, &said.forwarded, Departed::tell);
         self.restore_went(key, n_before, &said.counted, Departed::count);
         self.restore_roots(key, said.roots, whence.at);
@@ -163,6 +166,9 @@ impl Store {
                 told.map(|(index, _)| index).collect()
             }
         };
+        if indices.is_empty() {
+            return;
+        }
         self.change(key, |entry| {
             let departed = entry.departed_mut();
             for span in indices {

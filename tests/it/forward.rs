@@ -7,6 +7,8 @@ mod doctor;
 mod lines;
 mod passing;
 mod program;
+mod reopen;
+mod spill;
 mod tls;
 mod trouble;
 

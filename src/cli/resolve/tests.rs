@@ -5,6 +5,8 @@ use clap::{CommandFactory, FromArgMatches};
 use super::*;
 use crate::config::ClipboardRoute;
 
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
 fn environment() -> Environment {
     Environment {
         no_color: false,
@@ -253,4 +255,60 @@ fn lines_are_not_printed_for_an_address_that_is_not_known() {
     assert!(lines("env shell").unwrap().contains("127.0.0.1:8126"));
     let error = lines("env --listen 127.0.0.1:0").unwrap_err();
     assert!(error.to_string().contains("name a port"), "{error}");
+}
+
+/// The same, with a key in the environment.
+fn resolve_with_key(line: &str, config: &str) -> Result<Settings, String> {
+    let words = std::iter::once("modtrace-tui").chain(line.split_whitespace());
+    let matches = Arguments::command().try_get_matches_from(words).unwrap();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap();
+    let mut environment = environment();
+    environment.datadog.api_key = Some(KEY.to_owned());
+    let file: FileOptions = toml::from_str(config).unwrap();
+    layered(arguments, file, &given_options(&matches), &environment)
+        .map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn check_forward(line: &str, config: &str, expected: Option<&str>) {
+    let settings = resolve_with_key(line, config).unwrap();
+    let forward = settings.forward.map(|forward| forward.to_string());
+    assert_eq!(forward.as_deref(), expected, "{line}");
+}
+
+#[test]
+fn files_are_sent_only_if_the_command_line_itself_says_so() {
+    let config = "forward = \"datadog\"\nforward-logs = true\nspill = \"rest.json\"";
+    let datadog = Some("datadog datadoghq.com");
+    check_forward("", config, datadog);
+    check_forward("open all.json", config, None);
+    check_forward("open all.json more.json", config, None);
+    check_forward("simulate all.json", config, None);
+    check_forward("open --forward datadog all.json", "", datadog);
+    let settings = resolve_with_key("open --forward datadog all.json", config).unwrap();
+    assert_eq!(settings.spill, Some("rest.json".into()));
+    let Some(ForwardTo::Datadog(target)) = settings.forward else {
+        panic!("nothing is sent");
+    };
+    assert_eq!(target.lines, LinesGo::WithTheirTraces);
+}
+
+#[test]
+fn what_files_cannot_be_asked_is_refused() {
+    let refused = |line: &str, part: &str| {
+        let error = resolve_with_key(line, "forward = \"datadog\"").unwrap_err();
+        assert!(error.contains(part), "{line}: {error}");
+    };
+    refused(
+        "open --forward agent=http://agent all.json",
+        "--forward datadog",
+    );
+    refused(
+        "open --forward datadog all.json more.json",
+        "one FILE at a time",
+    );
+    refused("open --forward-logs all.json", "need --forward datadog");
+    refused("simulate --spill x all.json", "leave out --spill");
+    check_refused("--spill x", "needs --forward datadog");
+    check_refused("open --spill x all.json", "needs --forward datadog");
 }

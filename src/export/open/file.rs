@@ -9,6 +9,7 @@ use super::lines::{LinesSeed, Whose};
 use super::span::SpansSeed;
 use super::trace::TraceSeed;
 use super::{OpenError, Reading, Shape};
+use crate::export::forward::ForwardJson;
 use crate::export::json::{FORMAT, RequestJson, VERSION};
 use crate::export::told::ToldJson;
 use crate::store::{Counters, REQUESTS_MAX};
@@ -26,6 +27,7 @@ enum Member {
     Format,
     Version,
     Counters,
+    Forward,
     Traces,
     Logs,
     Requests,
@@ -56,6 +58,10 @@ impl<'de> Visitor<'de> for FileSeed<'_, '_> {
                 Member::Format => reading.check_format(&map.next_value::<String>()?)?,
                 Member::Version => reading.check_version(map.next_value()?)?,
                 Member::Counters => reading.take_counters(map.next_value()?)?,
+                Member::Forward => {
+                    let told: Option<ForwardJson<'_>> = map.next_value()?;
+                    reading.forward = told.map(ForwardJson::into_told);
+                }
                 Member::Traces => map.next_value_seed(TracesSeed(reading))?,
                 Member::Logs => map.next_value_seed(LinesSeed(reading, Whose::Nobodys))?,
                 Member::Requests => map.next_value_seed(RequestsSeed(reading))?,

@@ -13,6 +13,7 @@ use super::span::SpansSeed;
 use crate::export::arrival::ArrivalJson;
 use crate::export::start::ReadLocalRoot;
 use crate::export::summary::{ContainerJson, ReadSampling, TracerJson};
+use crate::export::went::WentJson;
 use crate::store::ToldPlace;
 
 /// Reads a trace; the caller begins and finishes it.
@@ -30,6 +31,8 @@ enum Member {
     StartEvidence,
     LocalRoots,
     Sampling,
+    Forwarded,
+    ForwardCounted,
     Spans,
     Logs,
     #[serde(other)]
@@ -85,6 +88,12 @@ impl<'de> Visitor<'de> for TraceSeed<'_, '_> {
                 Member::Sampling => {
                     let sampling: Option<ReadSampling> = map.next_value()?;
                     reading.trace.verdict = sampling.and_then(ReadSampling::into_verdict);
+                }
+                Member::Forwarded => {
+                    reading.trace.forwarded = map.next_value::<WentJson>()?.into_went();
+                }
+                Member::ForwardCounted => {
+                    reading.trace.counted = map.next_value::<WentJson>()?.into_went();
                 }
                 Member::Logs => map.next_value_seed(LinesSeed(reading, Whose::OfTrace))?,
                 Member::Spans => map.next_value_seed(SpansSeed(reading))?,

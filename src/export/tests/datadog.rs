@@ -127,6 +127,7 @@ fn a_file_of_chunks_is_counted_as_if_received() {
     assert_eq!(
         read,
         Opened {
+            form: FileForm::Chunks,
             kept: Kept {
                 n_traces: 1,
                 n_spans: 2,

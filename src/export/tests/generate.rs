@@ -3,6 +3,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use serde_json::{Map, Value as Json, json};
 
 use crate::trace::{Attribute, ChunkBuilder, Field, TraceChunk};
 
@@ -253,4 +254,39 @@ pub(super) fn span() -> impl Strategy<Value = SpanPlan> {
                 attributes,
             },
         )
+}
+
+/// Which spans went, as a file may say it.
+pub(super) fn went() -> impl Strategy<Value = Json> {
+    prop_oneof![
+        Just(Json::Null),
+        Just("all".into()),
+        vec(0..9_u64, 0..6).prop_map(|ids| ids.iter().map(u64::to_string).collect()),
+    ]
+}
+
+/// The way on, as a file may say it.
+pub(super) fn forward() -> impl Strategy<Value = Json> {
+    let error = proptest::option::of(any::<String>());
+    let intake = select(vec!["stats", "logs"]);
+    let header = (
+        select(vec!["Content-Type", "User-Agent", "DD-API-KEY", "Host"]),
+        "[ -~]{0,9}",
+    );
+    let request = (
+        intake,
+        vec(header, 0..4),
+        "([A-Za-z0-9]{4}){0,3}",
+        any::<u32>(),
+    )
+        .prop_map(|(intake, headers, body, n)| {
+            let headers: Map<_, _> = headers
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.into()))
+                .collect();
+            json!({ "intake": intake, "headers": headers, "body": body, "plain_bytes": n, "n": n })
+        });
+    let way = (any::<String>(), error, vec(request, 0..4))
+        .prop_map(|(to, error, unsent)| json!({ "to": to, "last_error": error, "unsent": unsent }));
+    proptest::option::of(way).prop_map(Json::from)
 }

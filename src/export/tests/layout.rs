@@ -68,6 +68,7 @@ fn an_export_has_a_line_for_each_trace_and_each_span() {
         "{{\"format\":\"modtrace\",\"version\":1,\"captured_by\":\"modtrace-tui {version}\",\"exported_at\":\"2026-11-20T19:53:45.287Z\",\n\"counters\":{{\"payloads_received\":1,"
     );
     assert!(head.starts_with(&expected), "{head}");
+    assert!(head.ends_with("},\n\"forward\":null,\n"), "{head}");
     let (trace, tail) = rest.split_once("\n],\n\"logs\"").unwrap();
     assert_eq!(trace, TRACE);
     assert_eq!(

@@ -114,3 +114,23 @@ fn a_file_that_is_not_there_is_named() {
     let error = open(&missing).unwrap_err().to_string();
     assert!(error.contains("none.json cannot be read"), "{error}");
 }
+
+#[test]
+fn a_file_that_is_there_is_left_alone_and_another_name_taken() {
+    let directory = directory("beside");
+    for (asked, expected) in [
+        ("unsent.json", "unsent.json"),
+        ("unsent.json", "unsent-2.json"),
+        ("unsent.json", "unsent-3.json"),
+        ("unsent", "unsent"),
+        ("unsent", "unsent-2"),
+    ] {
+        let mut draft = Draft::create_new(&directory.join(asked)).unwrap();
+        draft.write_all(expected.as_bytes()).unwrap();
+        assert_eq!(draft.finish().unwrap(), directory.join(expected));
+    }
+    for name in names(&directory) {
+        assert_eq!(fs::read(directory.join(&name)).unwrap(), name.as_bytes());
+    }
+    fs::remove_dir_all(directory).unwrap();
+}

@@ -63,6 +63,8 @@ pub struct Ended {
     pub rest: Forwarded,
     /// Requests that did not arrive and are to be kept.
     pub leftovers: Vec<IntakeRequest>,
+    /// Such requests that there was no room for.
+    pub n_lost: u64,
 }
 
 /// Requests that did not arrive and are to be kept, as far as there is room.
@@ -70,6 +72,7 @@ pub struct Ended {
 struct Leftovers {
     requests: Vec<IntakeRequest>,
     bytes: usize,
+    n_lost: u64,
 }
 
 impl Leftovers {
@@ -79,6 +82,8 @@ impl Leftovers {
         if bytes <= bytes_max {
             self.bytes = bytes;
             self.requests.push(request);
+        } else {
+            self.n_lost += 1;
         }
     }
 }
@@ -261,12 +266,14 @@ impl Ledger {
     pub(super) fn rest(&self) -> Ended {
         self.with(|untold| {
             let outcome = std::mem::take(&mut untold.outcome);
+            let leftovers = std::mem::take(&mut untold.leftovers);
             Ended {
                 rest: Forwarded {
                     last_error: untold.last_error.take(),
                     ..outcome
                 },
-                leftovers: std::mem::take(&mut untold.leftovers).requests,
+                leftovers: leftovers.requests,
+                n_lost: leftovers.n_lost,
             }
         })
     }

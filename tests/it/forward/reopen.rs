@@ -1,0 +1,224 @@
+//! `open --forward datadog FILE` with the built program: what FILE says not to have gone is sent once, and
+//! FILE says so.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+
+use super::agent::{MockAgent, Plan};
+use super::datadog::{KEY, check_each_once, check_no_key, hits, spans, start_with, taken};
+use super::span;
+use crate::support::{Headless, Scratch, clear_environment, post};
+
+/// Opens a file and sends it; returns what was said, and whether it went well.
+#[track_caller]
+pub(super) fn reopen(file: &Path, url: &str, arguments: &[&str]) -> (String, bool) {
+    let Output { status, stderr, .. } = output(file, url, arguments);
+    let stderr = String::from_utf8(stderr).unwrap();
+    check_no_key(&stderr);
+    check_no_key(&fs::read_to_string(file).unwrap());
+    (stderr, status.success())
+}
+
+fn output(file: &Path, url: &str, arguments: &[&str]) -> Output {
+    let scratch = Scratch::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_modtrace-tui"));
+    command.args(["open", "--headless", "--forward", "datadog"]);
+    command.args(arguments).arg(file);
+    for name in ["DD_", "DATADOG_", "HTTPS_", "https_", "MODTRACE_"] {
+        clear_environment(&mut command, name);
+    }
+    command
+        .env("DD_API_KEY", KEY)
+        .env("DD_SITE", "datadoghq.eu")
+        .env("DD_APM_DD_URL", url)
+        .env("DD_LOGS_CONFIG_LOGS_DD_URL", url)
+        .env("XDG_CONFIG_HOME", scratch.path(""))
+        .env("XDG_STATE_HOME", scratch.path(""))
+        .output()
+        .unwrap()
+}
+
+#[track_caller]
+fn read(file: &Path) -> Value {
+    fs::read_to_string(file).unwrap().parse().unwrap()
+}
+
+/// What a file says of the spans of its traces.
+#[track_caller]
+pub(super) fn forwarded(file: &Path) -> Vec<Value> {
+    let file = read(file);
+    let traces = file["traces"].as_array().unwrap().iter();
+    traces.map(|trace| trace["forwarded"].clone()).collect()
+}
+
+/// An export of so many traces of one span each, of which nothing went anywhere.
+fn captured(n_traces: u32) -> Scratch {
+    let program = Headless::start(&[]);
+    for id in 1..=n_traces {
+        post(program.url(), "/v0.4/traces", "", &span(id));
+    }
+    program.finish().scratch
+}
+
+#[test]
+fn a_capture_is_sent_once_and_says_so_itself() {
+    let intake = MockAgent::start(|_, _| taken());
+    let scratch = captured(20);
+    let file = scratch.path("all.json");
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(is_fine, "{stderr}");
+    let expected = format!(
+        "Sent 20 spans of 20 traces to Datadog (datadoghq.eu); {} says so now.\n",
+        file.display()
+    );
+    assert_eq!(stderr, expected);
+    check_each_once(&intake, 20);
+    assert_eq!(hits(&intake), 20);
+    assert_eq!(forwarded(&file), vec![json!("all"); 20]);
+    let way = json!({ "to": "datadog datadoghq.eu", "last_error": null, "unsent": [] });
+    assert_eq!(read(&file)["forward"], way);
+
+    let n_asked = intake.n_asked();
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(is_fine && stderr.starts_with("Nothing of "), "{stderr}");
+    assert_eq!(intake.n_asked(), n_asked);
+}
+
+#[test]
+fn what_was_sent_as_it_came_is_not_sent_again() {
+    let intake = MockAgent::start(|_, _| taken());
+    let program = start_with(&intake.url(), &[], &[]);
+    for id in 1..=5 {
+        post(program.url(), "/v0.4/traces", "", &span(id));
+    }
+    let finished = program.finish();
+    check_each_once(&intake, 5);
+    let n_asked = intake.n_asked();
+    let file = finished.scratch.path("all.json");
+    assert_eq!(forwarded(&file), vec![json!("all"); 5]);
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &["--forward-logs"]);
+    assert!(is_fine && stderr.starts_with("Nothing of "), "{stderr}");
+    assert_eq!(intake.n_asked(), n_asked);
+}
+
+#[test]
+fn what_is_not_taken_stays_in_the_file_and_goes_the_next_time() {
+    let takes_stats = Arc::new(AtomicBool::new(false));
+    let is_taken = Arc::clone(&takes_stats);
+    let intake = MockAgent::start(move |_, seen| {
+        if seen.path.ends_with("traces") || is_taken.load(Ordering::Relaxed) {
+            return taken();
+        }
+        Plan::Refuse(400, "")
+    });
+    let scratch = captured(3);
+    let file = scratch.path("all.json");
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(!is_fine, "{stderr}");
+    for part in [
+        "Sent 3 spans of 3 traces to Datadog (datadoghq.eu);",
+        "error: 1 request with statistics or log lines did not arrive at Datadog (datadoghq.eu) (last error: answers with status 400); it is kept in ",
+        "`modtrace-tui open --forward datadog ",
+    ] {
+        assert!(stderr.contains(part), "{part} in {stderr}");
+    }
+    assert_eq!(forwarded(&file), vec![json!("all"); 3]);
+    let unsent = &read(&file)["forward"]["unsent"];
+    assert_eq!(
+        (&unsent[0]["intake"], &unsent[0]["n"]),
+        (&"stats".into(), &3.into())
+    );
+
+    takes_stats.store(true, Ordering::Relaxed);
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(is_fine, "{stderr}");
+    check_each_once(&intake, 3);
+    assert_eq!(hits(&intake), 3);
+    assert_eq!(read(&file)["forward"]["unsent"], json!([]));
+}
+
+#[test]
+fn only_what_the_simulated_agent_kept_goes_if_that_is_asked() {
+    let intake = MockAgent::start(|_, _| taken());
+    let program = Headless::start(&[]);
+    // What a person or a rule of the app rejects, no Agent keeps.
+    for (id, priority) in [(1, 0xff), (3, 2)] {
+        let head = b"\x91\x91\x85\xa8trace_id";
+        let rest =
+            b"\xa7span_id\x02\xa4name\xa1n\xa7service\xa1s\xa7metrics\x81\xb5_sampling_priority_v1";
+        let body = [&head[..], &[id], rest, &[priority]].concat();
+        assert_eq!(post(program.url(), "/v0.4/traces", "", &body).status, 200);
+    }
+    let finished = program.finish();
+    let file = finished.scratch.path("all.json");
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &["--forward-sampled"]);
+    assert!(
+        is_fine && stderr.contains("Sent 1 span of 1 trace"),
+        "{stderr}"
+    );
+    assert_eq!(spans(&intake).into_keys().collect::<Vec<_>>(), [(3, 2)]);
+    assert_eq!(hits(&intake), 2);
+    assert_eq!(forwarded(&file), [json!(null), json!("all")]);
+    let n_asked = intake.n_asked();
+    reopen(&file, &intake.url(), &["--forward-sampled"]);
+    assert_eq!(intake.n_asked(), n_asked);
+}
+
+/// What is sent of a file that cannot say so is said to be sent again.
+#[track_caller]
+fn check_unmarked(file: &Path, arguments: &[&str], why: &str) {
+    let intake = MockAgent::start(|_, _| taken());
+    let before = fs::read(file).unwrap();
+    let (stderr, _) = reopen(file, &intake.url(), arguments);
+    assert!(!spans(&intake).is_empty());
+    for part in [why, "cannot say so, and would send the same again"] {
+        assert!(stderr.contains(part), "{part} in {stderr}");
+    }
+    assert_eq!(fs::read(file).unwrap(), before);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_again_whole_is_left_alone() {
+    let scratch = captured(200);
+    let whole = scratch.path("all.json");
+    let text = fs::read_to_string(&whole).unwrap();
+    let too_large = "not all of it fits into --memory";
+    check_unmarked(&whole, &["--memory", "64KiB"], too_large);
+    let cut = scratch.path("cut.json");
+    fs::write(&cut, &text[..text.len() / 2]).unwrap();
+    check_unmarked(&cut, &[], "it is damaged");
+    let chunks = scratch.path("chunks.json");
+    fs::write(&chunks, r#"[[{"trace_id":1,"span_id":2,"name":"n"}]]"#).unwrap();
+    check_unmarked(&chunks, &[], "spans as an agent takes them");
+    let newer = scratch.path("newer.json");
+    fs::write(
+        &newer,
+        text.replacen("\"span_id\":", "\"new\":1,\"span_id\":", 1),
+    )
+    .unwrap();
+    check_unmarked(&newer, &[], "it holds what this version does not know");
+}
+
+#[test]
+fn a_refused_key_leaves_everything_in_the_file() {
+    let intake = MockAgent::start(|_, _| Plan::Refuse(403, ""));
+    let scratch = captured(2);
+    let file = scratch.path("all.json");
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(
+        !is_fine && stderr.contains("refuses the key (403)"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("2 spans of 2 traces"), "{stderr}");
+    assert_eq!(forwarded(&file), [json!([]), json!([])]);
+    let healthy = MockAgent::start(|_, _| taken());
+    let (stderr, is_fine) = reopen(&file, &healthy.url(), &[]);
+    assert!(is_fine, "{stderr}");
+    check_each_once(&healthy, 2);
+    assert_eq!(hits(&healthy), 2);
+}

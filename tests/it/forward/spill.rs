@@ -1,0 +1,175 @@
+//! `--spill FILE` with the built program: what did not arrive is kept as it was, and sent later, once.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+
+use super::agent::{MockAgent, Plan};
+use super::datadog::{
+    check_each_once, check_no_key, check_secret, hits, plain, spans, start_with, taken,
+};
+use super::reopen::{forwarded, reopen};
+use super::{span, wait_until};
+use crate::support::{Headless, Scratch, post};
+
+/// An address where nobody listens.
+fn nobody() -> String {
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", gone.local_addr().unwrap())
+}
+
+/// Starts the program so that it keeps what does not arrive.
+fn start(url: &str, file: &Path) -> Headless {
+    let file = file.display().to_string();
+    let arguments = ["--forward-logs", "--spill", &file];
+    start_with(url, &arguments, &[("DD_LOGS_CONFIG_LOGS_DD_URL", url)])
+}
+
+/// A line of each trace, and its span.
+fn send(program: &Headless, ids: std::ops::RangeInclusive<u32>) {
+    for id in ids {
+        let line = format!(r#"[{{"message":"m{id}","dd.trace_id":"{id}"}}]"#);
+        let head = "Content-Type: application/json\r\n";
+        post(program.url(), "/api/v2/logs", head, line.as_bytes());
+        post(program.url(), "/v0.4/traces", "", &span(id));
+    }
+}
+
+/// The messages of all lines that came, sorted.
+fn lines(intake: &MockAgent) -> Vec<String> {
+    let seen = intake.seen().into_iter();
+    let logs = seen.filter(|seen| seen.path == "/api/v2/logs");
+    let lines = logs.flat_map(|seen| {
+        let lines: Value = serde_json::from_slice(&plain(&seen)).unwrap();
+        lines.as_array().unwrap().clone()
+    });
+    let mut messages: Vec<_> = lines
+        .map(|line| line["message"].as_str().unwrap().to_owned())
+        .collect();
+    messages.sort();
+    messages
+}
+
+fn messages(ids: std::ops::RangeInclusive<u32>) -> Vec<String> {
+    let mut messages: Vec<_> = ids.map(|id| format!("m{id}")).collect();
+    messages.sort();
+    messages
+}
+
+#[test]
+fn what_a_dead_intake_did_not_get_is_kept_and_sent_later_once() {
+    let scratch = Scratch::new();
+    let file = scratch.path("unsent.json");
+    let program = start(&nobody(), &file);
+    send(&program, 1..=20);
+    let finished = program.finish();
+    check_secret(&finished);
+    check_no_key(&fs::read_to_string(&file).unwrap());
+    let expected = format!(
+        "; it is kept in {0}, and `modtrace-tui open --forward datadog {0}` sends it.",
+        file.display()
+    );
+    assert!(
+        finished
+            .stderr
+            .contains("20 spans of 20 traces and 2 requests with")
+            && finished.stderr.contains(&expected),
+        "{}",
+        finished.stderr
+    );
+    assert_eq!(forwarded(&file), vec![json!([]); 20]);
+
+    let intake = MockAgent::start(|_, _| taken());
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &["--forward-logs"]);
+    assert!(is_fine, "{stderr}");
+    check_each_once(&intake, 20);
+    assert_eq!(hits(&intake), 20);
+    assert_eq!(lines(&intake), messages(1..=20));
+    let n_asked = intake.n_asked();
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &["--forward-logs"]);
+    assert!(is_fine, "{stderr}");
+    assert_eq!(intake.n_asked(), n_asked);
+}
+
+#[test]
+fn when_the_intake_dies_in_the_middle_only_the_rest_is_kept() {
+    let is_dead = Arc::new(AtomicBool::new(false));
+    let dies = Arc::clone(&is_dead);
+    let intake = MockAgent::start(move |_, _| match dies.load(Ordering::Relaxed) {
+        true => Plan::Reset,
+        false => taken(),
+    });
+    let scratch = Scratch::new();
+    let file = scratch.path("unsent.json");
+    let program = start(&intake.url(), &file);
+    send(&program, 1..=10);
+    wait_until("the spans came", || spans(&intake).len() == 10);
+    is_dead.store(true, Ordering::Relaxed);
+    send(&program, 11..=20);
+    let finished = program.finish();
+    check_secret(&finished);
+    let arrived = spans(&intake);
+    let traces = finished.export["traces"].as_array().unwrap();
+    for trace in traces {
+        let id = trace["trace_id"].as_str().unwrap();
+        let id = u64::from_str_radix(id, 16).unwrap();
+        let expected = match arrived.contains_key(&(id, 2)) {
+            true => json!("all"),
+            false => json!([]),
+        };
+        assert_eq!(trace["forwarded"], expected, "{id}");
+    }
+    assert_eq!((traces.len(), arrived.len()), (20, 10));
+    assert_eq!(forwarded(&file), vec![json!([]); 10]);
+    is_dead.store(false, Ordering::Relaxed);
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &["--forward-logs"]);
+    assert!(is_fine, "{stderr}");
+    check_each_once(&intake, 20);
+    assert_eq!(hits(&intake), 20);
+    assert_eq!(lines(&intake), messages(1..=20));
+}
+
+#[test]
+fn what_has_all_arrived_leaves_no_file() {
+    let intake = MockAgent::start(|_, _| taken());
+    let scratch = Scratch::new();
+    let file = scratch.path("unsent.json");
+    let program = start(&intake.url(), &file);
+    send(&program, 1..=3);
+    let finished = program.finish();
+    assert!(finished.stderr.is_empty(), "{}", finished.stderr);
+    assert!(!file.exists());
+    let summary = finished.events_named("summary").last().unwrap();
+    let way = json!({ "to": "datadog datadoghq.com", "last_error": null });
+    assert_eq!(summary["forward"], way);
+}
+
+#[test]
+fn a_file_that_is_there_already_is_kept() {
+    let scratch = Scratch::new();
+    let file = scratch.path("unsent.json");
+    fs::write(&file, "mine").unwrap();
+    let program = start(&nobody(), &file);
+    send(&program, 1..=1);
+    let finished = program.finish();
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+    assert_eq!(forwarded(&scratch.path("unsent-2.json")), [json!([])]);
+    let said = format!("unsent-2.json ({} was there already)", file.display());
+    assert!(finished.stderr.contains(&said), "{}", finished.stderr);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_an_error_at_the_start() {
+    let file = Path::new("/nowhere/unsent.json");
+    let program = std::panic::catch_unwind(|| start(&nobody(), file));
+    let panic = program.err().expect("it does not start");
+    let said = panic.downcast_ref::<String>().unwrap();
+    assert!(
+        said.contains("/nowhere/unsent.json cannot be written"),
+        "{said}"
+    );
+}
