@@ -11,6 +11,7 @@ use crate::config::{
 };
 use crate::env_lines::Reach;
 use crate::forward::Forwarded;
+use crate::forward::courier::Which;
 use crate::ingest::{ChildEvent, Inbound, Keep};
 use crate::io::agent::{Agent, AgentSettings, Token};
 use crate::io::child::{Child, ChildError, Launch};
@@ -190,10 +191,11 @@ impl Feed {
         }
         source.send_ready(store)?;
         source.carry_wanted(store, now, CARRIED_AT_ONCE)?;
-        if source.is_of_files() && !store.forwarding().wants_more() {
-            if let Some(courier) = store.courier_mut() {
-                courier.drain();
-            }
+        let is_all = source.is_of_files() && !store.forwarding().wants_more();
+        let courier = store.courier_mut().filter(|_| is_all);
+        // What is chosen by hand may go on for long, and counts go when their time has passed.
+        if let Some(courier) = courier.filter(|courier| courier.which() != Which::ByHand) {
+            courier.drain();
             source.send_ready(store)?;
         }
         Ok(())

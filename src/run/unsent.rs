@@ -57,8 +57,8 @@ impl SentFile {
             Some(_) => None,
         };
         if file.unmarked.is_none() {
-            files::check_writable(path)
-                .context("it could not say what was sent, and would send it twice")?;
+            let what = || format!("{} is to say what was sent of it", path.display());
+            files::check_writable(path).with_context(what)?;
         }
         Ok(file)
     }

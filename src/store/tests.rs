@@ -8,6 +8,7 @@ mod hearing;
 mod joining;
 mod judging;
 mod lines;
+mod sending_later;
 mod starting;
 
 use std::collections::BTreeMap;

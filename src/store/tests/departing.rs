@@ -6,7 +6,7 @@ use crate::forward::payload::{PAYLOAD_BYTES_MAX, PayloadSettings};
 use crate::forward::{AddedTags, AgentFacts, Coding, Contents, Forwarded, IntakeRequest, Ticket};
 use crate::store::{Offer, SpanIndex, Went};
 
-fn store(which: Which) -> Store {
+pub(super) fn courier(which: Which) -> Courier {
     let settings = CourierSettings {
         payload: PayloadSettings {
             agent: AgentFacts::default(),
@@ -17,7 +17,11 @@ fn store(which: Which) -> Store {
         which,
         lines: LinesGo::default(),
     };
-    Store::new(PLENTY).with_courier(Courier::new(settings, UnixNanos(1)))
+    Courier::new(settings, UnixNanos(1))
+}
+
+pub(super) fn store(which: Which) -> Store {
+    Store::new(PLENTY).with_courier(courier(which))
 }
 
 /// Everything that went, in its order.
@@ -88,7 +92,7 @@ fn gone(store: &mut Store) -> Vec<u64> {
     tickets.map(id).collect()
 }
 
-fn with_id(id: u64) -> Plan {
+pub(super) fn with_id(id: u64) -> Plan {
     Plan { id, ..SPAN }
 }
 

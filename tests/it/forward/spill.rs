@@ -99,9 +99,9 @@ fn what_a_dead_intake_did_not_get_is_kept_and_sent_later_once() {
 fn when_the_intake_dies_in_the_middle_only_the_rest_is_kept() {
     let is_dead = Arc::new(AtomicBool::new(false));
     let dies = Arc::clone(&is_dead);
-    let intake = MockAgent::start(move |_, _| match dies.load(Ordering::Relaxed) {
-        true => Plan::Reset,
-        false => taken(),
+    let intake = MockAgent::start(move |_, _| {
+        let is_dead = dies.load(Ordering::Relaxed);
+        if is_dead { Plan::Reset } else { taken() }
     });
     let scratch = Scratch::new();
     let file = scratch.path("unsent.json");
@@ -117,10 +117,8 @@ fn when_the_intake_dies_in_the_middle_only_the_rest_is_kept() {
     for trace in traces {
         let id = trace["trace_id"].as_str().unwrap();
         let id = u64::from_str_radix(id, 16).unwrap();
-        let expected = match arrived.contains_key(&(id, 2)) {
-            true => json!("all"),
-            false => json!([]),
-        };
+        let has_arrived = arrived.contains_key(&(id, 2));
+        let expected = if has_arrived { json!("all") } else { json!([]) };
         assert_eq!(trace["forwarded"], expected, "{id}");
     }
     assert_eq!((traces.len(), arrived.len()), (20, 10));
@@ -166,7 +164,7 @@ fn a_file_that_is_there_already_is_kept() {
 fn a_place_that_cannot_be_written_is_an_error_at_the_start() {
     let file = Path::new("/nowhere/unsent.json");
     let program = std::panic::catch_unwind(|| start(&nobody(), file));
-    let panic = program.err().expect("it does not start");
+    let panic = program.expect_err("it does not start");
     let said = panic.downcast_ref::<String>().unwrap();
     assert!(
         said.contains("/nowhere/unsent.json cannot be written"),
