@@ -13,9 +13,8 @@ use hyper::header::{HOST, HeaderValue, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use tokio::runtime::Builder;
 use tokio::time::{Instant, timeout};
-use tokio_rustls::rustls;
 
-use super::tls::Opener;
+use super::tls::{Opener, is_untrusted};
 use crate::forward::check::{Answer, Plan, Route, Seen, Trouble};
 use crate::forward::{self, Secret};
 
@@ -103,11 +102,7 @@ fn trouble(error: &(dyn Error + Send + Sync + 'static)) -> Trouble {
         }
         _ => error.to_string(),
     };
-    let inner = error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref);
-    let tls = inner.and_then(|inner| inner.downcast_ref());
-    if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+    if error.downcast_ref().is_some_and(is_untrusted) {
         return Trouble::Certificate(words);
     }
     Trouble::Other(words)

@@ -11,7 +11,7 @@ use hyper::header::HeaderMap;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
-use super::tls::Stream;
+use super::tls::{Stream, is_untrusted};
 
 /// An answer larger than this is none that anybody could use.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -21,7 +21,13 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub(super) enum ExchangeError {
     /// No connection.
     #[error("cannot be reached ({0})")]
-    Connect(#[from] io::Error),
+    Connect(io::Error),
+    /// No connection to whom this machine trusts.
+    #[error(
+        "cannot be reached: whoever answers has a certificate that is not trusted here. SSL_CERT_FILE names \
+         those of a company's proxy"
+    )]
+    Untrusted,
     /// It broke off.
     #[error("broke off the connection ({0})")]
     Broken(#[from] hyper::Error),
@@ -31,6 +37,16 @@ pub(super) enum ExchangeError {
     /// No request can be made of what came.
     #[error("cannot be sent a request that has no valid path ({0})")]
     Request(#[from] hyper::http::Error),
+}
+
+impl From<io::Error> for ExchangeError {
+    fn from(error: io::Error) -> Self {
+        if is_untrusted(&error) {
+            Self::Untrusted
+        } else {
+            Self::Connect(error)
+        }
+    }
 }
 
 /// What was answered.

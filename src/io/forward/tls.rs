@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -52,6 +53,12 @@ impl Opener {
         let name = ServerName::try_from(String::from(&*to.host)).map_err(io::Error::other)?;
         Ok(Box::new(self.tls.connect(name, stream).await?))
     }
+}
+
+/// Whether a stream could not be opened because nobody here trusts the certificate of whoever answers.
+pub(super) fn is_untrusted(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
