@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::forward::check;
+use crate::forward::settings::ForwardSettings;
 
 mod child;
 mod forward;
@@ -106,7 +106,7 @@ impl Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DoctorSettings {
     /// Who is asked; or what is wrong with what the environment says, a sentence.
-    pub forwarding: Result<Box<check::Plan>, String>,
+    pub forwarding: Result<Box<ForwardSettings>, String>,
     /// Who reads it.
     pub report: Report,
 }

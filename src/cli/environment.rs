@@ -65,6 +65,8 @@ impl DatadogVariables {
             main_url: self.main_url.as_deref(),
             traces_url: self.traces_url.as_deref(),
             logs_url: self.logs_url.as_deref(),
+            https_proxy: self.https_proxy.as_deref(),
+            no_proxy: self.no_proxy.as_deref(),
         }
     }
 }

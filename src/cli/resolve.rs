@@ -18,10 +18,9 @@ use crate::config::{
     Percent, Report, SamplingSettings, ScreenSettings, Settings, Story, Told,
 };
 use crate::env_lines::{self, Reach, Topic};
+use crate::forward::AddedTags;
 use crate::forward::courier::{LinesGo, Which};
-use crate::forward::proxy::Proxy;
 use crate::forward::settings::ForwardSettings;
-use crate::forward::{AddedTags, check};
 use crate::sampler::{self, Probabilistic, RareSettings};
 
 /// Options that make no sense where nothing listens.
@@ -326,10 +325,9 @@ fn doctor_of(
             ));
         }
     }
-    let (https_proxy, no_proxy) = (said.https_proxy.as_deref(), said.no_proxy.as_deref());
-    let plan = check::Plan::read(&said.options(), https_proxy, no_proxy);
+    let settings = ForwardSettings::read(&said.options());
     Ok(DoctorSettings {
-        forwarding: plan.map(Box::new),
+        forwarding: settings.map(Box::new),
         report,
     })
 }
@@ -437,9 +435,7 @@ impl ForwardAsked {
 
     fn datadog(self, said: &DatadogVariables) -> Result<DatadogTarget, String> {
         let settings = ForwardSettings::read(&said.options())?;
-        let (https_proxy, no_proxy) = (said.https_proxy.as_deref(), said.no_proxy.as_deref());
         Ok(DatadogTarget {
-            proxy: Proxy::for_host(https_proxy, no_proxy, &settings.traces.host)?,
             settings,
             which: self.which,
             lines: self.lines,

@@ -11,7 +11,6 @@ use super::AGENT_PORT;
 use super::value::{ValueError, Written};
 use crate::forward::AddedTags;
 use crate::forward::courier::{LinesGo, Which};
-use crate::forward::proxy::Proxy;
 use crate::forward::settings::ForwardSettings;
 
 /// Where spans go on to, as `--forward` says it.
@@ -38,8 +37,6 @@ pub enum ForwardTo {
 pub struct DatadogTarget {
     /// The intakes, and the key.
     pub settings: ForwardSettings,
-    /// The proxy on the way.
-    pub proxy: Option<Proxy>,
     /// Which spans go.
     pub which: Which,
     /// Whether lines go with them.

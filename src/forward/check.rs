@@ -5,65 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::Secret;
-use super::proxy::Proxy;
-use super::settings::{Address, ForwardOptions, ForwardSettings, Scheme};
+use super::settings::{Address, ForwardSettings, Scheme};
 use crate::trace::{harmless_lines, printable};
 
 /// A reason may quote what a stranger sent, a certificate's names, say.
 const REASON_BYTES_MAX: usize = 300;
-
-/// What has to be asked, and of whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// The key.
-    pub key: Secret,
-    /// The site: `datadoghq.eu`.
-    pub site: Box<str>,
-    /// Who says whether the site knows the key.
-    pub validate: Route,
-    /// Who takes traces, and on the same port statistics.
-    pub traces: Route,
-    /// Who takes log lines.
-    pub logs: Route,
-}
-
-/// A way to a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// Where it leads.
-    pub to: Address,
-    /// The proxy on the way.
-    pub proxy: Option<Proxy>,
-}
-
-impl Plan {
-    /// Reads what the environment says, as [`ForwardSettings::read`] and [`Proxy::for_host`] do.
-    ///
-    /// # Errors
-    ///
-    /// One sentence that says what is missing or wrong, and what to do: theirs.
-    pub fn read(
-        options: &ForwardOptions<'_>,
-        https_proxy: Option<&str>,
-        no_proxy: Option<&str>,
-    ) -> Result<Self, String> {
-        let settings = ForwardSettings::read(options)?;
-        let route = |to: Address| {
-            let proxy = Proxy::for_host(https_proxy, no_proxy, &to.host)?;
-            // What is sent in the clear takes no proxy.
-            let proxy = proxy.filter(|_| to.scheme == Scheme::Https);
-            Ok::<_, String>(Route { to, proxy })
-        };
-        Ok(Self {
-            key: settings.key,
-            site: settings.site,
-            validate: route(settings.validate)?,
-            traces: route(settings.traces)?,
-            logs: route(settings.logs)?,
-        })
-    }
-}
 
 /// What came of asking: one attempt each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +82,7 @@ impl Diagnostic {
         }
     }
 
-    /// The only one where forwarding would not even start, because of what [`Plan::read`] says.
+    /// The only one where forwarding would not even start, because of what [`ForwardSettings::read`] says.
     pub fn refused(sentence: &str) -> Self {
         Self {
             code: "F1",
@@ -150,14 +96,14 @@ impl Diagnostic {
 }
 
 /// What is to be said of what was seen, in the order it is told.
-pub fn diagnostics(plan: &Plan, seen: &Seen) -> Vec<Diagnostic> {
-    let settings = format!("DD_API_KEY is set, the site is {}", plan.site);
+pub fn diagnostics(settings: &ForwardSettings, seen: &Seen) -> Vec<Diagnostic> {
+    let read = format!("DD_API_KEY is set, the site is {}", settings.site);
     let traces = ("F3", "traces and statistics");
     vec![
-        Diagnostic::fine("F1", settings, None),
-        key(plan, &seen.validate),
-        reached(traces, &plan.traces, &seen.traces),
-        reached(("F4", "log lines"), &plan.logs, &seen.logs),
+        Diagnostic::fine("F1", read, None),
+        key(settings, &seen.validate),
+        reached(traces, &settings.traces, &seen.traces),
+        reached(("F4", "log lines"), &settings.logs, &seen.logs),
     ]
 }
 
@@ -219,8 +165,8 @@ pub fn findings(diagnostics: &[Diagnostic]) -> Json {
 
 /// What the answer says of the key. Datadog answers 200 and `{"valid":true}`, or 403; what anybody else
 /// may answer who stands in between says nothing.
-fn key(plan: &Plan, answered: &Result<Answer, Trouble>) -> Diagnostic {
-    let host = plan.validate.to.authority();
+fn key(settings: &ForwardSettings, answered: &Result<Answer, Trouble>) -> Diagnostic {
+    let host = settings.validate.authority();
     let unknown = |reason: String, fix: String| Diagnostic {
         code: "F2",
         verdict: Verdict::Unknown,
@@ -233,7 +179,7 @@ fn key(plan: &Plan, answered: &Result<Answer, Trouble>) -> Diagnostic {
                       stands between this machine and that host";
     let answer = match answered {
         Ok(answer) => answer,
-        Err(trouble) => return unknown(reason(trouble), fix(&plan.validate, trouble)),
+        Err(trouble) => return unknown(reason(trouble), fix(&settings.validate, trouble)),
     };
     match (answer.status, says_valid(&answer.body)) {
         (200, Some(true)) => {
@@ -249,7 +195,7 @@ fn key(plan: &Plan, answered: &Result<Answer, Trouble>) -> Diagnostic {
             fix: format!(
                 "DD_SITE says which site it is, now {}: set it to the one you sign in at, without \
                  app.; or set DD_API_KEY to a key of this one",
-                plan.site
+                settings.site
             ),
             host: Some(host.clone()),
         },
@@ -275,10 +221,10 @@ fn says_valid(body: &[u8]) -> Option<bool> {
 
 fn reached(
     (code, what): (&'static str, &str),
-    route: &Route,
+    to: &Address,
     reached: &Result<Duration, Trouble>,
 ) -> Diagnostic {
-    let host = route.to.authority();
+    let host = to.authority();
     match reached {
         Ok(after) => {
             let fact = format!("{what}: {host} was reached in {}", shown(*after));
@@ -289,7 +235,7 @@ fn reached(
             verdict: Verdict::Wrong,
             fact: format!("{what} would not arrive: {host} cannot be reached"),
             reason: reason(trouble),
-            fix: fix(route, trouble),
+            fix: fix(to, trouble),
             host: Some(host),
         },
     }
@@ -300,9 +246,9 @@ fn reason(trouble: &Trouble) -> String {
     printable(words, REASON_BYTES_MAX).into()
 }
 
-fn fix(route: &Route, trouble: &Trouble) -> String {
-    let Address { host, port, .. } = &route.to;
-    match (trouble, &route.proxy, route.to.scheme) {
+fn fix(to: &Address, trouble: &Trouble) -> String {
+    let Address { host, port, .. } = to;
+    match (trouble, &to.proxy, to.scheme) {
         (Trouble::Certificate(_), ..) => "whoever answers is not trusted here: see that the system's \
                                           certificates are installed; SSL_CERT_FILE names those of a \
                                           company's proxy"

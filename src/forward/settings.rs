@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::proxy::Proxy;
 use super::{Intake, Secret};
 use crate::trace::printable;
 
@@ -27,6 +28,10 @@ pub struct ForwardOptions<'a> {
     pub traces_url: Option<&'a str>,
     /// `DD_LOGS_CONFIG_LOGS_DD_URL`.
     pub logs_url: Option<&'a str>,
+    /// `HTTPS_PROXY`.
+    pub https_proxy: Option<&'a str>,
+    /// `NO_PROXY`.
+    pub no_proxy: Option<&'a str>,
 }
 
 /// Keys are not shown.
@@ -78,6 +83,9 @@ impl ForwardSettings {
             Some(url) => Address::read("DD_DD_URL", url)?.under_api(),
             None => Address::https(&format!("api.{site}")),
         };
+        let traces = traces.behind_proxy(options)?;
+        let logs = logs.behind_proxy(options)?;
+        let validate = validate.behind_proxy(options)?;
         Ok(Self {
             key,
             stats: traces.at(Intake::Stats.path()),
@@ -118,6 +126,8 @@ pub struct Address {
     pub port: u16,
     /// The path.
     pub path: Box<str>,
+    /// The proxy on the way.
+    pub proxy: Option<Proxy>,
 }
 
 impl Address {
@@ -127,7 +137,15 @@ impl Address {
             host: host.into(),
             port: Scheme::Https.port(),
             path: Box::default(),
+            proxy: None,
         }
+    }
+
+    /// The same, behind the proxy that is named for it. What is sent in the clear takes none.
+    fn behind_proxy(mut self, options: &ForwardOptions<'_>) -> Result<Self, String> {
+        let proxy = Proxy::for_host(options.https_proxy, options.no_proxy, &self.host)?;
+        self.proxy = proxy.filter(|_| self.scheme == Scheme::Https);
+        Ok(self)
     }
 
     fn at(&self, path: &str) -> Self {
@@ -197,6 +215,7 @@ impl Address {
             host: host.to_ascii_lowercase().into(),
             port,
             path: path.trim_end_matches('/').into(),
+            proxy: None,
         })
     }
 

@@ -17,10 +17,10 @@ const WAIT_MAX: Duration = Duration::from_secs(10);
 pub(super) fn doctor(asked: &DoctorSettings) -> anyhow::Result<u8> {
     let diagnostics = match &asked.forwarding {
         Err(sentence) => vec![Diagnostic::refused(sentence)],
-        Ok(plan) => {
-            let seen = forward::check(plan, WAIT_MAX);
+        Ok(settings) => {
+            let seen = forward::check(settings, WAIT_MAX);
             let seen = seen.context("the program cannot wait for anything here")?;
-            check::diagnostics(plan, &seen)
+            check::diagnostics(settings, &seen)
         }
     };
     let text = match asked.report {

@@ -488,8 +488,8 @@ fn to_datadog(
     limits: ForwardLimits,
     inbox: &Inbox,
 ) -> anyhow::Result<Forwarder<IntakeQueue>> {
-    let (settings, proxy) = (target.settings.clone(), target.proxy.clone());
-    Forwarder::<IntakeQueue>::start(settings, proxy, limits, inbox.clone()).context(NO_THREAD)
+    let settings = target.settings.clone();
+    Forwarder::<IntakeQueue>::start(settings, limits, inbox.clone()).context(NO_THREAD)
 }
 
 /// Requests that do not arrive are kept where there is a file for them.

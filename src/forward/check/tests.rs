@@ -1,20 +1,22 @@
 //! What answers mean, and what is said of them.
 
 use super::*;
+use crate::forward::settings::ForwardOptions;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
-fn plan_through(proxy: Option<&str>) -> Plan {
+fn settings_through(proxy: Option<&str>) -> ForwardSettings {
     let options = ForwardOptions {
         api_key: Some(KEY),
+        https_proxy: proxy,
         site: Some("datadoghq.eu"),
         ..ForwardOptions::default()
     };
-    Plan::read(&options, proxy, None).unwrap()
+    ForwardSettings::read(&options).unwrap()
 }
 
-fn plan() -> Plan {
-    plan_through(None)
+fn settings() -> ForwardSettings {
+    settings_through(None)
 }
 
 fn answer(status: u16, body: &str) -> Answer {
@@ -39,7 +41,7 @@ fn check_key(answered: Result<Answer, Trouble>, verdict: Verdict, said: &str) {
         validate: answered,
         ..fine()
     };
-    let all = diagnostics(&plan(), &seen);
+    let all = diagnostics(&settings(), &seen);
     let found = &all[1];
     assert_eq!((found.code, found.verdict), ("F2", verdict), "{found:?}");
     let sentences = format!("{}\n{}\n{}", found.fact, found.reason, found.fix);
@@ -54,7 +56,7 @@ fn check_key(answered: Result<Answer, Trouble>, verdict: Verdict, said: &str) {
 
 #[test]
 fn what_is_fine_is_a_line_each_and_no_finding() {
-    let all = diagnostics(&plan(), &fine());
+    let all = diagnostics(&settings(), &fine());
     assert_eq!(
         lines(&all),
         "ok    F1  DD_API_KEY is set, the site is datadoghq.eu\n\
@@ -89,12 +91,12 @@ fn only_the_sites_own_answers_speak_of_the_key() {
 }
 
 #[track_caller]
-fn check_fix(plan: &Plan, trouble: Trouble, said: &str) {
+fn check_fix(settings: &ForwardSettings, trouble: Trouble, said: &str) {
     let seen = Seen {
         logs: Err(trouble),
         ..fine()
     };
-    let all = diagnostics(plan, &seen);
+    let all = diagnostics(settings, &seen);
     let found = &all[3];
     assert_eq!((found.code, found.verdict), ("F4", Verdict::Wrong));
     assert!(found.fix.contains(said), "{found:?}");
@@ -105,47 +107,34 @@ fn check_fix(plan: &Plan, trouble: Trouble, said: &str) {
 fn what_to_do_follows_from_the_way_there() {
     let refused = || Trouble::Other("Connection refused".to_owned());
     let intake = "connections to http-intake.logs.datadoghq.eu port 443";
-    check_fix(&plan(), refused(), intake);
-    let proxied = plan_through(Some("http://me:pa55word@proxy.internal:3128"));
+    check_fix(&settings(), refused(), intake);
+    let proxied = settings_through(Some("http://me:pa55word@proxy.internal:3128"));
     check_fix(&proxied, refused(), "proxy that HTTPS_PROXY names");
     let certificate = Trouble::Certificate("UnknownIssuer".to_owned());
     check_fix(&proxied, certificate, "SSL_CERT_FILE");
     let own = ForwardOptions {
         api_key: Some(KEY),
         logs_url: Some("http://127.0.0.1:9"),
+        https_proxy: Some("http://proxy.internal"),
         ..ForwardOptions::default()
     };
     // What is sent in the clear takes no proxy.
-    let own = Plan::read(&own, Some("http://proxy.internal"), None).unwrap();
+    let own = ForwardSettings::read(&own).unwrap();
     check_fix(&own, refused(), "something listens there");
-    for plan in [proxied, own] {
+    for settings in [proxied, own] {
         let dead = Err(refused());
         let seen = Seen {
             validate: Err(refused()),
             traces: dead.clone(),
             logs: dead,
         };
-        let all = diagnostics(&plan, &seen);
+        let all = diagnostics(&settings, &seen);
         let said = format!("{}{}", lines(&all), findings(&all));
         for secret in ["pa55word", "proxy.internal", KEY, "cdef"] {
             assert!(!said.contains(secret), "{said}");
         }
         assert_eq!(exit_code(&all), 2, "nothing was answered");
     }
-}
-
-#[test]
-fn proxies_are_chosen_for_each_host() {
-    let options = ForwardOptions {
-        api_key: Some(KEY),
-        ..ForwardOptions::default()
-    };
-    let except = Some("logs.datadoghq.com");
-    let plan = Plan::read(&options, Some("proxy:3128"), except).unwrap();
-    assert!(plan.validate.proxy.is_some() && plan.traces.proxy.is_some());
-    assert_eq!(plan.logs.proxy, None);
-    let wrong = Plan::read(&options, Some("socks5://proxy"), None).unwrap_err();
-    assert!(wrong.starts_with("HTTPS_PROXY is written like"), "{wrong}");
 }
 
 #[test]
@@ -163,7 +152,7 @@ fn a_finding_has_the_members_of_every_finding_and_a_line_for_each_sentence() {
         traces: Err(Trouble::Other("\u{1b}[2Jreset\n\u{202e}".repeat(100))),
         ..fine()
     };
-    let all = diagnostics(&plan(), &seen);
+    let all = diagnostics(&settings(), &seen);
     let findings = findings(&all);
     let [unknown, wrong] = findings["findings"].as_array().unwrap().as_slice() else {
         panic!("{findings}");

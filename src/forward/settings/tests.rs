@@ -256,7 +256,7 @@ proptest! {
             site: Some(&site),
             main_url: Some(&url),
             traces_url: Some(&url),
-            logs_url: None,
+            ..ForwardOptions::default()
         };
         match ForwardSettings::read(&options) {
             Ok(settings) => {
@@ -266,4 +266,22 @@ proptest! {
             Err(sentence) => prop_assert!(!sentence.contains(&*key)),
         }
     }
+}
+
+#[test]
+fn proxies_are_chosen_for_each_host() {
+    let read = |https_proxy, no_proxy| {
+        ForwardSettings::read(&ForwardOptions {
+            https_proxy: Some(https_proxy),
+            no_proxy,
+            ..options()
+        })
+    };
+    let settings = read("proxy:3128", Some("logs.datadoghq.com")).unwrap();
+    for address in [&settings.traces, &settings.stats, &settings.validate] {
+        assert!(address.proxy.is_some(), "{address}");
+    }
+    assert_eq!(settings.logs.proxy, None);
+    let wrong = read("socks5://proxy", None).unwrap_err();
+    assert!(wrong.starts_with("HTTPS_PROXY is written like"), "{wrong}");
 }

@@ -15,7 +15,8 @@ use tokio::runtime::Builder;
 use tokio::time::{Instant, timeout};
 
 use super::tls::{Opener, is_untrusted};
-use crate::forward::check::{Answer, Plan, Route, Seen, Trouble};
+use crate::forward::check::{Answer, Seen, Trouble};
+use crate::forward::settings::{Address, ForwardSettings};
 use crate::forward::{self, Secret};
 
 /// Nothing longer speaks of a key.
@@ -28,28 +29,26 @@ type AnyError = Box<dyn Error + Send + Sync>;
 /// # Errors
 ///
 /// The program cannot wait for anything here.
-pub fn check(plan: &Plan, wait_max: Duration) -> io::Result<Seen> {
+pub fn check(settings: &ForwardSettings, wait_max: Duration) -> io::Result<Seen> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let seen = runtime.block_on(look(plan, wait_max));
+    let seen = runtime.block_on(look(settings, wait_max));
     // Nobody waits for the name of a host.
     runtime.shutdown_background();
     Ok(seen)
 }
 
-async fn look(plan: &Plan, wait_max: Duration) -> Seen {
+async fn look(settings: &ForwardSettings, wait_max: Duration) -> Seen {
     // Reading the system's certificates takes time that no host is to be blamed for.
-    let opener = |route: &Route| Opener::new(route.proxy.clone());
-    let validate = opener(&plan.validate);
-    let (traces, logs) = (opener(&plan.traces), opener(&plan.logs));
-    let reach = async |opener: Opener, route: &Route| {
+    let opener = Opener::new();
+    let reach = async |to: &Address| {
         let begun = Instant::now();
-        opener.open(&route.to).await?;
+        opener.open(to).await?;
         Ok(begun.elapsed())
     };
     let (validate, traces, logs) = tokio::join!(
-        within(wait_max, ask(validate, &plan.validate, &plan.key)),
-        within(wait_max, reach(traces, &plan.traces)),
-        within(wait_max, reach(logs, &plan.logs)),
+        within(wait_max, ask(&opener, &settings.validate, &settings.key)),
+        within(wait_max, reach(&settings.traces)),
+        within(wait_max, reach(&settings.logs)),
     );
     Seen {
         validate,
@@ -68,16 +67,16 @@ async fn within<T>(
     }
 }
 
-async fn ask(opener: Opener, route: &Route, key: &Secret) -> Result<Answer, AnyError> {
+async fn ask(opener: &Opener, to: &Address, key: &Secret) -> Result<Answer, AnyError> {
     let mut key = HeaderValue::from_str(key.expose())?;
     key.set_sensitive(true);
-    let request = Request::get(&*route.to.path)
-        .header(HOST, route.to.authority())
+    let request = Request::get(&*to.path)
+        .header(HOST, to.authority())
         .header(USER_AGENT, forward::USER_AGENT)
         .header("DD-API-KEY", key)
         .body(Empty::<Bytes>::new())?;
     let begun = Instant::now();
-    let stream = opener.open(&route.to).await?;
+    let stream = opener.open(to).await?;
     let (mut connection, driver) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(async move {
         // Its end is seen by whoever waits for the answer.
@@ -127,8 +126,8 @@ mod tests {
             logs_url: Some(&url),
             ..ForwardOptions::default()
         };
-        let plan = Plan::read(&options, None, None).unwrap();
-        let seen = check(&plan, Duration::from_millis(50)).unwrap();
+        let settings = ForwardSettings::read(&options).unwrap();
+        let seen = check(&settings, Duration::from_millis(50)).unwrap();
         let late = Trouble::Other("no answer within 50ms".to_owned());
         assert_eq!(seen.validate, Err(late));
         assert!(seen.traces.is_ok() && seen.logs.is_ok());

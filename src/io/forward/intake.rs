@@ -16,7 +16,6 @@ use super::queue::Queue;
 use super::tls::Opener;
 use super::worker::{Cargo, Destination, Tried, Worker};
 use super::{ForwardLimits, Forwarder};
-use crate::forward::proxy::Proxy;
 use crate::forward::retry::{Attempt, Next, retry_after};
 use crate::forward::settings::ForwardSettings;
 use crate::forward::{Intake, IntakeRequest, Ticket};
@@ -86,7 +85,6 @@ impl Forwarder<IntakeQueue> {
     /// The thread cannot be started.
     pub fn start(
         settings: ForwardSettings,
-        proxy: Option<Proxy>,
         limits: ForwardLimits,
         inbox: Inbox,
     ) -> io::Result<Self> {
@@ -95,7 +93,7 @@ impl Forwarder<IntakeQueue> {
         let (queue, jobs) = Queue::new(&ledger);
         let intakes = Intakes {
             settings,
-            opener: Opener::new(proxy),
+            opener: Opener::new(),
             is_refused: AtomicBool::new(false),
         };
         Ok(Self {

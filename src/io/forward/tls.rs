@@ -24,12 +24,11 @@ const PROXY_ANSWER_BYTES_MAX: usize = 16 * 1024;
 #[derive(Clone)]
 pub(super) struct Opener {
     tls: TlsConnector,
-    proxy: Option<Proxy>,
 }
 
 impl Opener {
     /// One that trusts whom the system trusts. Where it trusts nobody, connections fail and say so.
-    pub(super) fn new(proxy: Option<Proxy>) -> Self {
+    pub(super) fn new() -> Self {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let config = ClientConfig::builder()
@@ -37,7 +36,6 @@ impl Opener {
             .with_no_client_auth();
         Self {
             tls: TlsConnector::from(Arc::new(config)),
-            proxy,
         }
     }
 
@@ -46,7 +44,7 @@ impl Opener {
         if to.scheme == Scheme::Http {
             return Ok(Box::new(connect(&to.host, to.port).await?));
         }
-        let stream = match &self.proxy {
+        let stream = match &to.proxy {
             None => connect(&to.host, to.port).await?,
             Some(proxy) => through(proxy, to).await?,
         };
