@@ -26,6 +26,7 @@ mod index;
 mod join;
 mod judge;
 mod logs;
+mod marks;
 mod outcome;
 mod restore;
 mod root;
@@ -38,7 +39,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
 pub use container::{KnownBy, TraceContainer};
@@ -121,6 +122,7 @@ pub struct Store {
     next_key: TraceKey,
     by_low: HashMap<u64, TraceKey>,
     held: Vec<TraceKey>,
+    marks: BTreeSet<TraceKey>,
     tracers: VecDeque<Arc<TracerInfo>>,
     /// Those that chunks share their strings in; they go with the last of them.
     dictionaries: Vec<Weak<Dictionary>>,
@@ -155,6 +157,7 @@ impl Store {
             next_key: TraceKey(0),
             by_low: HashMap::with_capacity(reserved),
             held: Vec::new(),
+            marks: BTreeSet::new(),
             tracers: VecDeque::new(),
             dictionaries: Vec::new(),
             requests: VecDeque::new(),
@@ -372,7 +375,7 @@ impl Store {
         self.revision += 1;
     }
 
-    /// Says which traces are evicted last: those on the screen and those the user marked.
+    /// Says which traces are on the screen: they are evicted last, as those are that the user marked.
     pub fn hold(&mut self, held: Vec<TraceKey>) {
         self.held = held;
     }

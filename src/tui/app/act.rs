@@ -30,6 +30,7 @@ impl App {
             Action::ShowLogs => self.show_logs(),
             Action::ShowSampling => self.show_sampling(),
             Action::ShowLatency => self.show_latency(),
+            _ if self.choose(action) => {}
             _ => match self.overlay {
                 Some(Overlay::Help(scroll)) => {
                     self.act_on_text(action, scroll, (Action::Help, Overlay::Help));
@@ -37,6 +38,10 @@ impl App {
                 Some(Overlay::ColdRule(scroll)) => {
                     self.act_on_text(action, scroll, (Action::ColdRule, Overlay::ColdRule));
                 }
+                Some(Overlay::Forward(scroll)) => {
+                    self.act_on_text(action, scroll, (Action::Forward, Overlay::Forward));
+                }
+                Some(Overlay::Send(_)) => self.answer(action),
                 Some(Overlay::Span) => return self.act_on_details(action),
                 Some(Overlay::Line) => return self.act_on_line(action),
                 Some(Overlay::Filter(pane, _)) => return self.give(pane, action),
