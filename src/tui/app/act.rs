@@ -129,11 +129,13 @@ impl App {
         scroll: u16,
         (opener, text): (Action, fn(u16) -> Overlay),
     ) {
+        let closes = action == opener || matches!(action, Action::Click { .. });
+        self.overlay = (!closes).then(|| text(self.scrolled(action, scroll)));
+    }
+
+    /// How far a text that lies on top is scrolled after an action.
+    pub(super) fn scrolled(&self, action: Action, scroll: u16) -> u16 {
         let to = match action {
-            _ if action == opener || matches!(action, Action::Click { .. }) => {
-                self.overlay = None;
-                return;
-            }
             Action::Scroll(rows) => scroll.saturating_add_signed(rows),
             Action::Move(motion) => {
                 let n_rows = usize::from(self.help_scroll_max) + 1;
@@ -142,7 +144,7 @@ impl App {
             }
             _ => scroll,
         };
-        self.overlay = Some(text(to.min(self.help_scroll_max)));
+        to.min(self.help_scroll_max)
     }
 
     fn act_on_details(&mut self, action: Action) -> Effects {

@@ -293,7 +293,8 @@ impl App {
                 self.help_scroll_max = self.latency.draw_rule(*scroll, &context, frame);
             }
             Some(Overlay::Send(question)) => {
-                question.draw(&self.options.by_hand, &context, (body, buffer));
+                let frame = (body, buffer);
+                self.help_scroll_max = question.draw(&self.options.by_hand, &context, frame);
             }
             Some(Overlay::Forward(scroll)) => {
                 let facts = PanelFacts {

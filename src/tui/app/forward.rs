@@ -7,7 +7,7 @@ use super::{App, Overlay};
 use crate::store::TraceKey;
 use crate::tui::action::Action;
 use crate::tui::layout::View;
-use crate::tui::screen::forward::Question;
+use crate::tui::screen::forward::{self, Question};
 use crate::tui::text;
 
 /// Where traces go that the user chooses.
@@ -80,7 +80,8 @@ impl App {
         if keys.is_empty() {
             keys.extend(self.selected_trace());
         }
-        let can_go = matches!(self.options.by_hand, ByHandTo::Datadog { .. });
+        let has_way = matches!(self.options.by_hand, ByHandTo::Datadog { .. });
+        let can_go = has_way && !forward::is_refused(&self.store);
         self.overlay = Some(if can_go && !keys.is_empty() {
             Overlay::Send(Box::new(Question::new(keys, &self.store)))
         } else {
@@ -93,7 +94,17 @@ impl App {
         match action {
             Action::Send => self.send(),
             Action::Forward => self.overlay = Some(Overlay::Forward(0)),
-            _ => {}
+            _ => self.scroll_question(action),
+        }
+    }
+
+    fn scroll_question(&mut self, action: Action) {
+        let Some(Overlay::Send(question)) = &self.overlay else {
+            return;
+        };
+        let to = self.scrolled(action, question.scroll);
+        if let Some(Overlay::Send(question)) = &mut self.overlay {
+            question.scroll = to;
         }
     }
 

@@ -4,7 +4,7 @@
 mod panel;
 mod question;
 
-pub(crate) use panel::{PanelFacts, draw_panel};
+pub(crate) use panel::{PanelFacts, draw_panel, is_refused};
 pub(crate) use question::Question;
 
 use ratatui::style::Style;

@@ -22,6 +22,8 @@ pub(crate) struct Sheet<'a> {
     /// With its frame, where there is room.
     pub(crate) width: u16,
     pub(crate) lines: &'a [(String, Style)],
+    /// How many lines are above what is seen; `None` if it cannot be scrolled.
+    pub(crate) scroll: Option<u16>,
 }
 
 impl Sheet<'_> {
@@ -30,19 +32,14 @@ impl Sheet<'_> {
         usize::from(width.min(area.width).saturating_sub(FRAME))
     }
 
-    /// Paints it; `scroll` lines are above what is seen. Returns how far one can scroll.
-    pub(crate) fn draw(
-        &self,
-        scroll: u16,
-        theme: &Theme,
-        (area, buffer): (Rect, &mut Buffer),
-    ) -> u16 {
+    /// Paints it. Returns how far one can scroll.
+    pub(crate) fn draw(&self, theme: &Theme, (area, buffer): (Rect, &mut Buffer)) -> u16 {
         let n_lines = text::cells(self.lines.len());
         let place = centered(area, self.width, n_lines.saturating_add(2));
         clear(buffer, place);
         let scroll_max = n_lines.saturating_sub(place.height.saturating_sub(2));
-        let skipped = scroll.min(scroll_max);
-        let n_below = scroll_max - skipped;
+        let skipped = self.scroll.unwrap_or(0).min(scroll_max);
+        let n_below = self.scroll.map_or(0, |_| scroll_max - skipped);
         let below = format!("j k scroll: {n_below} more");
         let border = Border {
             title: self.title,

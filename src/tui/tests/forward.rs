@@ -283,6 +283,38 @@ fn the_panel_lists_the_last_requests_and_what_became_of_each() {
 }
 
 #[test]
+fn a_long_name_hides_nothing_that_is_asked_and_a_small_screen_scrolls() {
+    let mut seat = chooser(60, 15);
+    seat.receive(vec![chunk(900, &[root(900, &"long ".repeat(500), 5)])]);
+    seat.keys("gF");
+    assert!(seat.shows("before") && seat.shows("is obfuscated."));
+    seat.resize(60, 11);
+    assert!(!seat.shows("is obfuscated."));
+    seat.keys("G");
+    assert!(seat.shows("is obfuscated.") && n_wanted(&seat) == 0);
+}
+
+#[test]
+fn once_the_key_is_refused_nothing_is_asked() {
+    let mut seat = chooser(120, 36);
+    let mut outcome = exchanges();
+    for exchange in &mut outcome.exchanges {
+        exchange.attempt = Attempt::Answered(403);
+    }
+    outcome.last_error = Some("refuses the key (403)".into());
+    seat.inbound(Inbound::Forwarded(outcome));
+    seat.keys("F");
+    assert!(!seat.shows("bills"));
+    assert!(
+        seat.line_with("│ last error")
+            .contains("the receiver refuses the key (403)")
+    );
+    assert!(seat.line_with("│ what goes").contains("another key"));
+    seat.keys("<enter>");
+    assert_eq!(n_wanted(&seat), 0);
+}
+
+#[test]
 fn the_panel_is_one_key_away_wherever_no_trace_is_selected() {
     let mut seat = chooser(120, 36);
     for view in ["2", "3", "3M", "4", "4C", "w"] {

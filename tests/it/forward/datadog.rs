@@ -19,7 +19,7 @@ pub(super) const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// A part of it, which is not to be found either, and no key.
 const PART: &str = "456789abcdef01234567";
 
-fn taken() -> Plan {
+pub(super) fn taken() -> Plan {
     Plan::Take("{}".into())
 }
 
@@ -56,7 +56,7 @@ fn payloads(intake: &MockAgent) -> Vec<pb::AgentPayload> {
 }
 
 /// Trace and span ids, and how often each arrived.
-fn spans(intake: &MockAgent) -> BTreeMap<(u64, u64), usize> {
+pub(super) fn spans(intake: &MockAgent) -> BTreeMap<(u64, u64), usize> {
     let mut spans = BTreeMap::new();
     for payload in payloads(intake) {
         let clients = payload.tracer_payloads.into_iter();

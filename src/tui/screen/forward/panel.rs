@@ -38,15 +38,25 @@ pub(crate) fn draw_panel(
     let room = Sheet::room(WIDTH, area);
     let mut lines = Facts::new(context, room);
     say_way(&mut lines, facts, context);
-    say_sums(&mut lines, context);
-    say_requests(&mut lines, context, room);
+    let is_off = facts.forward.is_empty() && matches!(facts.by_hand, ByHandTo::Nowhere(_));
+    if !is_off {
+        say_sums(&mut lines, context);
+        say_requests(&mut lines, context, room);
+    }
     let sheet = Sheet {
         title: "Forward",
         note: "esc closes",
         width: WIDTH,
         lines: &lines.lines,
+        scroll: Some(scroll),
     };
-    sheet.draw(scroll, context.theme, (area, buffer))
+    sheet.draw(context.theme, (area, buffer))
+}
+
+/// Whether the receiver has refused the key: then nothing goes any more.
+pub(crate) fn is_refused(store: &Store) -> bool {
+    let mut exchanges = store.forwarding().exchanges();
+    exchanges.any(|exchange| exchange.attempt.next() == Next::Stop)
 }
 
 /// Where to, and what goes there.
@@ -58,6 +68,10 @@ fn say_way(lines: &mut Facts<'_>, facts: &PanelFacts<'_>, context: &ViewContext<
             lines.say("to", "nowhere: nothing leaves this machine", theme.key);
             return lines.say("by hand", why, theme.text);
         }
+        (to, _) if is_refused(store) => (
+            to.to_string(),
+            "nothing any more: start again with another key",
+        ),
         (ByHandTo::Nowhere(_), _) => (
             facts.forward.to_owned(),
             "every request as it came; nothing is chosen by hand",

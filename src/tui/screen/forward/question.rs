@@ -4,7 +4,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::Facts;
+use super::{Facts, LABEL};
 use crate::forward::courier::LinesGo;
 use crate::store::{Offer, Store, TraceEntry, TraceKey};
 use crate::tui::app::ByHandTo;
@@ -22,6 +22,8 @@ pub(crate) struct Question {
     /// What would go of them, and at which revision of the store that was found out.
     offer: Offer,
     revision: u64,
+    /// Lines above what is seen.
+    pub(crate) scroll: u16,
 }
 
 impl Question {
@@ -30,6 +32,7 @@ impl Question {
         Self {
             offer: store.offer(&keys),
             revision: store.revision(),
+            scroll: 0,
             keys,
         }
     }
@@ -48,16 +51,19 @@ impl Question {
         &self.keys
     }
 
+    /// Paints it. Returns how far one can scroll.
     pub(crate) fn draw(
         &self,
         to: &ByHandTo,
         context: &ViewContext<'_>,
         (area, buffer): (Rect, &mut Buffer),
-    ) {
+    ) -> u16 {
         let theme = context.theme;
         let mut facts = Facts::new(context, Sheet::room(WIDTH, area));
         facts.say("to", &to.to_string(), theme.key);
-        facts.say("traces", &self.traces(context), theme.text);
+        let traces = text::visible(self.traces(context).into(), theme.glyphs);
+        let one_line = text::cut(&traces, facts.room.saturating_sub(LABEL), theme.glyphs);
+        facts.say("traces", &one_line, theme.text);
         let note = if self.offer.n_spans == 0 {
             facts.gap();
             facts.sentence(&self.nothing_left(), theme.key);
@@ -71,8 +77,9 @@ impl Question {
             note,
             width: WIDTH,
             lines: &facts.lines,
+            scroll: Some(self.scroll),
         };
-        sheet.draw(0, theme, (area, buffer));
+        sheet.draw(theme, (area, buffer))
     }
 
     fn say_offer(&self, facts: &mut Facts<'_>, context: &ViewContext<'_>) {
@@ -114,8 +121,11 @@ impl Question {
     fn traces(&self, context: &ViewContext<'_>) -> String {
         let store = context.store;
         let first = self.keys.first().and_then(|key| store.trace(*key));
-        let name = first.map(|entry: &TraceEntry| title(entry).to_lossy().into_owned());
-        let name = name.unwrap_or_default();
+        let name = |entry: &TraceEntry| {
+            let title = title(entry).to_lossy();
+            format!("{}  {title}", text::short_id(entry.trace_id()))
+        };
+        let name = first.map(name).unwrap_or_default();
         let is_marked = self.keys.first().is_some_and(|key| store.is_marked(*key));
         match self.keys.len() {
             1 if is_marked => format!("the marked one: {name}"),

@@ -186,8 +186,9 @@ impl LatencyPane {
             note: "esc closes",
             width: WIDTH,
             lines: &lines,
+            scroll: Some(scroll),
         };
-        sheet.draw(scroll, theme, (area, buffer))
+        sheet.draw(theme, (area, buffer))
     }
 }
 

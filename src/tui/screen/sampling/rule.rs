@@ -90,8 +90,9 @@ impl WrittenRule {
             note: "copied   esc closes",
             width: WIDTH,
             lines: &lines,
+            scroll: None,
         };
-        sheet.draw(0, theme, (area, buffer));
+        sheet.draw(theme, (area, buffer));
     }
 
     fn words(&self, agent: &Settings) -> Vec<String> {
