@@ -7,6 +7,7 @@
 //! key:value @key:value key:>=500 @key:<2           a tag of a span, a field of a line, a.b nested
 //! dur>500ms dur:<=2s           how long the trace or the span took
 //! err open orphan              the error flag, a line of error or worse; what is not complete
+//! marked                       a trace that the user has marked
 //! lvl>=warn lvl:error          how severe a line is
 //! source:stderr                how a line or a trace came
 //! container:ta-QK              where it ran; how the id begins, or its short form
@@ -24,7 +25,7 @@
 //! A term is true of a trace if the trace itself is so, or one of its spans or of its lines. Letters
 //! are alike in upper and lower case. A trace started so if any of its processes did; of its spans the local
 //! roots know, for the others it is a word. What a term cannot mean for a thing is false of it (`dur` of
-//! a line), or an ordinary word (`orphan` of a line, `joined` of a span).
+//! a line), or an ordinary word (`orphan` of a line, `joined` or `marked` of a span).
 //!
 //! Any text has a reading: what is wrong is left out, and told by [`Query::fault`].
 

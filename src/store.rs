@@ -27,6 +27,7 @@ mod index;
 mod join;
 mod judge;
 mod logs;
+mod marks;
 mod missing;
 mod outcome;
 mod restore;
@@ -40,7 +41,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 
 pub use container::{KnownBy, TraceContainer};
@@ -125,6 +126,7 @@ pub struct Store {
     next_key: TraceKey,
     by_low: ByLow,
     held: Vec<TraceKey>,
+    marks: BTreeSet<TraceKey>,
     tracers: VecDeque<Arc<TracerInfo>>,
     /// Those that chunks share their strings in; they go with the last of them.
     dictionaries: Vec<Weak<Dictionary>>,
@@ -159,6 +161,7 @@ impl Store {
             next_key: TraceKey(0),
             by_low: ByLow::with_capacity(reserved),
             held: Vec::new(),
+            marks: BTreeSet::new(),
             tracers: VecDeque::new(),
             dictionaries: Vec::new(),
             requests: VecDeque::new(),
@@ -376,7 +379,7 @@ impl Store {
         self.revision += 1;
     }
 
-    /// Says which traces are evicted last: those on the screen and those the user marked.
+    /// Says which traces are on the screen: they are evicted last, as those are that the user marked.
     pub fn hold(&mut self, held: Vec<TraceKey>) {
         self.held = held;
     }

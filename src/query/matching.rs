@@ -40,6 +40,7 @@ impl Term {
             Self::State(state, _) => match state {
                 State::Error => trace.is_error(),
                 State::Orphan => trace.n_orphans() > 0,
+                State::Marked => store.is_marked(trace.key()),
                 State::Kept | State::Dropped => is_decided(*state, &trace.sampling()),
                 State::Started(wanted) => running::is_any_started(trace, *wanted),
                 State::Ended(wanted) => running::is_ended(store, trace, *wanted),
@@ -85,8 +86,8 @@ impl Term {
                 State::Kept | State::Dropped => {
                     is_decided(*state, &SamplingFacts::read(std::iter::once(span)))
                 }
-                // How a process started its local root knows, and this may be none.
-                State::Started(_) => word.is_in_span(span),
+                // How a process started its local root knows, and this may be none; a mark is a trace's.
+                State::Started(_) | State::Marked => word.is_in_span(span),
                 State::Ended(wanted) => running::is_span_ended(span, *wanted),
                 State::Open | State::Joined | State::Unjoined => span.is_snapshot(),
             },

@@ -80,6 +80,8 @@ pub(super) enum State {
     Error,
     Open,
     Orphan,
+    /// The user has marked it.
+    Marked,
     Joined,
     Unjoined,
     /// The client wants it kept.
@@ -176,6 +178,7 @@ impl Term {
             "err" => State::Error,
             "open" | "partial" => State::Open,
             "orphan" => State::Orphan,
+            "marked" => State::Marked,
             "joined" => State::Joined,
             "unjoined" => State::Unjoined,
             "kept" => State::Kept,

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::feed::Feed;
 use super::{Told, plural, unsent};
-use crate::config::{Command, Settings};
+use crate::config::{ByHand, Command, Settings};
 use crate::export::{self, Export, Progress};
 use crate::io::agent::Agent;
 use crate::io::clipboard::{Clipboard, Copied, CopyError};
@@ -19,7 +19,7 @@ use crate::io::files::{self, Draft};
 use crate::io::signals::{Signal, Signals};
 use crate::io::terminal::{Input, Suspended, Terminal};
 use crate::store::Store;
-use crate::tui::app::{App, Listening, UiOptions};
+use crate::tui::app::{App, ByHandTo, Listening, UiOptions};
 use crate::tui::message::{ChildSignal, Effect, ExportFormat, ExportScope, Message};
 
 /// At most this often a frame is drawn.
@@ -125,6 +125,13 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default(),
+        by_hand: match &settings.by_hand {
+            ByHand::To(target) => ByHandTo::Datadog {
+                host: target.settings.traces.host.to_string(),
+                site: target.settings.site.to_string(),
+            },
+            ByHand::Not(why) => ByHandTo::Nowhere(why.clone()),
+        },
     }
 }
 

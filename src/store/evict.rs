@@ -18,7 +18,7 @@ impl Store {
                 continue;
             }
             let next = self.next_to_evict();
-            let is_looked_at = next.is_none_or(|key| self.held.contains(&key));
+            let is_looked_at = next.is_none_or(|key| self.is_held(key));
             if is_looked_at && self.remove_loose_line() {
                 continue;
             }
@@ -29,13 +29,10 @@ impl Store {
         }
     }
 
-    /// The oldest complete trace that nobody looks at; if the oldest ones are all unfinished, the
+    /// The oldest complete trace that nobody looks at and nobody marked; if the oldest ones are all unfinished, the
     /// oldest of them; if everything is looked at, the oldest.
     pub(super) fn next_to_evict(&self) -> Option<TraceKey> {
-        let unheld = || {
-            self.traces()
-                .filter(|entry| !self.held.contains(&entry.key()))
-        };
+        let unheld = || self.traces().filter(|entry| !self.is_held(entry.key()));
         let complete = unheld()
             .take(EVICTION_LOOKAHEAD)
             .find(|entry| entry.is_complete());
@@ -49,6 +46,7 @@ impl Store {
         let Some(entry) = key.and_then(|key| self.entries.remove(key)) else {
             return;
         };
+        self.marks.remove(&entry.key());
         self.bytes = self
             .bytes
             .saturating_sub(entry.bytes() + ENTRY_OVERHEAD_BYTES);

@@ -7,7 +7,7 @@ use super::counters::raise;
 use super::depart::Wish;
 use super::departed::{Departed, Leg, SpanSet};
 use super::{LogKey, SpanIndex, Store, TraceEntry, TraceKey};
-use crate::forward::courier::{Courier, Which};
+use crate::forward::courier::{Courier, LinesGo, Which};
 use crate::forward::{Exchange, Forwarded, IntakeRequest, Ticket};
 use crate::trace::printable;
 
@@ -83,6 +83,17 @@ impl Unsent {
 }
 
 impl Forwarding {
+    /// Which spans go to Datadog; `None` if none can.
+    pub fn which(&self) -> Option<Which> {
+        self.courier.as_ref().map(|courier| courier.which())
+    }
+
+    /// Whether lines go with them.
+    pub fn lines_go(&self) -> LinesGo {
+        let courier = self.courier.as_ref();
+        courier.map_or(LinesGo::Nowhere, |courier| courier.lines_go())
+    }
+
     /// The last attempts to deliver a request, the oldest first.
     pub fn exchanges(&self) -> impl DoubleEndedIterator<Item = &Exchange> + ExactSizeIterator {
         self.exchanges.iter()

@@ -79,6 +79,14 @@ pub enum Action {
     Reset,
     /// Write the sampling rule that keeps what is selected.
     WriteRule,
+    /// Mark the selected trace, or take its mark off.
+    Mark,
+    /// Take every mark off.
+    TakeMarksOff,
+    /// Ask whether the marked traces, or the selected one, are to go to Datadog; show the last requests.
+    Forward,
+    /// Send what was asked about.
+    Send,
     /// Show the log lines of another scope: of the span, of the trace, of every container.
     Scope,
     /// Go to the next log line on the time axis.

@@ -4,6 +4,7 @@
 mod act;
 mod child;
 mod draw;
+mod forward;
 mod input;
 mod latency;
 mod logs;
@@ -20,6 +21,7 @@ use super::layout::{Layout, Pane, View};
 use super::message::{Effects, Message};
 use super::screen::Flow;
 use super::screen::connect::ConnectPane;
+use super::screen::forward::Question;
 use super::screen::latency::LatencyPane;
 use super::screen::log_detail::LogDetail;
 use super::screen::logs::LogList;
@@ -34,6 +36,7 @@ use crate::ingest::{ChildEvent, Inbound, RequestRecord};
 use crate::store::{Store, TraceKey};
 use crate::trace::Now;
 pub(crate) use child::{Child, Run, ended};
+pub use forward::ByHandTo;
 use notice::Notices;
 use rate::Rate;
 #[cfg(test)]
@@ -53,6 +56,8 @@ pub struct UiOptions {
     pub sampling: SamplingSettings,
     /// Where spans go on to: `agent 127.0.0.1:8125`; empty if nowhere.
     pub forward: String,
+    /// Where traces go that the user chooses.
+    pub by_hand: ByHandTo,
 }
 
 /// Where spans come from.
@@ -105,6 +110,10 @@ enum Overlay {
     Rule(Box<WrittenRule>),
     /// By which rule requests are cold or warm, scrolled by some lines.
     ColdRule(u16),
+    /// Whether traces are to go to Datadog.
+    Send(Box<Question>),
+    /// What went on and what became of it, scrolled by some lines.
+    Forward(u16),
 }
 
 /// The state of the screen, and the store.
@@ -141,6 +150,8 @@ pub struct App {
     /// The moment of the last message.
     now: Now,
     notices: Notices,
+    /// How many traces the user has had sent.
+    n_sent_by_hand: u64,
     rate: Rate,
     /// How far the help can be scrolled.
     help_scroll_max: u16,
@@ -192,6 +203,7 @@ impl App {
             paused: None,
             newest,
             notices: Notices::default(),
+            n_sent_by_hand: 0,
             rate: Rate::default(),
             help_scroll_max: 0,
             layout: Layout::default(),
@@ -269,6 +281,8 @@ impl App {
             (Some(Overlay::WhatIf(_)), ..) => Section::WhatIf,
             (Some(Overlay::Rule(_)), ..) => Section::Rule,
             (Some(Overlay::ColdRule(_)), ..) => Section::ColdRule,
+            (Some(Overlay::Send(_)), ..) => Section::Send,
+            (Some(Overlay::Forward(_)), ..) => Section::Forward,
             (Some(Overlay::Span), ..) => Section::Span,
             (_, View::Connect, _) if self.store.n_traces() > 0 => Section::Connected,
             (_, View::Connect, _) if !self.options.listening.opened_files.is_empty() => {

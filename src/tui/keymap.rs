@@ -40,6 +40,10 @@ pub(crate) enum Section {
     WhatIf,
     /// A sampling rule that was written.
     Rule,
+    /// Whether traces are to go to Datadog.
+    Send,
+    /// What went on and what became of it.
+    Forward,
     Export,
     Filter,
     /// Beside any pane, once the program that we started has ended.
@@ -64,6 +68,8 @@ impl Section {
             Self::ColdRule => "Cold or warm",
             Self::WhatIf => "What if",
             Self::Rule => "Rule",
+            Self::Send => "Send",
+            Self::Forward => "Forward",
             Self::Export => "Export",
             Self::Filter => "Filter",
             Self::Ended => "Ended",
@@ -194,13 +200,18 @@ impl Keymap {
     }
 
     /// What may be pressed in a pane: what is offered for the moment, its own keys, and those that
-    /// work everywhere.
+    /// work everywhere and mean nothing else in it.
     fn rows(&self, section: Section) -> impl Iterator<Item = &Row> {
         let is_alone = matches!(section, Section::Export | Section::Filter);
         let ended = (self.offers_restart && !is_alone).then_some(Section::Ended);
         let everywhere = (!is_alone).then_some(Section::Everywhere);
-        let sections = [ended, Some(section), everywhere].into_iter().flatten();
-        sections.flat_map(|section| self.rows_of(section))
+        let rows = |section: Option<Section>| {
+            let sections = section.into_iter();
+            sections.flat_map(|section| self.rows_of(section))
+        };
+        let is_own = move |key: &String| self.rows_of(section).any(|row| row.keys.contains(key));
+        let everywhere = rows(everywhere).filter(move |row| !row.keys.iter().all(is_own));
+        rows(ended).chain(rows(Some(section))).chain(everywhere)
     }
 }
 
@@ -297,6 +308,10 @@ fn action(name: &str) -> Option<Action> {
         "what_if" => Action::WhatIf,
         "reset" => Action::Reset,
         "write_rule" => Action::WriteRule,
+        "mark" => Action::Mark,
+        "take_marks_off" => Action::TakeMarksOff,
+        "forward" => Action::Forward,
+        "send" => Action::Send,
         "scope" => Action::Scope,
         "next_line" => Action::NextLine,
         "to_span" => Action::ToSpan,

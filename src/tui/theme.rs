@@ -26,6 +26,11 @@ impl Glyphs {
         self.pick("…", "~")
     }
 
+    /// What stands before something that the user has marked.
+    pub(crate) fn mark(self) -> &'static str {
+        self.pick("◆", "*")
+    }
+
     /// The frame of a pane.
     pub(crate) fn border(self) -> border::Set<'static> {
         self.pick(border::PLAIN, ASCII_BORDER)

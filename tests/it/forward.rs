@@ -2,6 +2,7 @@
 //! with what clients and counters were told.
 
 mod agent;
+mod by_hand;
 mod datadog;
 mod doctor;
 mod lines;

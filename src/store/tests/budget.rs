@@ -86,6 +86,26 @@ fn the_oldest_goes_first_but_unfinished_and_held_ones_later() {
 }
 
 #[test]
+fn a_marked_trace_goes_last_and_its_mark_with_it() {
+    let mut store = Store::new(PLENTY);
+    let keys: Vec<_> = (1..5)
+        .map(|low| deliver(&mut store, id(0, low), &[SPAN]).unwrap())
+        .collect();
+    for key in [keys[2], keys[0], keys[3], keys[3]] {
+        store.toggle_mark(key);
+    }
+    assert_eq!(store.marked().collect::<Vec<_>>(), [keys[0], keys[2]]);
+    let mut order = Vec::new();
+    while let Some(next) = store.next_to_evict() {
+        order.push(next);
+        store.remove(Some(next));
+        assert!(!store.is_marked(next));
+    }
+    assert_eq!(order, [keys[1], keys[3], keys[0], keys[2]]);
+    assert_eq!(store.marked().len(), 0);
+}
+
+#[test]
 fn a_trace_between_its_twins_can_go() {
     for gone in 0..3 {
         let mut store = Store::new(PLENTY);

@@ -263,3 +263,54 @@ fn what_had_not_ended_goes_again_when_it_has() {
         assert_eq!((ended, n_counted), (snapshot, 1), "{which:?}");
     }
 }
+
+/// Which payloads were recorded from clients, by their names.
+const RECORDED: [&str; 7] = [
+    "docproc-v04-412-1",
+    "docproc-v05-412-2",
+    "docproc-pywriter-v04-412-1",
+    "distributed-412-1",
+    "ddtags-412-1",
+    "error-span-v04-412",
+    "50-concurrent-default-412",
+];
+
+fn recorded(name: &str) -> Vec<TraceChunk> {
+    let path = format!(
+        "{}/tests/fixtures/payloads/{name}.msgpack",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let body = std::fs::read(path).unwrap();
+    let mut builder = ChunkBuilder::default();
+    let decoded = crate::wire::v05::decode(&body, &mut builder);
+    let decoded =
+        decoded.or_else(|_| crate::wire::v04::decode(&body, &mut ChunkBuilder::default()));
+    decoded.unwrap().chunks
+}
+
+#[test]
+fn what_is_offered_is_about_as_large_as_what_goes() {
+    for name in RECORDED {
+        let mut store = store(Which::ByHand);
+        store.insert(received(recorded(name)), Now::default());
+        let keys: Vec<_> = store.traces().map(TraceEntry::key).collect();
+        let offer = store.offer(&keys);
+        store.want_sent(keys.iter().copied());
+        while store.depart_next(Now::default()) {}
+        let courier = store.courier_mut().unwrap();
+        courier.flush();
+        let went: Vec<_> = courier.ready();
+        let n_spans: usize = went.iter().map(|request| request.spans().len()).sum();
+        let n_bytes: usize = went.iter().map(|request| request.plain_bytes).sum();
+        let (offered, went) = (offer.n_bytes as f64, n_bytes as f64);
+        println!(
+            "{name}: {n_spans} spans, offered {offered}, went {went}: {:.2}",
+            offered / went
+        );
+        assert_eq!(offer.n_spans, u64::try_from(n_spans).unwrap(), "{name}");
+        assert!(
+            (0.8..1.25).contains(&(offered / went)),
+            "{name}: {offered} of {went}"
+        );
+    }
+}

@@ -30,6 +30,7 @@ impl App {
             Action::ShowLogs => self.show_logs(),
             Action::ShowSampling => self.show_sampling(),
             Action::ShowLatency => self.show_latency(),
+            _ if self.choose(action) => {}
             _ => match self.overlay {
                 Some(Overlay::Help(scroll)) => {
                     self.act_on_text(action, scroll, (Action::Help, Overlay::Help));
@@ -37,6 +38,10 @@ impl App {
                 Some(Overlay::ColdRule(scroll)) => {
                     self.act_on_text(action, scroll, (Action::ColdRule, Overlay::ColdRule));
                 }
+                Some(Overlay::Forward(scroll)) => {
+                    self.act_on_text(action, scroll, (Action::Forward, Overlay::Forward));
+                }
+                Some(Overlay::Send(_)) => self.answer(action),
                 Some(Overlay::Span) => return self.act_on_details(action),
                 Some(Overlay::Line) => return self.act_on_line(action),
                 Some(Overlay::Filter(pane, _)) => return self.give(pane, action),
@@ -124,11 +129,13 @@ impl App {
         scroll: u16,
         (opener, text): (Action, fn(u16) -> Overlay),
     ) {
+        let closes = action == opener || matches!(action, Action::Click { .. });
+        self.overlay = (!closes).then(|| text(self.scrolled(action, scroll)));
+    }
+
+    /// How far a text that lies on top is scrolled after an action.
+    pub(super) fn scrolled(&self, action: Action, scroll: u16) -> u16 {
         let to = match action {
-            _ if action == opener || matches!(action, Action::Click { .. }) => {
-                self.overlay = None;
-                return;
-            }
             Action::Scroll(rows) => scroll.saturating_add_signed(rows),
             Action::Move(motion) => {
                 let n_rows = usize::from(self.help_scroll_max) + 1;
@@ -137,7 +144,7 @@ impl App {
             }
             _ => scroll,
         };
-        self.overlay = Some(text(to.min(self.help_scroll_max)));
+        to.min(self.help_scroll_max)
     }
 
     fn act_on_details(&mut self, action: Action) -> Effects {

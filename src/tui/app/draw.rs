@@ -10,6 +10,7 @@ use crate::trace::Now;
 use crate::tui::layout::{Layout, Pane, View, Wanted};
 use crate::tui::screen::connect::Facts;
 use crate::tui::screen::filter::FilterLine;
+use crate::tui::screen::forward::{PanelFacts, draw_panel};
 use crate::tui::screen::header::HeaderFacts;
 use crate::tui::screen::traces::Follow;
 use crate::tui::screen::{Flow, Focus, ViewContext, footer, header, help, tabs};
@@ -25,6 +26,9 @@ impl App {
         self.refresh();
         if let Some(Overlay::WhatIf(panel)) = &mut self.overlay {
             panel.catch_up(&self.store);
+        }
+        if let Some(Overlay::Send(question)) = &mut self.overlay {
+            question.refresh(&self.store);
         }
         self.screen = frame.area();
         let losses = header::losses(&self.store, self.screen.width);
@@ -288,6 +292,17 @@ impl App {
                 let frame = (body, buffer);
                 self.help_scroll_max = self.latency.draw_rule(*scroll, &context, frame);
             }
+            Some(Overlay::Send(question)) => {
+                let frame = (body, buffer);
+                self.help_scroll_max = question.draw(&self.options.by_hand, &context, frame);
+            }
+            Some(Overlay::Forward(scroll)) => {
+                let facts = PanelFacts {
+                    forward: &self.options.forward,
+                    by_hand: &self.options.by_hand,
+                };
+                self.help_scroll_max = draw_panel(&facts, *scroll, &context, (body, buffer));
+            }
             Some(Overlay::Filter(pane, input)) => {
                 let n_matches = self.list.n_matches();
                 let n_lines = self.logs.n_matches();
@@ -332,7 +347,7 @@ impl App {
             } else {
                 String::new()
             },
-            forward: self.options.forward.clone(),
+            forward: self.forward_names(),
             n_waiting: self.paused.map_or(0, |(_, n_waiting)| n_waiting),
         }
     }

@@ -121,6 +121,8 @@ impl App {
                     | Overlay::WhatIf(_)
                     | Overlay::Rule(_)
                     | Overlay::ColdRule(_)
+                    | Overlay::Send(_)
+                    | Overlay::Forward(_)
             )
         ) {
             return self.perform(action, now);

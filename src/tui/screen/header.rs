@@ -24,8 +24,8 @@ pub(crate) struct HeaderFacts {
     pub(crate) rates: Vec<u64>,
     /// What the simulated Agent keeps, where no line of views says so.
     pub(crate) kept: String,
-    /// Where spans go on to: `agent 127.0.0.1:8125`; empty if nowhere.
-    pub(crate) forward: String,
+    /// Where spans go on to, and the same in a word: `agent 127.0.0.1:8125`, `agent`; empty if nowhere.
+    pub(crate) forward: [String; 2],
     /// Traces that came since the view was paused.
     pub(crate) n_waiting: u64,
 }
@@ -49,7 +49,7 @@ pub(crate) fn draw(
     right = right.saturating_sub(text::cells(text::width(&forward)));
     let style = match context.store.counters() {
         counters if counters.forward_failed + counters.forward_dropped > 0 => theme.warning,
-        _ if facts.forward.is_empty() => theme.dim,
+        _ if is_off(facts) => theme.dim,
         _ => theme.text,
     };
     put(buffer, line, right, &forward, style);
@@ -74,14 +74,13 @@ pub(crate) fn draw(
 fn forward(facts: &HeaderFacts, context: &ViewContext<'_>, width: u16) -> String {
     let glyphs = context.theme.glyphs;
     let counters = context.store.counters();
-    if facts.forward.is_empty() {
+    if is_off(facts) {
         return "fwd off".to_owned();
     }
-    let to = text::visible(facts.forward.as_str().into(), glyphs);
-    let to = match width {
-        100.. => text::cut(&to, 40, glyphs).into_owned(),
-        _ => to.split(' ').next().unwrap_or_default().to_owned(),
-    };
+    let [at_length, briefly] = &facts.forward;
+    let to = if width < 100 { briefly } else { at_length };
+    let to = text::visible(to.as_str().into(), glyphs);
+    let to = text::cut(&to, 40, glyphs);
     let lost = counters
         .forward_failed
         .saturating_add(counters.forward_dropped);
@@ -90,6 +89,11 @@ fn forward(facts: &HeaderFacts, context: &ViewContext<'_>, width: u16) -> String
         lost => format!(" {lost} lost"),
     };
     format!("fwd {to} {} sent{lost}", counters.forwarded_payloads)
+}
+
+/// Whether nothing goes on to anywhere.
+fn is_off(facts: &HeaderFacts) -> bool {
+    facts.forward.iter().all(String::is_empty)
 }
 
 fn parts(facts: &HeaderFacts, context: &ViewContext<'_>) -> Vec<String> {

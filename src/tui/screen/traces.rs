@@ -7,7 +7,7 @@
 //! top     the trace in the first visible row               stays while new ones come above it
 //! ```
 
-mod badges;
+pub(super) mod badges;
 mod draw;
 mod matches;
 mod row;

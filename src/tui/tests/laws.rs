@@ -96,6 +96,11 @@ fn any_step() -> impl Strategy<Value = Step> {
         "o",
         "t",
         "2/a<enter>",
+        "m",
+        "M",
+        "F",
+        "FF",
+        "F<enter>",
         "2G<enter>",
         "w",
     ]);

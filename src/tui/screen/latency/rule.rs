@@ -6,9 +6,9 @@ use ratatui::layout::Rect;
 use super::LatencyPane;
 use super::rows::number;
 use crate::analysis::StartReason;
-use crate::tui::screen::{Focus, ViewContext, help};
+use crate::tui::screen::ViewContext;
+use crate::tui::screen::sheet::Sheet;
 use crate::tui::text;
-use crate::tui::widget::{Border, clear, draw_border, put};
 
 const WIDTH: u16 = 100;
 
@@ -157,8 +157,7 @@ impl LatencyPane {
         const KIND: usize = 13;
         const N: usize = 7;
         let theme = context.theme;
-        let width = WIDTH.min(area.width);
-        let room = usize::from(width.saturating_sub(4));
+        let room = Sheet::room(WIDTH, area);
         let mut lines = Vec::new();
         for line in &LINES {
             let n = number(line.n(&self.census.by_reason));
@@ -182,24 +181,14 @@ impl LatencyPane {
         lines.push((String::new(), theme.text));
         let tail = text::wrap(tail, room, 4, theme.glyphs);
         lines.extend(tail.into_iter().map(|line| (line, theme.text)));
-        let place = help::centered(area, width, text::cells(lines.len() + 2));
-        clear(buffer, place);
-        let seen_max = text::cells(lines.len()).min(place.height.saturating_sub(2));
-        let scroll_max = text::cells(lines.len()) - seen_max;
-        let n_below = scroll_max.saturating_sub(scroll);
-        let below = format!("j k scroll: {n_below} more");
-        let border = Border {
-            below: (n_below > 0).then_some((&*below, theme.dim)),
+        let sheet = Sheet {
             title: "What is cold, what is warm, and how many each line decided",
             note: "esc closes",
-            focus: Focus::Focused,
+            width: WIDTH,
+            lines: &lines,
+            scroll: Some(scroll),
         };
-        let inner = draw_border(buffer, place, &border, theme);
-        let skipped = usize::from(scroll.min(scroll_max));
-        for ((line, style), row) in lines.iter().skip(skipped).zip(inner.rows()) {
-            put(buffer, row, 1, line, *style);
-        }
-        scroll_max
+        sheet.draw(theme, (area, buffer))
     }
 }
 

@@ -12,9 +12,9 @@ use crate::env_lines::{RuleFor, sampling_rules};
 use crate::sampler::{Settings, number};
 use crate::store::{Store, TraceEntry, TraceKey};
 use crate::trace::Span;
-use crate::tui::screen::{Focus, ViewContext, help};
+use crate::tui::screen::ViewContext;
+use crate::tui::screen::sheet::Sheet;
 use crate::tui::text;
-use crate::tui::widget::{Border, clear, draw_border, put};
 
 /// A bucket of more resources is kept in part.
 const RULES_MAX: usize = 8;
@@ -74,8 +74,7 @@ impl WrittenRule {
 
     pub(crate) fn draw(&self, context: &ViewContext<'_>, area: Rect, buffer: &mut Buffer) {
         let theme = context.theme;
-        let width = WIDTH.min(area.width);
-        let room = usize::from(width.saturating_sub(4));
+        let room = Sheet::room(WIDTH, area);
         let shown = text::visible((&*self.line).into(), theme.glyphs);
         let mut lines: Vec<_> = text::wrap(&shown, room, LINES_MAX, theme.glyphs)
             .into_iter()
@@ -86,18 +85,14 @@ impl WrittenRule {
             let words = text::wrap(&words, room, 3, theme.glyphs);
             lines.extend(words.into_iter().map(|line| (line, theme.text)));
         }
-        let place = help::centered(area, width, text::cells(lines.len() + 2));
-        clear(buffer, place);
-        let border = Border {
+        let sheet = Sheet {
             title: "The rule that keeps them",
             note: "copied   esc closes",
-            focus: Focus::Focused,
-            ..Border::default()
+            width: WIDTH,
+            lines: &lines,
+            scroll: None,
         };
-        let inner = draw_border(buffer, place, &border, theme);
-        for ((line, style), row) in lines.iter().zip(inner.rows()) {
-            put(buffer, row, 1, line, *style);
-        }
+        sheet.draw(theme, (area, buffer));
     }
 
     fn words(&self, agent: &Settings) -> Vec<String> {

@@ -4,12 +4,14 @@
 //! ```text
 //! COLD init 4.2s   COLD boot 6.1s   COLD tag   COLD first   cold+ (beside the first)   cold~ (a guess)
 //! COLD! (a tag says otherwise)   RESTORED   PREWARM   warm   ?   5 cold (workers)   OOM   killed?   partial
+//! fwd (it is at Datadog)   fwd 3/5 (so much of it)
 //! ```
 
 use std::borrow::Cow;
 
 use crate::analysis::{Outcome, StartKind, StartReason};
-use crate::store::{Liveness, LocalRoot, Store, TraceEntry};
+use crate::forward::courier::Which;
+use crate::store::{Liveness, LocalRoot, Store, TraceEntry, Went};
 use crate::trace::UnixNanos;
 use crate::tui::text;
 use crate::tui::theme::Glyphs;
@@ -34,7 +36,7 @@ pub(crate) struct Badges {
     start: Start,
     /// `5 cold`.
     workers: Option<Word>,
-    /// `OOM`, `3 err`, `partial`, the most telling first.
+    /// `OOM`, `3 err`, `partial`, `fwd`, the most telling first.
     end: Vec<Word>,
     pub(super) tone: Tone,
 }
@@ -224,7 +226,23 @@ fn end(store: &Store, entry: &TraceEntry, outcome: Outcome, now: UnixNanos) -> V
     if !entry.is_complete() && !is_killed {
         words.push("partial".into());
     }
+    words.extend(forwarded(store, entry).map(Word::from));
     words
+}
+
+/// `fwd`, or `fwd 3/5`: how many of a trace's spans are at Datadog, once some of them were to go there. Where
+/// every trace goes by itself nothing is said.
+pub(in crate::tui::screen) fn forwarded(store: &Store, entry: &TraceEntry) -> Option<String> {
+    if store.forwarding().which() == Some(Which::All) {
+        return None;
+    }
+    let n_there = match entry.forwarded() {
+        Went::All => return Some("fwd".to_owned()),
+        Went::None if entry.n_missing() == 0 => return None,
+        Went::None => 0,
+        Went::Only(spans) => spans.count(),
+    };
+    Some(format!("fwd {n_there}/{}", entry.n_spans()))
 }
 
 /// Whether the container in which something ran of it has gone quiet, and its root there has not come.

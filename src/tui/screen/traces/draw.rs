@@ -46,7 +46,7 @@ const BADGES: usize = 14;
 /// Resources need so many cells before containers are named.
 const RESOURCE_MIN: usize = 16;
 
-/// Cells for the mark and the space after it.
+/// Cells for what is selected or open, and for the mark that the user set.
 const MARK: usize = 2;
 
 impl Columns {
@@ -170,8 +170,12 @@ impl TraceList {
         let selected = self.selected.and_then(|key| context.store.trace(key));
         let error = selected.and_then(|entry| row::error(entry, theme.glyphs));
         let error = error.map(|error| format!("err  {error}"));
+        let title = match context.store.marked().len() {
+            0 => "Traces".to_owned(),
+            n_marked => format!("Traces  {n_marked} marked"),
+        };
         let border = Border {
-            title: "Traces",
+            title: &title,
             note: &self.note(context),
             below: error.as_deref().map(|error| (error, theme.error)),
             focus,
@@ -324,6 +328,9 @@ impl TraceList {
             _ => " ",
         };
         let mut column = put(buffer, line, 0, mark, theme.text) + 1;
+        if context.store.is_marked(key) {
+            put(buffer, line, 1, theme.glyphs.mark(), theme.key);
+        }
         let Some(cells) = cells else {
             let words = "evicted: the memory budget is reached";
             put(buffer, line, column, words, theme.dim);

@@ -15,6 +15,7 @@ use super::row::RowPainter;
 use super::rows::Item;
 use super::{WaterfallPane, rebuild_interval_ns};
 use crate::store::{Store, TraceEntry};
+use crate::tui::screen::traces::badges;
 use crate::tui::screen::{Flow, Focus, ViewContext};
 use crate::tui::text;
 use crate::tui::widget::bar::Scale;
@@ -297,11 +298,18 @@ impl WaterfallPane {
         if trace.n_orphans() > 0 {
             facts.push(text::count(u64::from(trace.n_orphans()), "orphan"));
         }
+        facts.extend(badges::forwarded(context.store, trace));
         let facts = facts.join("  ");
+        let mark = if context.store.is_marked(trace.key()) {
+            format!("{} ", glyphs.mark())
+        } else {
+            String::new()
+        };
         let resource = trace.head().map(crate::trace::Span::resource);
         let resource = text::show(resource.unwrap_or_default(), glyphs);
-        let room = room.saturating_sub(text::width(&facts) + 2).max(8);
-        format!("{}  {facts}", text::cut(&resource, room, glyphs))
+        let taken = text::width(&facts) + text::width(&mark) + 2;
+        let room = room.saturating_sub(taken).max(8);
+        format!("{mark}{}  {facts}", text::cut(&resource, room, glyphs))
     }
 
     /// ` row 10/34  depth 3  self 462ms 23.8% `, of a group what its members took.
