@@ -2,7 +2,7 @@
 //! back as it was.
 
 mod child;
-mod screen;
+pub(crate) mod screen;
 
 use rustix::process::Signal;
 use screen::Screen;
