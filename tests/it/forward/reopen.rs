@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::agent::{MockAgent, Plan};
 use super::datadog::{KEY, check_each_once, check_no_key, hits, spans, start_with, taken};
-use super::span;
+use super::{span, wait_until};
+use crate::pty::screen::Screen;
 use crate::support::{Headless, Scratch, clear_environment, post};
 
 /// Opens a file and sends it; returns what was said, and whether it went well.
@@ -222,4 +223,27 @@ fn a_refused_key_leaves_everything_in_the_file() {
     assert!(is_fine, "{stderr}");
     check_each_once(&healthy, 2);
     assert_eq!(hits(&healthy), 2);
+}
+
+#[test]
+fn the_screen_shows_the_file_while_it_is_sent_and_says_so_at_the_end() {
+    let intake = MockAgent::start(|_, _| taken());
+    let scratch = captured(3);
+    let file = scratch.path("all.json");
+    let key = format!("DD_API_KEY={KEY}");
+    let url = format!("DD_APM_DD_URL={}", intake.url());
+    let file_name = file.display().to_string();
+    let program = env!("CARGO_BIN_EXE_modtrace-tui");
+    let open = [program, "open", "--forward", "datadog", &file_name];
+    let words = [&["env", &key, &url][..], &open].concat();
+    let mut screen = Screen::start_command(&words, 36, 120);
+    screen.wait_for(|text| text.contains("datadog datadoghq.com"));
+    wait_until("the spans came", || spans(&intake).len() == 3);
+    screen.press("q");
+    assert_eq!(screen.exit_code(), 0);
+    screen.wait_for(|text| text.contains("Sent 3 spans of 3 traces to Datadog (datadoghq.com)"));
+    check_no_key(&screen.text());
+    check_each_once(&intake, 3);
+    assert_eq!(hits(&intake), 3);
+    assert_eq!(forwarded(&file), vec![json!("all"); 3]);
 }
