@@ -288,7 +288,8 @@ impl Store {
     }
 
     fn add_spans(&mut self, received: Received, now: Now) {
-        let departure = Departure::of(&received);
+        let tracer = self.shared_tracer(&received.payload.tracer);
+        let mut departure = Departure::of(&received, &tracer);
         let Received {
             at, via, payload, ..
         } = received;
@@ -304,7 +305,6 @@ impl Store {
         let is_counted = received.client_computed_stats;
         self.delivered(is_counted, !payload.chunks.is_empty());
         let process = Process::of(&payload, received.relay);
-        let tracer = self.shared_tracer(&payload.tracer);
         let whence = Whence {
             at,
             relay: received.relay,
@@ -356,7 +356,7 @@ impl Store {
             let inserted = self.insert_chunk(key, came, delivery);
             self.add_verdict(key, known, verdict);
             let facts = arrival.facts.as_deref();
-            self.depart(key, inserted, (departure, facts), verdict);
+            self.depart(key, inserted, (&mut departure, facts), verdict);
         }
     }
 

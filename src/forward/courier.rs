@@ -59,6 +59,16 @@ pub enum LinesGo {
     WithTheirTraces,
 }
 
+/// What became of spans that were handed over.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Taken {
+    /// Those that do not go.
+    pub stayed: Vec<Ticket>,
+    /// Who sent them, if the spans say more of that than the request did: it holds for what follows them in
+    /// the same payload, too (`pkg/trace/agent/agent.go`, `Process`).
+    pub client: Option<TracerInfo>,
+}
+
 /// Spans and counts that have not gone.
 #[derive(Debug)]
 pub struct Courier {
@@ -110,11 +120,14 @@ impl Courier {
         self.waits_since.get_or_insert(now);
     }
 
-    /// Takes spans of a chunk: each is to come once. Gives back those that do not go.
-    pub fn take(&mut self, outgoing: Outgoing<'_>, now: UnixNanos) -> Vec<Ticket> {
+    /// Takes spans of a chunk: each is to come once.
+    pub fn take(&mut self, outgoing: Outgoing<'_>, now: UnixNanos) -> Taken {
         let Ok(prepared) = Prepared::new(outgoing, &self.settings.added) else {
             self.n_refused += 1;
-            return outgoing.tickets().collect();
+            return Taken {
+                stayed: outgoing.tickets().collect(),
+                client: None,
+            };
         };
         self.concentrator.add(&prepared, now);
         let full = self.batch.push(&prepared);
@@ -122,7 +135,11 @@ impl Courier {
         if self.batch.n_spans() > 0 {
             self.waits_since.get_or_insert(now);
         }
-        self.batch.stayed()
+        let client = prepared.client();
+        Taken {
+            stayed: self.batch.stayed(),
+            client: (client != outgoing.tracer).then(|| client.clone()),
+        }
     }
 
     /// Takes the body of a request with counts of a client. What cannot be read was refused before.

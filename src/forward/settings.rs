@@ -266,8 +266,8 @@ fn key(options: &ForwardOptions<'_>) -> Result<Secret, String> {
                 reads only DD_API_KEY, so set that to the same key."
                     .to_owned()
             }
-            None => "DD_API_KEY is not set: set it to an API key of your Datadog organisation (32 \
-                hexadecimal digits), or leave out --forward datadog."
+            None => "DD_API_KEY is not set: start modtrace-tui with it set to an API key of your Datadog \
+                organisation (32 hexadecimal digits)."
                 .to_owned(),
         });
     };

@@ -1,28 +1,34 @@
 //! What goes on to Datadog, and when: each span once, as it comes or when the user says so, and the lines of
 //! what goes. Makes no request, and sends none.
 
+use std::sync::Arc;
+
 use super::departed::Departed;
 use super::entry::{Inserted, Part};
 use super::{LogEntry, LogKey, SpanIndex, Store, TraceEntry, TraceKey};
-use crate::forward::courier::{Courier, LinesGo, Which};
+use crate::forward::courier::{Courier, LinesGo, Taken, Which};
 use crate::forward::logs::LogLine;
 use crate::forward::{CountedBy, Outgoing, Places, Ticket, TopLevel};
 use crate::ingest::Received;
 use crate::logs::JoinedBy;
 use crate::sampler::Verdict;
-use crate::trace::{ChunkFacts, Now, PayloadForm, Span, SpanId, Text, UnixNanos, Value, Via};
+use crate::trace::{
+    ChunkFacts, Now, PayloadForm, Span, SpanId, Text, TracerInfo, UnixNanos, Value, Via,
+};
 
 /// What is said of all chunks of a delivery.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Departure {
     form: PayloadForm,
     received: UnixNanos,
     top_level: TopLevel,
     counted_by: CountedBy,
+    /// Who sent it, with what chunks before said of that.
+    tracer: Arc<TracerInfo>,
 }
 
 impl Departure {
-    pub(super) fn of(received: &Received) -> Self {
+    pub(super) fn of(received: &Received, tracer: &Arc<TracerInfo>) -> Self {
         let is_printed = matches!(received.via, Via::Stdout | Via::Stderr | Via::File);
         Self {
             form: received.payload.form,
@@ -37,6 +43,27 @@ impl Departure {
             } else {
                 CountedBy::Us
             },
+            tracer: Arc::clone(tracer),
+        }
+    }
+}
+
+impl Departure {
+    /// Of spans that came some time ago. How their chunk came is no longer known, but for what follows from
+    /// it; who sent it only of the first one of a trace.
+    fn later(entry: &TraceEntry, part: &Part, counted_by: CountedBy, now: Now) -> Self {
+        let facts = entry.facts_of(part);
+        let says_priority = facts.is_some_and(|facts| facts.priority.is_some());
+        Self {
+            form: if says_priority {
+                PayloadForm::V10
+            } else {
+                PayloadForm::Older
+            },
+            received: now.wall,
+            top_level: TopLevel::Unknown,
+            counted_by,
+            tracer: entry.tracer_of(part),
         }
     }
 }
@@ -67,23 +94,18 @@ impl Store {
         self.forwarding.courier.as_deref_mut()
     }
 
-    fn which(&self) -> Option<Which> {
-        self.forwarding
-            .courier
-            .as_ref()
-            .map(|courier| courier.which())
-    }
-
     /// Hands over the spans that a chunk brought: what is held has gone, unless it was a snapshot of a
     /// span that had not ended.
     pub(super) fn depart(
         &mut self,
         key: TraceKey,
         inserted: Inserted,
-        (departure, facts): (Departure, Option<&ChunkFacts>),
+        (departure, facts): (&mut Departure, Option<&ChunkFacts>),
         verdict: Option<Verdict>,
     ) {
-        let Some(which) = self.which() else { return };
+        let Some(which) = self.forwarding.which() else {
+            return;
+        };
         if !inserted.renewed.is_empty() {
             self.renew(key, &inserted.renewed);
         }
@@ -116,20 +138,20 @@ impl Store {
         &mut self,
         key: TraceKey,
         part: &Part,
-        departure: Departure,
+        departure: &mut Departure,
         (facts, verdict): (Option<&ChunkFacts>, Option<Verdict>),
     ) {
         let Some(mut courier) = self.forwarding.courier.take() else {
             return;
         };
-        let mut stayed = Vec::new();
+        let mut taken = Taken::default();
         if let Some(entry) = self.trace(key)
             && let Some(chunk) = entry.chunk_of(part)
         {
             let outgoing = Outgoing {
                 chunk,
                 facts,
-                tracer: entry.tracer(),
+                tracer: &departure.tracer,
                 form: departure.form,
                 received: departure.received,
                 trace: key.0,
@@ -138,16 +160,19 @@ impl Store {
                 counted_by: departure.counted_by,
                 verdict,
             };
-            stayed = courier.take(outgoing, departure.received);
+            taken = courier.take(outgoing, departure.received);
         }
         self.forwarding.courier = Some(courier);
+        if let Some(client) = taken.client {
+            departure.tracer = Arc::new(client);
+        }
         self.change(key, |entry| {
             let departed = entry.departed_mut();
             for (_, span) in &part.places {
                 departed.hand(SpanIndex(*span));
                 departed.count(SpanIndex(*span));
             }
-            for Ticket { span, .. } in stayed {
+            for Ticket { span, .. } in taken.stayed {
                 departed.stay(SpanIndex(span));
             }
         });
@@ -217,7 +242,7 @@ impl Store {
     }
 
     fn depart_rest(&mut self, key: TraceKey, wish: Wish, now: Now) {
-        let (Some(entry), Some(which)) = (self.trace(key), self.which()) else {
+        let (Some(entry), Some(which)) = (self.trace(key), self.forwarding.which()) else {
             return;
         };
         let verdict = match wish {
@@ -237,25 +262,15 @@ impl Store {
             let parts = entry.parts(spans.into_iter()).into_iter();
             parts.map(move |part| {
                 let facts = entry.facts_of(&part).cloned();
-                (part, counted_by, facts)
+                let departure = Departure::later(entry, &part, counted_by, now);
+                (part, departure, facts)
             })
         };
         let parts: Vec<_> = of(counted, CountedBy::Client)
             .chain(of(uncounted, CountedBy::Us))
             .collect();
-        for (part, counted_by, facts) in parts {
-            let said = facts.as_ref().is_some_and(|facts| facts.priority.is_some());
-            let departure = Departure {
-                form: if said {
-                    PayloadForm::V10
-                } else {
-                    PayloadForm::Older
-                },
-                received: now.wall,
-                top_level: TopLevel::Unknown,
-                counted_by,
-            };
-            self.hand_over(key, &part, departure, (facts.as_ref(), verdict));
+        for (part, mut departure, facts) in parts {
+            self.hand_over(key, &part, &mut departure, (facts.as_ref(), verdict));
         }
         if is_first {
             self.depart_lines_of(key, now);

@@ -28,6 +28,8 @@ pub const SPAN_SAMPLING_LIMIT: &str = "_dd.span_sampling.max_per_second";
 pub const PARTIAL_VERSION: &str = "_dd.partial_version";
 /// The id of the client process.
 pub const RUNTIME_ID: &str = "runtime-id";
+/// The language of the tracer, on its local roots.
+pub const LANGUAGE: &str = "language";
 /// The number of the client's process, which it writes on its first span of a trace: the local root.
 pub const LOCAL_ROOT: &str = "process_id";
 /// The span is counted in statistics though it is no entry into a service.

@@ -8,7 +8,7 @@ use super::error::DecodeError;
 use super::header::shortened;
 use super::json::{self, SPANS, TRACES};
 use crate::json::{Kind, Raw};
-use crate::trace::{ChunkBuilder, TraceChunk, TracerPayload};
+use crate::trace::{ChunkBuilder, TraceChunk, TracerPayload, tag};
 
 /// Whether an object is a line with spans: `traces` stands first, and holds lists of objects. To
 /// look through every log line for it would cost more than to read them.
@@ -53,7 +53,7 @@ pub(crate) fn decode(
     let mut payload = json::decode_traces(object.text().as_bytes(), builder)?;
     if payload.tracer.language.is_empty() {
         let mut spans = payload.chunks.iter().flat_map(TraceChunk::spans);
-        let language = spans.find_map(|span| span.meta_text("language"));
+        let language = spans.find_map(|span| span.meta_text(tag::LANGUAGE));
         Arc::make_mut(&mut payload.tracer).language = language
             .map(|text| shortened(text.as_bytes()))
             .unwrap_or_default();

@@ -100,8 +100,8 @@ fn keys_are_told_by_their_shape_and_never_shown() {
         refused(&options, expected);
         assert!(!format!("{options:?}").contains("a91f"));
     }
-    check(None, None, "DD_API_KEY is not set: set it");
-    check(Some("  "), None, "DD_API_KEY is not set: set it");
+    check(None, None, "DD_API_KEY is not set: start");
+    check(Some("  "), None, "DD_API_KEY is not set: start");
     check(None, Some(KEY), "but DATADOG_API_KEY is");
     check(Some(""), Some(KEY), "but DATADOG_API_KEY is");
     check(Some("12a91f"), None, "holds 6 characters");

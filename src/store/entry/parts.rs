@@ -1,10 +1,11 @@
 //! Spans of a trace by the chunks they stand in, for whoever hands them on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::super::SpanIndex;
 use super::{Slot, TraceEntry};
-use crate::trace::{ChunkFacts, TraceChunk};
+use crate::trace::{ChunkFacts, TraceChunk, TracerInfo, tag};
 
 /// Spans that stand in one chunk.
 #[derive(Debug)]
@@ -46,6 +47,24 @@ impl TraceEntry {
         let own = own.filter(|_| self.arrivals.len() == self.chunks.len());
         let mut all = own.into_iter().chain(&self.arrivals);
         all.find_map(|arrival| arrival.facts.as_deref())
+    }
+
+    /// Who sent the chunk of a part: the tracer of the first chunk, unless the two name different processes.
+    /// Of another process is known what its spans say.
+    pub(in crate::store) fn tracer_of(&self, part: &Part) -> Arc<TracerInfo> {
+        let said = |chunk: Option<&TraceChunk>, key: &str| {
+            let said = chunk?.spans().find_map(|span| span.meta_text(key))?;
+            Some(said.to_lossy().into_owned())
+        };
+        let (own, first) = (self.chunk_of(part), self.chunks().next());
+        let processes = said(own, tag::RUNTIME_ID).zip(said(first, tag::RUNTIME_ID));
+        if processes.is_none_or(|(own, first)| own == first) {
+            return Arc::clone(&self.tracer);
+        }
+        Arc::new(TracerInfo {
+            language: said(own, tag::LANGUAGE).unwrap_or_default().into(),
+            ..TracerInfo::default()
+        })
     }
 
     fn slot(&self, index: SpanIndex) -> Option<Slot> {

@@ -1,9 +1,13 @@
 //! Spans that go on to Datadog: each once.
 
+use libdd_trace_protobuf::pb::{AgentPayload, TracerPayload as ClientPayload};
+
 use super::*;
 use crate::forward::courier::{Courier, CourierSettings, LinesGo, Which};
 use crate::forward::payload::{PAYLOAD_BYTES_MAX, PayloadSettings};
-use crate::forward::{AddedTags, AgentFacts, Coding, Contents, Forwarded, IntakeRequest, Ticket};
+use crate::forward::{
+    AddedTags, AgentFacts, Coding, Contents, Forwarded, Intake, IntakeRequest, Ticket,
+};
 use crate::store::{Offer, SpanIndex, Went};
 
 pub(super) fn courier(which: Which) -> Courier {
@@ -216,7 +220,7 @@ fn what_is_said_of_evicted_traces_reaches_no_other() {
     store.remove(gone_trace);
     deliver(&mut store, id(0, 7), &[with_id(1)]);
     store.forwarded(&arrived(&went));
-    assert_eq!(forwarded(&store), Went::None);
+    assert_eq!(only_trace(&store).n_forwarded(), 0);
 }
 
 #[test]
@@ -257,7 +261,7 @@ fn what_had_not_ended_goes_again_when_it_has() {
         assert_eq!((snapshot.len(), n_counted), (1, 0), "{which:?}");
         store.forwarded(&arrived(&snapshot));
         deliver_written(&mut store, &written(serde_json::json!({})));
-        assert_eq!(forwarded(&store), Went::None, "{which:?}");
+        assert_eq!(only_trace(&store).n_forwarded(), 0, "{which:?}");
         send(&mut store, key);
         let (ended, n_counted) = gone_and_counted(&mut store);
         assert_eq!((ended, n_counted), (snapshot, 1), "{which:?}");
@@ -303,14 +307,83 @@ fn what_is_offered_is_about_as_large_as_what_goes() {
         let n_spans: usize = went.iter().map(|request| request.spans().len()).sum();
         let n_bytes: usize = went.iter().map(|request| request.plain_bytes).sum();
         let (offered, went) = (offer.n_bytes as f64, n_bytes as f64);
-        println!(
-            "{name}: {n_spans} spans, offered {offered}, went {went}: {:.2}",
-            offered / went
-        );
         assert_eq!(offer.n_spans, u64::try_from(n_spans).unwrap(), "{name}");
         assert!(
             (0.8..1.25).contains(&(offered / went)),
             "{name}: {offered} of {went}"
         );
     }
+}
+
+/// Spans of one trace, each a chunk with tags of its own.
+fn written(tags: &[serde_json::Value]) -> Vec<TraceChunk> {
+    let chunks = tags.iter().zip(1_u64..).map(|(tags, id)| {
+        serde_json::json!([{
+            "trace_id": 7, "span_id": id, "parent_id": id - 1, "start": 10, "duration": 5,
+            "service": "s", "name": "n", "resource": "r", "meta": tags,
+        }])
+    });
+    let body = rmp_serde::to_vec_named(&chunks.collect::<Vec<_>>()).unwrap();
+    let payload = crate::wire::v04::decode(&body, &mut ChunkBuilder::default()).unwrap();
+    payload.chunks
+}
+
+fn sent_by(language: &str, chunks: Vec<TraceChunk>) -> Received {
+    let mut received = received(chunks);
+    received.payload.tracer = TracerInfo {
+        language: language.into(),
+        ..TracerInfo::default()
+    }
+    .into();
+    received
+}
+
+/// Language and version of each client, with how many spans it sent.
+fn clients(store: &mut Store) -> Vec<(String, String, usize)> {
+    let requests = requests(store).into_iter();
+    let traces = requests.filter(|request| request.intake == Intake::Traces);
+    let clients = traces.flat_map(|request| {
+        let mut plain = Vec::new();
+        let mut packed = flate2::read::GzDecoder::new(&*request.body);
+        std::io::Read::read_to_end(&mut packed, &mut plain).unwrap();
+        let payload: AgentPayload = prost::Message::decode(&*plain).unwrap();
+        payload.tracer_payloads
+    });
+    let spans = |client: &ClientPayload| client.chunks.iter().map(|chunk| chunk.spans.len()).sum();
+    clients
+        .map(|client| {
+            let n_spans = spans(&client);
+            (client.language_name, client.app_version, n_spans)
+        })
+        .collect()
+}
+
+#[test]
+fn each_process_of_a_trace_is_the_client_of_its_own_spans() {
+    let of = |process: &str, language: &str| serde_json::json!({"runtime-id": process, "language": language});
+    let chunks = || written(&[of("a", "python"), of("b", "javascript")]);
+    let expected = [
+        ("python".to_owned(), String::new(), 1),
+        ("javascript".to_owned(), String::new(), 1),
+    ];
+    for which in [Which::All, Which::ByHand] {
+        let mut store = store(which);
+        let mut chunks = chunks();
+        let second = chunks.split_off(1);
+        store.insert(sent_by("python", chunks), Now::default());
+        store.insert(sent_by("javascript", second), Now::default());
+        let key = only_trace(&store).key();
+        send(&mut store, key);
+        assert_eq!(clients(&mut store), expected, "{which:?}");
+    }
+}
+
+#[test]
+fn what_a_chunk_says_of_its_client_holds_for_those_behind_it() {
+    let (none, said) = (serde_json::json!({}), serde_json::json!({"version": "1.2"}));
+    let tags = [none.clone(), said, none];
+    let mut store = store(Which::All);
+    store.insert(sent_by("python", written(&tags)), Now::default());
+    let of = |version: &str, n_spans| ("python".to_owned(), version.to_owned(), n_spans);
+    assert_eq!(clients(&mut store), [of("", 1), of("1.2", 2)]);
 }
