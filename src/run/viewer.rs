@@ -127,7 +127,7 @@ fn options(settings: &Settings, feed: &Feed) -> UiOptions {
             .unwrap_or_default(),
         by_hand: match &settings.by_hand {
             ByHand::To(target) => ByHandTo::Datadog {
-                host: target.settings.traces.host.to_string(),
+                host: target.settings.traces.authority(),
                 site: target.settings.site.to_string(),
             },
             ByHand::Not(why) => ByHandTo::Nowhere(why.clone()),
