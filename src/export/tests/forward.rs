@@ -163,6 +163,21 @@ fn what_goes_to_whom_is_not_the_files_to_say() {
     check_comes_back(&store);
 }
 
+#[test]
+fn requests_that_there_is_no_room_for_are_left_out_and_told() {
+    let body = "AAAA".repeat(4 << 20);
+    let request = format!(r#"{{"intake":"logs","headers":{{}},"body":"{body}"}}"#);
+    let said = format!(r#""forward":{{"to":"x","unsent":[{request},{request},{request}]}}"#);
+    let mut store = Store::new(PLENTY);
+    let file = with("\"forward\":null", &said);
+    let opened = open(file.as_bytes(), &mut store, Now::default()).unwrap();
+    assert_eq!(store.forwarding().unsent().len(), 2);
+    assert!(
+        opened.warnings[0].ends_with("for lack of room: 1."),
+        "{opened:?}"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 96,
