@@ -6,7 +6,7 @@
 //! the loop ──…Queue::send───────▶ └ full: drop, count   ┘        └─ what became of them ─▶ inbox
 //! ```
 //!
-//! [`agent`] and [`intake`] each are a way in and a way to make one attempt; `worker`, `queue` and `ledger`
+//! `agent` and `intake` each are a way in and a way to make one attempt; `worker`, `queue` and `ledger`
 //! are the same for both.
 
 mod agent;
