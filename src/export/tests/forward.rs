@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use super::generate::{chunk, forward, span, went};
+use super::generate::{Said, chunk, forward, span, went};
 use super::round_trip::{check_comes_back, plain_span};
 use super::*;
 use crate::forward::courier::{Courier, CourierSettings, LinesGo, Which};
@@ -89,6 +89,22 @@ fn what_arrived_is_listed_in_order_and_what_was_to_arrive_is_an_empty_list() {
         check_comes_back(&store);
         let again = opened(&export(&store, "json"));
         assert_eq!(again.trace(TraceKey(0)).unwrap().n_missing(), 0);
+    }
+}
+
+#[test]
+fn of_spans_with_equal_ids_none_is_taken_for_one_that_went() {
+    let mut store = forwarding();
+    let mut later = plain_span(9, 0);
+    later.start = Said::This(1_795_205_181_950_551_407);
+    deliver(
+        &mut store,
+        chunk(5, &[plain_span(9, 0), later, plain_span(8, 9)]),
+    );
+    for (arrives, expected) in [(1, json!([])), (2, json!(["8"])), (0, json!("all"))] {
+        store.forwarded(&arrived(&[arrives]));
+        assert_eq!(json_of(&store)["traces"][0]["forwarded"], expected);
+        check_comes_back(&store);
     }
 }
 
