@@ -182,6 +182,8 @@ struct Reading<'s> {
     kept: Kept,
     place: Place,
     n_ignored: u64,
+    /// Requests that had not gone, and that there was no room for.
+    n_lost_requests: u64,
     refused: Option<OpenError>,
 }
 
@@ -248,6 +250,7 @@ impl<'s> Reading<'s> {
             kept: Kept::default(),
             place: Place::default(),
             n_ignored: 0,
+            n_lost_requests: 0,
             refused: None,
         }
     }
@@ -352,7 +355,7 @@ impl<'s> Reading<'s> {
             told.restore(self.store);
         }
         if let Some(told) = self.forward.take() {
-            self.store.restore_forward(told);
+            self.n_lost_requests += self.store.restore_forward(told);
         }
     }
 
@@ -363,7 +366,13 @@ impl<'s> Reading<'s> {
                 self.n_ignored
             )
         });
-        ignored.into_iter().collect()
+        let lost = (self.n_lost_requests > 0).then(|| {
+            format!(
+                "Requests that had not gone on were left out, for lack of room: {}.",
+                self.n_lost_requests
+            )
+        });
+        ignored.into_iter().chain(lost).collect()
     }
 
     /// What to say of an error; keeps the part of a trace that was read before it.

@@ -1,6 +1,7 @@
 //! Which spans of a trace have gone to Datadog: `null`, `"all"` or a list of ids, written and read back.
 //! Decides nothing about what is to go.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Unexpected, Visitor};
@@ -9,7 +10,7 @@ use serde::ser::{Serialize, Serializer};
 use super::open::DecimalId;
 use super::span::DisplayJson;
 use crate::store::{SpanIndex, TraceEntry, Went};
-use crate::trace::{Span, SpanId};
+use crate::trace::SpanId;
 
 /// The word for every span.
 const ALL: &str = "all";
@@ -22,10 +23,7 @@ impl WentJson {
         Self(match went {
             Went::None => Went::None,
             Went::All => Went::All,
-            Went::Only(spans) => {
-                let spans = spans.filter_map(|span| trace.span(span));
-                Went::Only(spans.map(Span::span_id).collect())
-            }
+            Went::Only(spans) => Went::Only(ids(spans, trace)),
         })
     }
 
@@ -36,6 +34,23 @@ impl WentJson {
     pub(super) fn into_went(self) -> Went<Vec<SpanId>> {
         self.0
     }
+}
+
+/// The ids of some spans. Of spans with equal ids the first are meant when they are read: one that comes
+/// after another that is not among them is left out, so that it goes twice rather than the other never.
+fn ids(some: impl Iterator<Item = SpanIndex>, trace: &TraceEntry) -> Vec<SpanId> {
+    let mut some = some.peekable();
+    let mut left_out = HashSet::new();
+    let mut ids = Vec::new();
+    for (index, span) in trace.spans() {
+        let id = span.span_id();
+        if some.next_if_eq(&index).is_none() {
+            left_out.insert(id);
+        } else if !left_out.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
 }
 
 impl Serialize for WentJson {

@@ -112,19 +112,23 @@ pub(super) async fn report(
     if let Some(remark) = &stopped.remark {
         super::warn(remark);
     }
+    let unsent::Ending {
+        sent: said,
+        missing,
+    } = ending?;
+    if let Some(sentence) = &said {
+        super::say(sentence);
+    }
+    let mut failures = told.damages;
+    match (missing, way_out) {
+        (Some(sentence), WayOut::Asked) => super::warn(&sentence),
+        // To send it was all there was to do.
+        (missing, _) => failures.extend(missing),
+    }
     sent?;
     exported?;
     started?;
-    let ending = ending?;
-    if let Some(sentence) = &ending.sent {
-        super::say(sentence);
-    }
-    if let Some(sentence) = &ending.missing {
-        // To send it was all there was to do.
-        anyhow::ensure!(way_out == WayOut::Asked, "{sentence}");
-        super::warn(sentence);
-    }
-    anyhow::ensure!(told.damages.is_empty(), "{}", told.damages.join("\n"));
+    anyhow::ensure!(failures.is_empty(), "{}", failures.join("\n"));
     Ok(stopped.code)
 }
 

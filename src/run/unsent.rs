@@ -49,10 +49,8 @@ impl SentFile {
             Some(opened) if opened.form == FileForm::Chunks => {
                 Some("it holds nothing but spans as an agent takes them")
             }
-            Some(opened) if !opened.warnings.is_empty() => {
-                Some("it holds what this version does not know")
-            }
             Some(opened) if !fits(opened, store) => Some("not all of it fits into --memory"),
+            Some(opened) if !opened.warnings.is_empty() => Some("not all of it is kept"),
             Some(_) if !path.is_file() => Some("it is no file that can be written again"),
             Some(_) => None,
         };
@@ -105,7 +103,7 @@ fn held(store: &Store) -> (u64, usize) {
 fn fits(opened: &Opened, store: &Store) -> bool {
     let (n_spans, n_lines) = held(store);
     let all_lines = usize::try_from(opened.kept.n_lines).unwrap_or(usize::MAX);
-    n_spans >= opened.kept.n_spans && n_lines >= all_lines && store.missing().n_lost_requests == 0
+    n_spans >= opened.kept.n_spans && n_lines >= all_lines
 }
 
 /// What is to be said at the end, a sentence each.

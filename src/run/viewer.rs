@@ -71,9 +71,10 @@ pub(super) async fn view(
     });
     stopped.send_rest(app.store_mut(), clock.now())?;
     let ending = unsent::keep(settings, app.store(), told.sent.as_ref());
-    if let Some(target) = &settings.export {
-        super::export_at_exit(app.store(), target)?;
-    }
+    let exported = match &settings.export {
+        Some(target) => super::export_at_exit(app.store(), target),
+        None => Ok(()),
+    };
     if let Some(remark) = &stopped.remark {
         super::warn(remark);
     }
@@ -84,6 +85,7 @@ pub(super) async fn view(
     if let Some(sentence) = &ending.missing {
         super::warn(sentence);
     }
+    exported?;
     started?;
     outcome?;
     Ok(stopped.code)

@@ -48,6 +48,8 @@ pub struct ToldForward {
     pub last_error: Option<Box<str>>,
     /// Requests that had not gone.
     pub unsent: Vec<IntakeRequest>,
+    /// Such requests that there was no room for.
+    pub n_lost: u64,
 }
 
 /// Requests without spans that have not gone, as far as there is room.
@@ -64,7 +66,7 @@ pub(super) struct Unsent {
 impl Unsent {
     fn keep(&mut self, requests: impl IntoIterator<Item = IntakeRequest>) {
         for request in requests {
-            let bytes = self.bytes.saturating_add(request.heap_bytes());
+            let bytes = self.bytes.saturating_add(Self::bytes_of(&request));
             if bytes > UNSENT_BYTES_MAX {
                 self.n_lost += 1;
             } else {
@@ -74,10 +76,14 @@ impl Unsent {
         }
     }
 
+    fn bytes_of(request: &IntakeRequest) -> usize {
+        size_of::<IntakeRequest>() + request.heap_bytes()
+    }
+
     fn next_wanted(&mut self) -> Option<IntakeRequest> {
         self.n_wanted = self.n_wanted.checked_sub(1)?;
         let request = self.requests.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(request.heap_bytes());
+        self.bytes = self.bytes.saturating_sub(Self::bytes_of(&request));
         Some(request)
     }
 }
@@ -248,12 +254,13 @@ impl Store {
         self
     }
 
-    /// Puts back what an export says of the way on.
-    pub fn restore_forward(&mut self, told: ToldForward) {
+    /// Puts back what an export says of the way on. Returns how many requests there was no room for.
+    pub fn restore_forward(&mut self, told: ToldForward) -> u64 {
+        let n_lost_before = self.forwarding.unsent.n_lost;
         let shown = |text: Box<str>| printable(&text, TOLD_BYTES_MAX);
         self.forwarding.told = Some((shown(told.to), told.last_error.map(shown)));
-        self.forwarding.unsent.keep(told.unsent);
-        self.revision += 1;
+        self.keep_unsent(told.unsent, told.n_lost);
+        self.forwarding.unsent.n_lost - n_lost_before
     }
 
     /// Keeps requests without spans that did not arrive, beside so many that there was no room for.

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
-use super::generate::{chunk, forward, span, went};
+use super::generate::{Said, chunk, forward, span, went};
 use super::round_trip::{check_comes_back, plain_span};
 use super::*;
 use crate::forward::courier::{Courier, CourierSettings, LinesGo, Which};
@@ -93,6 +93,22 @@ fn what_arrived_is_listed_in_order_and_what_was_to_arrive_is_an_empty_list() {
 }
 
 #[test]
+fn of_spans_with_equal_ids_none_is_taken_for_one_that_went() {
+    let mut store = forwarding();
+    let mut later = plain_span(9, 0);
+    later.start = Said::This(1_795_205_181_950_551_407);
+    deliver(
+        &mut store,
+        chunk(5, &[plain_span(9, 0), later, plain_span(8, 9)]),
+    );
+    for (arrives, expected) in [(1, json!([])), (2, json!(["8"])), (0, json!("all"))] {
+        store.forwarded(&arrived(&[arrives]));
+        assert_eq!(json_of(&store)["traces"][0]["forwarded"], expected);
+        check_comes_back(&store);
+    }
+}
+
+#[test]
 fn an_export_without_forwarding_says_so_and_no_more() {
     let mut store = Store::new(PLENTY);
     deliver(&mut store, chunk(5, &[plain_span(1, 0)]));
@@ -161,6 +177,21 @@ fn what_goes_to_whom_is_not_the_files_to_say() {
     };
     assert_eq!(request.headers, [("User-Agent", "a".to_owned())]);
     check_comes_back(&store);
+}
+
+#[test]
+fn requests_that_there_is_no_room_for_are_left_out_and_told() {
+    let body = "AAAA".repeat(4 << 20);
+    let request = format!(r#"{{"intake":"logs","headers":{{}},"body":"{body}"}}"#);
+    let said = format!(r#""forward":{{"to":"x","unsent":[{request},{request},{request}]}}"#);
+    let mut store = Store::new(PLENTY);
+    let file = with("\"forward\":null", &said);
+    let opened = open(file.as_bytes(), &mut store, Now::default()).unwrap();
+    assert_eq!(store.forwarding().unsent().len(), 2);
+    assert!(
+        opened.warnings[0].ends_with("for lack of room: 1."),
+        "{opened:?}"
+    );
 }
 
 proptest! {

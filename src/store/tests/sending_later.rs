@@ -135,8 +135,9 @@ fn requests_that_have_not_gone_are_sent_once_and_as_they_were() {
         to: "datadog datadoghq.eu".into(),
         last_error: None,
         unsent: vec![request(1), request(2)],
+        n_lost: 0,
     };
-    store.restore_forward(told.clone());
+    assert_eq!(store.restore_forward(told.clone()), 0);
     assert!(!store.depart_next(Now::default()), "nobody wants it sent");
     store.want_opened_sent();
     // One that comes back meanwhile waits for the next time.

@@ -203,7 +203,7 @@ fn a_file_that_cannot_be_written_again_whole_is_left_alone() {
         text.replacen("\"span_id\":", "\"new\":1,\"span_id\":", 1),
     )
     .unwrap();
-    check_unmarked(&newer, &[], "it holds what this version does not know");
+    check_unmarked(&newer, &[], "not all of it is kept");
 }
 
 #[test]

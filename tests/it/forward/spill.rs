@@ -171,3 +171,28 @@ fn a_place_that_cannot_be_written_is_an_error_at_the_start() {
         "{said}"
     );
 }
+
+#[test]
+fn what_a_file_that_cannot_be_marked_did_not_send_is_kept_beside_it() {
+    let scratch = Scratch::new();
+    let chunks = scratch.path("chunks.json");
+    let kept = scratch.path("kept.json");
+    let two =
+        r#"[[{"trace_id":1,"span_id":2,"name":"n"}],[{"trace_id":2,"span_id":2,"name":"n"}]]"#;
+    fs::write(&chunks, two).unwrap();
+    let option = kept.display().to_string();
+    let refuses = MockAgent::start(|_, _| Plan::Refuse(400, ""));
+    let (stderr, is_fine) = reopen(&chunks, &refuses.url(), &["--spill", &option]);
+    assert!(!is_fine, "{stderr}");
+    assert!(
+        stderr.contains("2 spans of 2 traces and 1 request"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("it is kept in "), "{stderr}");
+    assert_eq!(fs::read_to_string(&chunks).unwrap(), two);
+    let intake = MockAgent::start(|_, _| taken());
+    let (stderr, is_fine) = reopen(&kept, &intake.url(), &[]);
+    assert!(is_fine, "{stderr}");
+    check_each_once(&intake, 2);
+    assert_eq!(hits(&intake), 2);
+}

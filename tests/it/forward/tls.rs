@@ -90,7 +90,7 @@ fn nothing_goes_to_whom_the_system_does_not_trust() {
     post(program.url(), "/v0.4/traces", "", &span(1));
     let finished = program.finish();
     assert!(
-        finished.stderr.contains("did not arrive"),
+        finished.stderr.contains("did not arrive at Datadog"),
         "{}",
         finished.stderr
     );
