@@ -66,6 +66,15 @@ struct Source {
     entrance: Inbox,
 }
 
+/// What becomes of spans for which there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NoRoom {
+    /// They stay in the store until there is.
+    Later,
+    /// They are counted as dropped: there is no later.
+    Lost,
+}
+
 /// How far the child is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Life {
@@ -189,14 +198,14 @@ impl Feed {
         if let Some(courier) = store.courier_mut() {
             courier.tick(now.wall);
         }
-        source.send_ready(store)?;
+        source.send_ready(store, NoRoom::Later)?;
         source.carry_wanted(store, now, CARRIED_AT_ONCE)?;
         let is_all = source.is_of_files() && !store.forwarding().wants_more();
         let courier = store.courier_mut().filter(|_| is_all);
         // What is chosen by hand may go on for long, and counts go when their time has passed.
         if let Some(courier) = courier.filter(|courier| courier.which() != Which::ByHand) {
             courier.drain();
-            source.send_ready(store)?;
+            source.send_ready(store, NoRoom::Later)?;
         }
         Ok(())
     }
@@ -364,7 +373,7 @@ impl Stopped {
         if let Some(courier) = store.courier_mut() {
             courier.drain();
         }
-        source.send_ready(store)?;
+        source.send_ready(store, NoRoom::Lost)?;
         let Some(intake) = source.intake.take() else {
             return Ok(());
         };
@@ -415,7 +424,7 @@ impl Source {
     }
 
     /// Puts what is ready for Datadog into the queue.
-    fn send_ready(&mut self, store: &mut Store) -> anyhow::Result<()> {
+    fn send_ready(&mut self, store: &mut Store, no_room: NoRoom) -> anyhow::Result<()> {
         let Some(courier) = store.courier_mut() else {
             return Ok(());
         };
@@ -424,8 +433,13 @@ impl Source {
             self.intake = Some(to_datadog(target, self.limits, &self.entrance)?);
         }
         if let Some(intake) = &self.intake {
+            let queue = intake.queue();
             for request in ready {
-                intake.queue().send(request);
+                if request.spans().is_empty() || no_room == NoRoom::Lost || queue.takes(&request) {
+                    queue.send(request);
+                } else {
+                    store.put_off(request.spans());
+                }
             }
         }
         Ok(())
@@ -437,7 +451,7 @@ impl Source {
             if !self.has_room() || !store.depart_next(now) {
                 break;
             }
-            self.send_ready(store)?;
+            self.send_ready(store, NoRoom::Later)?;
         }
         Ok(())
     }

@@ -184,8 +184,8 @@ impl Store {
 pub(super) enum Wish {
     /// The user chose it: nobody asks the sampler.
     Chosen,
-    /// It was opened to be sent, with what the sampler made of it.
-    Opened,
+    /// It was to go anyway, if the sampler says so: there was no room for it, or it was opened to be sent.
+    AsItCame,
 }
 
 /// What the user wants sent.
@@ -204,7 +204,7 @@ impl Store {
         offer
     }
 
-    /// Has the rest of traces sent, in this order, as soon as there is room.
+    /// Has the rest of traces sent, the oldest first, as soon as there is room.
     pub fn want_sent(&mut self, keys: impl IntoIterator<Item = TraceKey>) {
         if self.forwarding.courier.is_some() {
             let chosen = keys.into_iter().map(|key| (key, Wish::Chosen));
@@ -217,10 +217,22 @@ impl Store {
     pub fn want_opened_sent(&mut self) {
         if self.forwarding.courier.is_some() {
             let keys = self.traces().map(TraceEntry::key);
-            let opened: Vec<_> = keys.map(|key| (key, Wish::Opened)).collect();
-            self.forwarding.wanted.extend(opened);
+            let opened: Vec<_> = keys.collect();
+            self.forwarding.want_as_they_came(opened);
             self.forwarding.want_unsent();
         }
+    }
+
+    /// Takes spans back for which there is no room now: they go later.
+    pub fn put_off(&mut self, tickets: &[Ticket]) {
+        self.tell_each(tickets, Departed::give_back);
+        let keys: Vec<_> = tickets
+            .iter()
+            .map(|ticket| TraceKey(ticket.trace))
+            .collect();
+        let held = keys.into_iter().filter(|key| self.trace(*key).is_some());
+        let held: Vec<_> = held.collect();
+        self.forwarding.want_as_they_came(held);
     }
 
     /// Hands over the next request that is wanted sent, or the rest of the next trace. Returns whether
@@ -229,7 +241,7 @@ impl Store {
         if self.forwarding.resend_next() {
             return true;
         }
-        let Some((key, wish)) = self.forwarding.wanted.pop_front() else {
+        let Some((key, wish)) = self.forwarding.wanted.pop_first() else {
             return false;
         };
         self.depart_rest(key, wish, now);
@@ -247,7 +259,7 @@ impl Store {
         };
         let verdict = match wish {
             Wish::Chosen => None,
-            Wish::Opened => which.verdict(entry.verdict()),
+            Wish::AsItCame => which.verdict(entry.verdict()),
         };
         let is_first = entry
             .departed()

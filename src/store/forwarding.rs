@@ -1,7 +1,7 @@
 //! What is known of the way on: where to, what is still to be handed over, and what became of the last requests.
 //! Sends nothing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::counters::raise;
 use super::depart::Wish;
@@ -25,8 +25,8 @@ pub struct Forwarding {
     pub(super) courier: Option<Box<Courier>>,
     /// The line that goes next, if lines go.
     pub(super) next_line: LogKey,
-    /// Traces that the user wants sent, in order.
-    pub(super) wanted: VecDeque<(TraceKey, Wish)>,
+    /// Traces of which the rest is to go as soon as there is room.
+    pub(super) wanted: BTreeMap<TraceKey, Wish>,
     /// Where spans go.
     to: Option<Box<str>>,
     exchanges: VecDeque<Exchange>,
@@ -139,6 +139,13 @@ impl Forwarding {
     /// Whether more is to be handed over.
     pub fn wants_more(&self) -> bool {
         self.unsent.n_wanted > 0 || !self.wanted.is_empty()
+    }
+
+    pub(super) fn want_as_they_came(&mut self, keys: impl IntoIterator<Item = TraceKey>) {
+        for key in keys {
+            // What the user chose goes whatever the sampler says.
+            self.wanted.entry(key).or_insert(Wish::AsItCame);
+        }
     }
 
     /// Has the requests that have not gone sent again.

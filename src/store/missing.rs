@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Store, TraceKey};
+use super::counters::raise;
+use super::{Store, TraceEntry, TraceKey};
 
 /// What was to go to Datadog and has not arrived.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,14 @@ impl Missing {
 }
 
 impl Store {
+    /// A trace goes whose spans may have waited for room: those will not arrive.
+    pub(super) fn forget_wish(&mut self, entry: &TraceEntry) {
+        if self.forwarding.wanted.remove(&entry.key()).is_some() {
+            let n_lost = super::count(entry.left().count());
+            raise(&mut self.forwarding.n_lost_spans, n_lost);
+        }
+    }
+
     /// What was to go to Datadog and has not arrived.
     pub fn missing(&self) -> Missing {
         let forwarding = &self.forwarding;
@@ -41,10 +50,9 @@ impl Store {
             n_lost_spans: forwarding.n_lost_spans,
             ..Missing::default()
         };
-        let wanted: BTreeSet<_> = forwarding.wanted.iter().map(|(key, _)| *key).collect();
         for trace in self.traces() {
             // One that waits for its turn has no other spans to go than those that are not there.
-            let n_spans = if wanted.contains(&trace.key()) {
+            let n_spans = if forwarding.wanted.contains_key(&trace.key()) {
                 super::count(trace.n_spans()).saturating_sub(trace.n_forwarded().into())
             } else {
                 trace.n_missing().into()

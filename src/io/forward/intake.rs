@@ -66,6 +66,11 @@ impl IntakeQueue {
         self.queue.put(request);
     }
 
+    /// Whether there is room for this one.
+    pub fn takes(&self, request: &IntakeRequest) -> bool {
+        self.queue.takes(request)
+    }
+
     /// Whether there is room for more than what comes by itself.
     pub fn has_room(&self) -> bool {
         self.queue.has_room()

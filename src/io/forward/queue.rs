@@ -83,10 +83,21 @@ impl<C: Cargo> Queue<C> {
             && self.room.available_permits() > bytes_max / 2
     }
 
+    /// Whether there is room for a request now.
+    pub(super) fn takes(&self, cargo: &C) -> bool {
+        let bytes = usize::try_from(self.bytes_of(cargo)).unwrap_or(usize::MAX);
+        self.jobs.capacity() > 0 && self.room.available_permits() >= bytes
+    }
+
+    /// The room that a request takes. A single one above the limit passes alone.
+    fn bytes_of(&self, cargo: &C) -> u32 {
+        let bytes = u32::try_from(cargo.heap_bytes()).unwrap_or(u32::MAX);
+        bytes.min(self.bytes_max)
+    }
+
     /// Puts a request there; if there is no room, it is dropped and counted.
     pub(super) fn put(&self, cargo: C) {
-        let bytes = u32::try_from(cargo.heap_bytes()).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).try_acquire_many_owned(bytes.min(self.bytes_max));
+        let room = Arc::clone(&self.room).try_acquire_many_owned(self.bytes_of(&cargo));
         let (Ok(place), Ok(room)) = (self.jobs.try_reserve(), room) else {
             return self.ledger.ended(&cargo, &Fate::NoRoom);
         };

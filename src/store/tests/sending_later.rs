@@ -147,3 +147,23 @@ fn requests_that_have_not_gone_are_sent_once_and_as_they_were() {
     assert_eq!(store.missing().n_requests, 1);
     assert!(!store.forwarding().wants_more());
 }
+
+#[test]
+fn spans_for_which_there_was_no_room_go_later_and_are_lost_with_their_trace() {
+    let mut store = store(Which::All);
+    let kept = deliver(&mut store, id(0, 1), &[with_id(1), with_id(2)]).unwrap();
+    let evicted = deliver(&mut store, id(0, 2), &[with_id(3)]).unwrap();
+    assert_eq!(carried(&mut store), (vec![1, 2, 3], 3));
+    let of = |trace: TraceKey, span| Ticket {
+        trace: trace.0,
+        span,
+    };
+    store.put_off(&[of(kept, 1), of(evicted, 0), of(TraceKey(99), 0)]);
+    assert_eq!(store.forwarding().n_wanted(), 2);
+    store.remove(Some(evicted));
+    assert_laws(&store);
+    // Counted once.
+    assert_eq!(carried(&mut store), (vec![2], 0));
+    let missing = store.missing();
+    assert_eq!((missing.n_spans, missing.n_lost_spans), (2, 1));
+}

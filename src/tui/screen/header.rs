@@ -88,7 +88,11 @@ fn forward(facts: &HeaderFacts, context: &ViewContext<'_>, width: u16) -> String
         0 => String::new(),
         lost => format!(" {lost} lost"),
     };
-    format!("fwd {to} {} sent{lost}", counters.forwarded_payloads)
+    let waits = match context.store.forwarding().n_wanted() {
+        0 => String::new(),
+        n_traces => format!(" {n_traces} wait"),
+    };
+    format!("fwd {to} {} sent{waits}{lost}", counters.forwarded_payloads)
 }
 
 /// Whether nothing goes on to anywhere.
