@@ -196,7 +196,8 @@ pub(super) struct Options {
     /// OTLP, go as v0.4; log lines and remote configuration do not go. The app is answered with the
     /// Agent's sampling rates. It never waits for the Agent longer than a second, and for one that does
     /// not answer not at all: what cannot be sent is tried again for a minute, and counted when it is
-    /// lost.
+    /// lost. Without this option nothing goes by itself; `F` sends the traces you choose, if DD_API_KEY
+    /// is set.
     #[arg(long, value_name = "WHERE", global = true)]
     pub(super) forward: Option<Forward>,
     /// With --forward datadog: only what the simulated Agent keeps
