@@ -82,9 +82,13 @@ impl Outgoing<'_> {
 
     /// The span at a place of the chunk, if it is to go.
     fn ticket(&self, place: usize) -> Option<Ticket> {
-        let span = self.places.number(place)?;
+        let Placed { span, version, .. } = self.places.at(place)?;
         let trace = self.trace;
-        Some(Ticket { trace, span })
+        Some(Ticket {
+            trace,
+            span,
+            version,
+        })
     }
 }
 
@@ -96,19 +100,33 @@ pub enum Places<'a> {
         /// The number of the first.
         first: u32,
     },
-    /// Those at these places, which ascend, each with its number: the others went before.
-    Only(&'a [(usize, u32)]),
+    /// These, whose places ascend: the others went before.
+    Only(&'a [Placed]),
+}
+
+/// A span that goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Its place in the chunk.
+    pub place: usize,
+    /// Its number.
+    pub span: u32,
+    /// Which snapshot of it.
+    pub version: u32,
 }
 
 impl Places<'_> {
-    /// The number of the span at a place, if it is one of them.
-    pub fn number(self, place: usize) -> Option<u32> {
+    /// The span at a place, if it is one of them.
+    pub fn at(self, place: usize) -> Option<Placed> {
         match self {
-            Self::All { first } => Some(first.saturating_add(u32::try_from(place).ok()?)),
+            Self::All { first } => Some(Placed {
+                place,
+                span: first.saturating_add(u32::try_from(place).ok()?),
+                version: 0,
+            }),
             Self::Only(places) => {
-                let found = places.binary_search_by_key(&place, |(place, _)| *place);
-                let (_, number) = places.get(found.ok()?)?;
-                Some(*number)
+                let found = places.binary_search_by_key(&place, |placed| placed.place);
+                places.get(found.ok()?).copied()
             }
         }
     }

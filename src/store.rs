@@ -15,6 +15,7 @@ mod change;
 mod container;
 mod counters;
 mod depart;
+mod depart_lines;
 mod departed;
 mod entries;
 mod entry;
@@ -37,6 +38,7 @@ mod summary;
 mod tape;
 mod told;
 mod tree;
+mod wanted;
 
 #[cfg(test)]
 mod tests;
@@ -47,7 +49,7 @@ use std::sync::{Arc, Weak};
 pub use container::{KnownBy, TraceContainer};
 pub use counters::{Counters, Simulated};
 use depart::Departure;
-pub use depart::{Due, Offer};
+pub use depart_lines::Due;
 pub use entry::{Arrival, TraceEntry};
 pub use fleet::{Container, ContainerKey, Fleet, Liveness};
 pub use forwarding::{Forwarding, ToldForward, UNSENT_BYTES_MAX, Went};
@@ -59,6 +61,7 @@ pub use root::LocalRoot;
 pub use summary::Summary;
 pub use told::{Compared, Operation, OperationKey, Tally, Told, ToldClient, ToldSums};
 pub use tree::{RowMark, SpanTree, TreeRow};
+pub use wanted::Offer;
 
 use crate::ingest::{Brought, Lines, Overflow, Received, Request, RequestRecord};
 use crate::logs::LogRecord;

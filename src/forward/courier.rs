@@ -62,8 +62,10 @@ pub enum LinesGo {
 /// What became of spans that were handed over.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Taken {
-    /// Those that do not go.
+    /// Those that the simulated Agent drops.
     pub stayed: Vec<Ticket>,
+    /// Those that no intake takes: the Agent drops their chunk, or one alone is larger than a payload.
+    pub refused: Vec<Ticket>,
     /// Who sent them, if the spans say more of that than the request did: it holds for what follows them in
     /// the same payload, too (`pkg/trace/agent/agent.go`, `Process`).
     pub client: Option<TracerInfo>,
@@ -125,8 +127,8 @@ impl Courier {
         let Ok(prepared) = Prepared::new(outgoing, &self.settings.added) else {
             self.n_refused += 1;
             return Taken {
-                stayed: outgoing.tickets().collect(),
-                client: None,
+                refused: outgoing.tickets().collect(),
+                ..Taken::default()
             };
         };
         self.concentrator.add(&prepared, now);
@@ -135,9 +137,11 @@ impl Courier {
         if self.batch.n_spans() > 0 {
             self.waits_since.get_or_insert(now);
         }
+        let left_out = self.batch.left_out_now();
         let client = prepared.client();
         Taken {
-            stayed: self.batch.stayed(),
+            stayed: left_out.sampled,
+            refused: left_out.oversized,
             client: (client != outgoing.tracer).then(|| client.clone()),
         }
     }

@@ -15,6 +15,8 @@ pub struct Ticket {
     pub trace: u64,
     /// The span of that trace.
     pub span: u32,
+    /// Which snapshot of it: what becomes of an older one says nothing of a newer one.
+    pub version: u32,
 }
 
 /// One attempt to deliver a request, as the panel lists it.

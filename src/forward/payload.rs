@@ -55,7 +55,16 @@ pub struct Batch {
     spans: Vec<Ticket>,
     bytes: usize,
     left_out: LeftOut,
-    stayed: Vec<Ticket>,
+    left_out_now: LeftOutNow,
+}
+
+/// Spans that were left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOutNow {
+    /// By the simulated Agent.
+    pub sampled: Vec<Ticket>,
+    /// Because no payload may be so large.
+    pub oversized: Vec<Ticket>,
 }
 
 /// A part of a chunk, with what it weighs and which spans are in it.
@@ -75,7 +84,7 @@ impl Batch {
             spans: Vec::new(),
             bytes: 0,
             left_out: LeftOut::default(),
-            stayed: Vec::new(),
+            left_out_now: LeftOutNow::default(),
         }
     }
 
@@ -95,18 +104,18 @@ impl Batch {
     }
 
     /// The spans that were left out since this was asked last.
-    pub fn stayed(&mut self) -> Vec<Ticket> {
-        std::mem::take(&mut self.stayed)
+    pub fn left_out_now(&mut self) -> LeftOutNow {
+        std::mem::take(&mut self.left_out_now)
     }
 
     /// Adds a chunk, and gives the payloads that are full. One that is larger than a payload goes in
     /// pieces, as a client sends a trace that it flushes in parts.
     pub fn push(&mut self, prepared: &Prepared<'_>) -> Vec<IntakeRequest> {
         let Some(marks) = Marks::of(prepared) else {
-            let stayed = self.stayed.len();
-            self.stayed
-                .extend(prepared.spans().map(|(_, ticket, _)| ticket));
-            self.left_out.n_sampled_spans += as_u64(self.stayed.len() - stayed);
+            let spans = prepared.spans().map(|(_, ticket, _)| ticket);
+            let spans: Vec<_> = spans.collect();
+            self.left_out.n_sampled_spans += as_u64(spans.len());
+            self.left_out_now.sampled.extend(spans);
             return Vec::new();
         };
         let client = message(prepared.client());
@@ -192,14 +201,14 @@ impl Batch {
         for (place, ticket, normalized) in prepared.spans() {
             if !marks.keeps(normalized) {
                 self.left_out.n_sampled_spans += 1;
-                self.stayed.push(ticket);
+                self.left_out_now.sampled.push(ticket);
                 continue;
             }
             let span = span::message(prepared, marks, place);
             let bytes = span.encoded_len() + FRAME_BYTES;
             if head_bytes + bytes > room {
                 self.left_out.n_oversized_spans += 1;
-                self.stayed.push(ticket);
+                self.left_out_now.oversized.push(ticket);
                 continue;
             }
             match pieces.last_mut() {

@@ -44,6 +44,14 @@ pub(super) fn tracer(language: &str) -> TracerInfo {
     }
 }
 
+pub(super) fn placed((place, span): (usize, u32)) -> Placed {
+    Placed {
+        place,
+        span,
+        version: 0,
+    }
+}
+
 /// All of a chunk, as it is sent by default.
 pub(super) fn all<'a>(chunk: &'a TraceChunk, tracer: &'a TracerInfo) -> Outgoing<'a> {
     Outgoing {
@@ -187,10 +195,12 @@ fn what_is_no_tag_is_told_in_one_sentence() {
 
 #[test]
 fn places_are_found_among_those_that_go() {
-    assert_eq!(Places::All { first: 30 }.number(7), Some(37));
-    let places = Places::Only(&[(1, 4), (3, 2), (8, 9)]);
-    let found: Vec<u32> = (0..10).filter_map(|place| places.number(place)).collect();
-    assert_eq!(found, [4, 2, 9]);
+    let all = Places::All { first: 30 };
+    assert_eq!(all.at(7).map(|placed| placed.span), Some(37));
+    let those = [(1, 4), (3, 2), (8, 9)].map(placed);
+    let places = Places::Only(&those);
+    let found: Vec<Placed> = (0..10).filter_map(|place| places.at(place)).collect();
+    assert_eq!(found, those);
 }
 
 #[test]

@@ -117,6 +117,8 @@ counters! {
     forward_failed,
     /// Payloads dropped before they could be passed on.
     forward_dropped,
+    /// Spans that were to go to Datadog and that no intake takes.
+    forward_refused,
 }
 
 /// How many traces the simulated Agent keeps, of how many.

@@ -59,6 +59,10 @@ pub(super) struct Departed {
     returned: SpanSet,
     /// Counted in statistics, by us or by the client.
     counted: SpanSet,
+    /// No intake takes them.
+    refused: SpanSet,
+    /// How often a newer snapshot has taken the place of a span, where that happened.
+    versions: Vec<(SpanIndex, u32)>,
     /// An export says that some of it was handed over.
     had_begun: bool,
 }
@@ -74,6 +78,8 @@ pub(super) enum Leg {
     Returned,
     /// It is there.
     Arrived,
+    /// No intake takes it.
+    Refused,
 }
 
 impl Departed {
@@ -82,6 +88,8 @@ impl Departed {
             Leg::Arrived
         } else if self.returned.contains(span) {
             Leg::Returned
+        } else if self.refused.contains(span) {
+            Leg::Refused
         } else if self.handed.contains(span) {
             Leg::InFlight
         } else {
@@ -114,12 +122,41 @@ impl Departed {
         self.handed.remove(span);
     }
 
+    /// It was handed over and never goes.
+    pub(super) fn refuse(&mut self, span: SpanIndex) {
+        self.handed.remove(span);
+        self.refused.insert(span);
+    }
+
     /// A newer snapshot has taken its place, and has yet to go.
     pub(super) fn renew(&mut self, span: SpanIndex) {
         let sets = [&mut self.handed, &mut self.arrived, &mut self.returned];
-        for set in sets.into_iter().chain([&mut self.counted]) {
+        for set in sets
+            .into_iter()
+            .chain([&mut self.counted, &mut self.refused])
+        {
             set.remove(span);
         }
+        let place = self
+            .versions
+            .binary_search_by_key(&span, |(known, _)| *known);
+        match place {
+            Ok(place) => {
+                if let Some((_, version)) = self.versions.get_mut(place) {
+                    *version = version.wrapping_add(1);
+                }
+            }
+            Err(place) => self.versions.insert(place, (span, 1)),
+        }
+    }
+
+    /// Which snapshot of a span stands here now.
+    pub(super) fn version(&self, span: SpanIndex) -> u32 {
+        let place = self
+            .versions
+            .binary_search_by_key(&span, |(known, _)| *known);
+        let known = place.ok().and_then(|place| self.versions.get(place));
+        known.map_or(0, |(_, version)| *version)
     }
 
     pub(super) fn count(&mut self, span: SpanIndex) {
@@ -153,6 +190,11 @@ impl Departed {
         self.handed.len().saturating_sub(self.arrived.len())
     }
 
+    /// How many came back.
+    pub(super) fn n_returned(&self) -> u32 {
+        self.returned.len()
+    }
+
     /// As an export says it.
     pub(super) fn tell(&mut self, span: SpanIndex) {
         self.hand(span);
@@ -161,8 +203,9 @@ impl Departed {
 
     pub(super) fn heap_bytes(&self) -> usize {
         let sets = [&self.handed, &self.arrived, &self.returned, &self.counted];
-        let sets = sets.into_iter().map(SpanSet::heap_bytes);
-        size_of::<Self>() + 16 + sets.sum::<usize>()
+        let sets = sets.into_iter().chain([&self.refused]);
+        let versions = self.versions.capacity() * size_of::<(SpanIndex, u32)>();
+        size_of::<Self>() + 16 + versions + sets.map(SpanSet::heap_bytes).sum::<usize>()
     }
 }
 
@@ -202,6 +245,10 @@ mod tests {
         departed.renew(span);
         assert_eq!(departed.leg(span), Leg::Here);
         assert!(!departed.is_counted(span) && !departed.has_begun());
+        assert_eq!(
+            (departed.version(span), departed.version(SpanIndex(0))),
+            (1, 0)
+        );
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Store {
         raise(&mut self.counters.spans_evicted, count(entry.n_spans()));
         self.counters.spans_shown -= count(entry.n_spans());
         *self.counters.traces(entry.is_complete()) -= 1;
-        self.forget_wish(&entry);
+        self.forget_way(&entry);
         self.unlink(&entry);
         self.remove_lines(&entry);
         self.remember_requests(&entry);

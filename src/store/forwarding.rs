@@ -1,11 +1,11 @@
 //! What is known of the way on: where to, what is still to be handed over, and what became of the last requests.
 //! Sends nothing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::counters::raise;
-use super::depart::Wish;
 use super::departed::{Departed, Leg, SpanSet};
+use super::wanted::{Wanted, Wish};
 use super::{LogKey, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::forward::courier::{Courier, LinesGo, Which};
 use crate::forward::{Exchange, Forwarded, IntakeRequest, Ticket};
@@ -25,8 +25,10 @@ pub struct Forwarding {
     pub(super) courier: Option<Box<Courier>>,
     /// The line that goes next, if lines go.
     pub(super) next_line: LogKey,
+    /// Lines that have found their trace after their turn.
+    pub(super) late_lines: BTreeSet<LogKey>,
     /// Traces of which the rest is to go as soon as there is room.
-    pub(super) wanted: BTreeMap<TraceKey, Wish>,
+    pub(super) wanted: BTreeMap<TraceKey, Wanted>,
     /// Where spans go.
     to: Option<Box<str>>,
     exchanges: VecDeque<Exchange>,
@@ -37,6 +39,8 @@ pub struct Forwarding {
     pub(super) unsent: Unsent,
     /// Spans that were not taken, and are held no more.
     pub(super) n_lost_spans: u64,
+    /// Spans that no intake takes.
+    pub(super) n_refused_spans: u64,
 }
 
 /// What an export says of the way on.
@@ -144,7 +148,11 @@ impl Forwarding {
     pub(super) fn want_as_they_came(&mut self, keys: impl IntoIterator<Item = TraceKey>) {
         for key in keys {
             // What the user chose goes whatever the sampler says.
-            self.wanted.entry(key).or_insert(Wish::AsItCame);
+            let wanted = self
+                .wanted
+                .entry(key)
+                .or_insert(Wanted::all(Wish::AsItCame));
+            wanted.from = SpanIndex(0);
         }
     }
 
@@ -311,7 +319,11 @@ impl Store {
             self.change(key, |entry| {
                 let departed = entry.departed_mut();
                 for ticket in of_trace {
-                    tell(departed, SpanIndex(ticket.span));
+                    let span = SpanIndex(ticket.span);
+                    // What is said of a snapshot is not said of the span as it is now.
+                    if departed.version(span) == ticket.version {
+                        tell(departed, span);
+                    }
                 }
             });
         }

@@ -3,6 +3,7 @@
 use super::counters::raise_to_exact;
 use super::told::{Arrived, OperationKey, Tally, Told, ToldClient, ToldSums};
 use super::{Counters, Store};
+use crate::forward::courier::Which;
 use crate::stats::{ClientStats, ClientTelemetry, is_counted, kept_text};
 use crate::trace::{Span, Text, TraceChunk, TracerInfo, UnixNanos, tag};
 
@@ -20,7 +21,9 @@ impl Store {
 
     pub(super) fn hear_stats(&mut self, mut stats: ClientStats, at: UnixNanos) {
         let body = std::mem::take(&mut stats.body);
-        if let Some(courier) = self.courier_mut() {
+        // By hand only spans go that were chosen, and those are counted here.
+        let courier = self.courier_mut();
+        if let Some(courier) = courier.filter(|courier| courier.which() != Which::ByHand) {
             let tracer = TracerInfo {
                 language: stats.source.language.clone(),
                 tracer_version: stats.source.tracer_version.clone(),

@@ -143,6 +143,7 @@ impl Store {
             return Vec::new();
         };
         self.logs.set_joined(key, joined);
+        self.note_joined(key, before, joined);
         match (before, joined) {
             (None, Some(_)) => {
                 self.counters.logs_unjoined = self.counters.logs_unjoined.saturating_sub(1);

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::counters::raise;
-use super::{Store, TraceEntry, TraceKey};
+use super::departed::{Departed, Leg};
+use super::wanted::Wish;
+use super::{SpanIndex, Store, TraceEntry, TraceKey};
 
 /// What was to go to Datadog and has not arrived.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct Missing {
     pub n_lost_requests: u64,
     /// Spans that were not taken, of traces that were evicted.
     pub n_lost_spans: u64,
+    /// Spans that no intake takes: without an id, say, or larger than a payload may be.
+    pub n_refused_spans: u64,
 }
 
 impl Missing {
@@ -33,14 +37,6 @@ impl Missing {
 }
 
 impl Store {
-    /// A trace goes whose spans may have waited for room: those will not arrive.
-    pub(super) fn forget_wish(&mut self, entry: &TraceEntry) {
-        if self.forwarding.wanted.remove(&entry.key()).is_some() {
-            let n_lost = super::count(entry.left().count());
-            raise(&mut self.forwarding.n_lost_spans, n_lost);
-        }
-    }
-
     /// What was to go to Datadog and has not arrived.
     pub fn missing(&self) -> Missing {
         let forwarding = &self.forwarding;
@@ -48,20 +44,44 @@ impl Store {
             n_requests: super::count(forwarding.unsent().len()),
             n_lost_requests: forwarding.unsent.n_lost,
             n_lost_spans: forwarding.n_lost_spans,
+            n_refused_spans: forwarding.n_refused_spans,
             ..Missing::default()
         };
         for trace in self.traces() {
-            // One that waits for its turn has no other spans to go than those that are not there.
-            let n_spans = if forwarding.wanted.contains_key(&trace.key()) {
-                super::count(trace.n_spans()).saturating_sub(trace.n_forwarded().into())
-            } else {
-                trace.n_missing().into()
-            };
+            let n_spans = u64::from(trace.n_missing()) + self.n_waiting(trace);
             if n_spans > 0 {
                 missing.traces.insert(trace.key());
                 missing.n_spans += n_spans;
             }
         }
         missing
+    }
+
+    /// A trace goes: what had come back of it, or waited for its turn, will not arrive.
+    pub(super) fn forget_way(&mut self, entry: &TraceEntry) {
+        let returned = entry.departed().map_or(0, Departed::n_returned);
+        let n_lost = u64::from(returned) + self.n_waiting(entry);
+        raise(&mut self.forwarding.n_lost_spans, n_lost);
+        self.forwarding.wanted.remove(&entry.key());
+    }
+
+    /// How many spans of a trace wait to be handed over for the first time.
+    fn n_waiting(&self, entry: &TraceEntry) -> u64 {
+        let Some(wanted) = self.forwarding.wanted.get(&entry.key()) else {
+            return 0;
+        };
+        let which = self.forwarding.which().unwrap_or_default();
+        let goes = match wanted.wish {
+            Wish::Chosen => true,
+            Wish::AsItCame => which
+                .verdict(entry.verdict())
+                .is_none_or(|verdict| verdict.is_kept()),
+        };
+        let waits = |span: &SpanIndex| {
+            let departed = entry.departed();
+            *span >= wanted.from && departed.is_none_or(|departed| departed.leg(*span) == Leg::Here)
+        };
+        let n_waiting = entry.left().filter(waits).count();
+        if goes { super::count(n_waiting) } else { 0 }
     }
 }

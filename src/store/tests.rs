@@ -4,6 +4,7 @@ mod arrival;
 mod budget;
 mod counters;
 mod departing;
+mod departing_lines;
 mod hearing;
 mod joining;
 mod judging;

@@ -33,6 +33,7 @@ fn arrived(spans: &[u32]) -> Forwarded {
     let ticket = |span: &u32| Ticket {
         trace: 0,
         span: *span,
+        version: 0,
     };
     Forwarded {
         arrived: spans.iter().map(ticket).collect(),

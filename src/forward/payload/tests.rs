@@ -285,7 +285,7 @@ fn a_span_whose_parent_went_before_enters_no_service() {
     let chunks = chunks(&json!([[root, child, grandchild]]));
     let python = tracer("python");
     let outgoing = Outgoing {
-        places: Places::Only(&[(1, 1), (2, 2)]),
+        places: Places::Only(&[(1, 1), (2, 2)].map(super::super::tests::placed)),
         ..all(&chunks[0], &python)
     };
     let (request, payload) = sent(&[outgoing], &AddedTags::default());

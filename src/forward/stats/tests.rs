@@ -185,7 +185,7 @@ fn of_a_chunk_only_the_new_spans_are_counted() {
     let chunks = chunks(&json!([[span(1, 1), other]]));
     let python = tracer("python");
     let outgoing = Outgoing {
-        places: Places::Only(&[(1, 1)]),
+        places: Places::Only(&[(1, 1)].map(super::super::tests::placed)),
         ..all(&chunks[0], &python)
     };
     let payloads = counted(&[outgoing]);

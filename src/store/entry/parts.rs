@@ -5,29 +5,37 @@ use std::sync::Arc;
 
 use super::super::SpanIndex;
 use super::{Slot, TraceEntry};
+use crate::forward::Placed;
 use crate::trace::{ChunkFacts, TraceChunk, TracerInfo, tag};
 
 /// Spans that stand in one chunk.
 #[derive(Debug)]
 pub(in crate::store) struct Part {
     chunk: u32,
-    /// Their places in it, which ascend, and their indices.
-    pub(in crate::store) places: Vec<(usize, u32)>,
+    /// Their places in it, which ascend.
+    pub(in crate::store) places: Vec<Placed>,
 }
 
 impl TraceEntry {
     /// Spans, by chunk.
     pub(in crate::store) fn parts(&self, spans: impl Iterator<Item = SpanIndex>) -> Vec<Part> {
-        let mut parts: BTreeMap<u32, Vec<(usize, u32)>> = BTreeMap::new();
+        let mut parts: BTreeMap<u32, Vec<Placed>> = BTreeMap::new();
         for index in spans {
             if let Some(Slot { chunk, span }) = self.slot(index)
                 && let Ok(place) = usize::try_from(span)
             {
-                parts.entry(chunk).or_default().push((place, index.0));
+                let version = self
+                    .departed()
+                    .map_or(0, |departed| departed.version(index));
+                parts.entry(chunk).or_default().push(Placed {
+                    place,
+                    span: index.0,
+                    version,
+                });
             }
         }
         let parts = parts.into_iter().map(|(chunk, mut places)| {
-            places.sort_unstable();
+            places.sort_unstable_by_key(|placed| placed.place);
             Part { chunk, places }
         });
         parts.collect()

@@ -9,7 +9,7 @@ const NAMES: &str = "payloads_received payloads_refused bytes_received chunks_re
     traces_complete traces_evicted logs_received logs_joined logs_unjoined logs_dropped \
     logs_evicted relay_messages relay_lost client_dropped_p0_traces client_dropped_p0_spans \
     client_unsent_traces client_hits client_hits_without_span client_spans_created \
-    client_spans_finished client_trace_chunks_dropped forwarded_payloads forwarded_spans forwarded_bytes forward_failed forward_dropped \
+    client_spans_finished client_trace_chunks_dropped forwarded_payloads forwarded_spans forwarded_bytes forward_failed forward_dropped forward_refused \
     requests_by_endpoint traces_by_verdict";
 
 #[test]

@@ -11,6 +11,10 @@ use crate::forward::{
 use crate::store::{Offer, SpanIndex, Went};
 
 pub(super) fn courier(which: Which) -> Courier {
+    courier_with(which, LinesGo::default())
+}
+
+pub(super) fn courier_with(which: Which, lines: LinesGo) -> Courier {
     let settings = CourierSettings {
         payload: PayloadSettings {
             agent: AgentFacts::default(),
@@ -19,7 +23,7 @@ pub(super) fn courier(which: Which) -> Courier {
         },
         added: AddedTags::default(),
         which,
-        lines: LinesGo::default(),
+        lines,
     };
     Courier::new(settings, UnixNanos(1))
 }
@@ -265,7 +269,11 @@ fn what_had_not_ended_goes_again_when_it_has() {
         assert_eq!(only_trace(&store).n_forwarded(), 0, "{which:?}");
         send(&mut store, key);
         let (ended, n_counted) = gone_and_counted(&mut store);
-        assert_eq!((ended, n_counted), (snapshot, 1), "{which:?}");
+        assert_eq!(
+            (ended[0].span, n_counted),
+            (snapshot[0].span, 1),
+            "{which:?}"
+        );
     }
 }
 
@@ -387,4 +395,90 @@ fn what_a_chunk_says_of_its_client_holds_for_those_behind_it() {
     store.insert(sent_by("python", written(&tags)), Now::default());
     let of = |version: &str, n_spans| ("python".to_owned(), version.to_owned(), n_spans);
     assert_eq!(clients(&mut store), [of("", 1), of("1.2", 2)]);
+}
+
+#[test]
+fn what_becomes_of_a_snapshot_says_nothing_of_the_span_when_it_has_ended() {
+    let written = |metrics: serde_json::Value| {
+        serde_json::json!({
+            "trace_id": 7, "span_id": 1, "parent_id": 0, "start": 10, "duration": 5,
+            "service": "s", "name": "n", "resource": "r", "metrics": metrics,
+        })
+    };
+    let mut store = store(Which::All);
+    deliver_written(
+        &mut store,
+        &written(serde_json::json!({"_dd.partial_version": 1})),
+    );
+    let snapshot = tickets(&mut store);
+    deliver_written(&mut store, &written(serde_json::json!({})));
+    let ended = tickets(&mut store);
+    assert_eq!((snapshot.len(), ended.len()), (1, 1));
+    // The newer one is refused before the older one arrives.
+    store.forwarded(&returned(&ended));
+    store.forwarded(&arrived(&snapshot));
+    assert_eq!(
+        (only_trace(&store).n_forwarded(), store.missing().n_spans),
+        (0, 1)
+    );
+    // The other way round.
+    let key = only_trace(&store).key();
+    send(&mut store, key);
+    store.forwarded(&arrived(&ended));
+    store.forwarded(&returned(&snapshot));
+    assert_eq!(forwarded(&store), Went::All);
+    assert!(store.missing().is_nothing());
+}
+
+#[test]
+fn spans_that_no_agent_takes_are_counted_and_not_offered_again() {
+    for which in [Which::All, Which::ByHand] {
+        let mut store = store(which);
+        let key = deliver(&mut store, id(0, 7), &[with_id(0), with_id(1)]).unwrap();
+        send(&mut store, key);
+        let (went, n_counted) = gone_and_counted(&mut store);
+        assert_eq!((went.len(), n_counted), (0, 0), "{which:?}");
+        assert_eq!(store.counters().forward_refused, 2, "{which:?}");
+        assert_eq!(store.missing().n_refused_spans, 2, "{which:?}");
+        assert_eq!(store.offer(&[key]).n_spans, 0, "{which:?}");
+    }
+}
+
+#[test]
+fn a_large_trace_goes_in_steps_and_each_span_once() {
+    let mut store = store(Which::ByHand);
+    let spans: Vec<_> = (1..=12_000).map(with_id).collect();
+    let key = deliver(&mut store, id(0, 7), &spans).unwrap();
+    store.want_sent([key]);
+    let mut n_steps = 0;
+    while store.depart_next(Now::default()) {
+        n_steps += 1;
+        let n_left = 12_000_u64.saturating_sub(n_steps * 5_000);
+        assert_eq!(store.missing().n_spans, 12_000);
+        assert_eq!(store.offer(&[key]).n_spans, n_left);
+    }
+    assert_eq!(n_steps, 3);
+    let (mut went, n_counted) = gone_and_counted(&mut store);
+    went.sort_unstable();
+    went.dedup();
+    assert_eq!((went.len(), n_counted), (12_000, 12_000));
+}
+
+#[test]
+fn what_clients_count_goes_on_but_not_by_hand() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/client/stats-v06-412.msgpack"
+    );
+    let body = std::fs::read(path).unwrap();
+    let n_requests = [Which::All, Which::Sampled, Which::ByHand].map(|which| {
+        let mut store = store(which);
+        let stats = crate::stats::ClientStats {
+            body: body.as_slice().into(),
+            ..crate::stats::ClientStats::default()
+        };
+        store.hear_stats(stats, UnixNanos(1));
+        requests(&mut store).len()
+    });
+    assert_eq!(n_requests, [1, 1, 0]);
 }

@@ -98,7 +98,11 @@ fn what_a_file_says_to_have_gone_or_to_be_counted_does_not_go_and_is_not_counted
 fn what_is_missing_is_what_was_handed_over_and_did_not_arrive() {
     let mut store = store(Which::All);
     deliver(&mut store, id(0, 7), &[with_id(1), with_id(2), with_id(3)]);
-    let ticket = |trace, span| Ticket { trace, span };
+    let ticket = |trace, span| Ticket {
+        trace,
+        span,
+        version: 0,
+    };
     store.forwarded(&Forwarded {
         arrived: vec![ticket(0, 1)],
         returned: vec![ticket(0, 2), ticket(9, 0), ticket(9, 1)],
@@ -111,6 +115,7 @@ fn what_is_missing_is_what_was_handed_over_and_did_not_arrive() {
         n_requests: 1,
         n_lost_requests: 3,
         n_lost_spans: 2,
+        n_refused_spans: 0,
     };
     assert_eq!(store.missing(), expected);
     let entry = store.trace(TraceKey(0)).unwrap();
@@ -157,6 +162,7 @@ fn spans_for_which_there_was_no_room_go_later_and_are_lost_with_their_trace() {
     let of = |trace: TraceKey, span| Ticket {
         trace: trace.0,
         span,
+        version: 0,
     };
     store.put_off(&[of(kept, 1), of(evicted, 0), of(TraceKey(99), 0)]);
     assert_eq!(store.forwarding().n_wanted(), 2);
