@@ -30,8 +30,6 @@ use super::publisher::Publisher;
 
 /// What the loop takes at a time, so that keys and frames have their turn.
 const BATCH_ITEMS_MAX: usize = 256;
-/// Traces that are handed on at a time, so that keys and frames have their turn.
-const CARRIED_AT_ONCE: usize = 64;
 /// When something has been asked to leave, this long until it is looked at again.
 const LEAVE_LOOK: Duration = Duration::from_millis(2);
 
@@ -199,7 +197,7 @@ impl Feed {
             courier.tick(now.wall);
         }
         source.send_ready(store, NoRoom::Later)?;
-        source.carry_wanted(store, now, CARRIED_AT_ONCE)?;
+        source.carry_wanted(store, now)?;
         let is_all = source.is_of_files() && !store.forwarding().wants_more();
         let courier = store.courier_mut().filter(|_| is_all);
         // What is chosen by hand may go on for long, and counts go when their time has passed.
@@ -369,7 +367,7 @@ impl Stopped {
             return Ok(());
         };
         store.depart_lines(Due::All, now);
-        source.carry_wanted(store, now, usize::MAX)?;
+        while source.carry_wanted(store, now)? {}
         if let Some(courier) = store.courier_mut() {
             courier.drain();
         }
@@ -445,15 +443,11 @@ impl Source {
         Ok(())
     }
 
-    /// Hands on what is wanted sent: so many requests and traces at most, as far as there is room.
-    fn carry_wanted(&mut self, store: &mut Store, now: Now, n_max: usize) -> anyhow::Result<()> {
-        for _ in 0..n_max {
-            if !self.has_room() || !store.depart_next(now) {
-                break;
-            }
-            self.send_ready(store, NoRoom::Later)?;
-        }
-        Ok(())
+    /// Hands on some of what is wanted sent, if there is room. Returns whether there was anything.
+    fn carry_wanted(&mut self, store: &mut Store, now: Now) -> anyhow::Result<bool> {
+        let is_anything = self.has_room() && store.depart_next(now);
+        self.send_ready(store, NoRoom::Later)?;
+        Ok(is_anything)
     }
 
     /// Whether nothing comes beside what was opened.

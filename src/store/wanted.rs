@@ -20,8 +20,8 @@ pub struct Offer {
     pub n_gone: u64,
 }
 
-/// More spans of one trace than this go in several steps, so that whoever waits has a turn.
-const SPANS_AT_ONCE: usize = 5_000;
+/// So many spans are handed over at once, so that keys and frames have their turn: some ten milliseconds.
+const SPANS_AT_ONCE: usize = 2_000;
 
 /// What is wanted sent of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,30 +94,46 @@ impl Store {
         self.forwarding.want_as_they_came(held);
     }
 
-    /// Hands over the next request that is wanted sent, or more of the next trace. Returns whether there
-    /// was one.
+    /// Hands over the next request that is wanted sent, or some spans of the next traces. Returns whether
+    /// there was anything.
     pub fn depart_next(&mut self, now: Now) -> bool {
         if self.forwarding.resend_next() {
             return true;
         }
-        let Some((key, wanted)) = self.forwarding.wanted.pop_first() else {
-            return false;
-        };
-        if let Some(from) = self.depart_more(key, wanted, now) {
-            let rest = Wanted { from, ..wanted };
-            self.forwarding.wanted.insert(key, rest);
+        let mut n_more = SPANS_AT_ONCE;
+        let mut is_anything = false;
+        while n_more > 0
+            && let Some((key, wanted)) = self.forwarding.wanted.pop_first()
+        {
+            is_anything = true;
+            let (n_handed, rest) = self.depart_more(key, wanted, n_more, now);
+            n_more = n_more.saturating_sub(n_handed.max(1));
+            if let Some(from) = rest {
+                let rest = Wanted { from, ..wanted };
+                self.forwarding.wanted.insert(key, rest);
+            }
         }
-        if self.forwarding.wanted.is_empty()
+        if is_anything
+            && self.forwarding.wanted.is_empty()
             && let Some(courier) = self.courier_mut()
         {
             courier.flush();
         }
-        true
+        is_anything
     }
 
-    /// Hands over more of what is wanted of a trace. Returns where to go on.
-    fn depart_more(&mut self, key: TraceKey, wanted: Wanted, now: Now) -> Option<SpanIndex> {
-        let (entry, which) = (self.trace(key)?, self.forwarding.which()?);
+    /// Hands over so many spans of what is wanted of a trace. Returns how many there were, and where to go
+    /// on.
+    fn depart_more(
+        &mut self,
+        key: TraceKey,
+        wanted: Wanted,
+        n_max: usize,
+        now: Now,
+    ) -> (usize, Option<SpanIndex>) {
+        let (Some(entry), Some(which)) = (self.trace(key), self.forwarding.which()) else {
+            return (0, None);
+        };
         let verdict = match wanted.wish {
             Wish::Chosen => None,
             Wish::AsItCame => which.verdict(entry.verdict()),
@@ -131,10 +147,11 @@ impl Store {
                 .is_some_and(|departed| departed.is_counted(*span))
         };
         let left = entry.left().filter(|span| *span >= wanted.from);
-        let mut now_due: Vec<_> = left.take(SPANS_AT_ONCE + 1).collect();
-        let is_more = now_due.len() > SPANS_AT_ONCE;
-        let rest = if is_more { now_due.pop() } else { None };
-        let (counted, uncounted) = now_due.into_iter().partition::<Vec<_>, _>(is_counted);
+        let mut due: Vec<_> = left.take(n_max + 1).collect();
+        let is_more = due.len() > n_max;
+        let rest = if is_more { due.pop() } else { None };
+        let n_handed = due.len();
+        let (counted, uncounted) = due.into_iter().partition::<Vec<_>, _>(is_counted);
         let of = |spans: Vec<SpanIndex>, counted_by| {
             let parts = entry.parts(spans.into_iter()).into_iter();
             parts.map(move |part| {
@@ -152,7 +169,7 @@ impl Store {
         if is_first {
             self.depart_lines_of(key, now);
         }
-        rest
+        (n_handed, rest)
     }
 }
 

@@ -453,11 +453,11 @@ fn a_large_trace_goes_in_steps_and_each_span_once() {
     let mut n_steps = 0;
     while store.depart_next(Now::default()) {
         n_steps += 1;
-        let n_left = 12_000_u64.saturating_sub(n_steps * 5_000);
+        let n_left = 12_000_u64.saturating_sub(n_steps * 2_000);
         assert_eq!(store.missing().n_spans, 12_000);
         assert_eq!(store.offer(&[key]).n_spans, n_left);
     }
-    assert_eq!(n_steps, 3);
+    assert_eq!(n_steps, 6);
     let (mut went, n_counted) = gone_and_counted(&mut store);
     went.sort_unstable();
     went.dedup();
