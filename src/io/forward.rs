@@ -2,9 +2,11 @@
 //! client nor the loop waits for it. Decides nothing about spans, and keeps none that have arrived.
 //!
 //! ```text
-//! handlers ──ForwardQueue::ask──▶ ┌ 64 requests, 32 MiB ┐ ──▶ worker ──HTTP──▶ Agent, intake
+//! handlers ──ForwardQueue::ask──▶ ┌ 64 requests, 32 MiB ┐ ──▶ worker ──HTTP──▶ Agent, intakes
 //! the loop ──…Queue::send───────▶ └ full: drop, count   ┘        └─ what became of them ─▶ inbox
 //! ```
+//!
+//! For Datadog there is such a queue for each intake, smaller ones for counts and lines.
 //!
 //! `agent` and `intake` each are a way in and a way to make one attempt; `worker`, `queue` and `ledger`
 //! are the same for both.

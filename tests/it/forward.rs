@@ -5,6 +5,7 @@ mod agent;
 mod by_hand;
 mod datadog;
 mod doctor;
+mod lanes;
 mod lines;
 mod passing;
 mod program;

@@ -93,7 +93,7 @@ impl Forwarder<ForwardQueue> {
     /// The thread cannot be started.
     pub fn start(to: AgentAddress, limits: ForwardLimits, inbox: Inbox) -> io::Result<Self> {
         let ledger = Arc::new(Ledger::new(format!("The Agent at {to}"), limits, inbox));
-        let (queue, jobs) = Queue::new(&ledger);
+        let (queue, lane) = Queue::new(limits, &ledger);
         // Another number in each process, and no secret.
         let number = RandomState::new().build_hasher().finish();
         let queue = ForwardQueue {
@@ -101,7 +101,7 @@ impl Forwarder<ForwardQueue> {
             answer_wait_max: limits.answer_wait_max,
             mark: format!("modtrace-tui-{number:016x}").into(),
         };
-        let worker = Worker::start(Agent { to }, jobs, ledger)?;
+        let worker = Worker::start(Agent { to }, vec![lane], ledger)?;
         Ok(Self { queue, worker })
     }
 }

@@ -1,5 +1,5 @@
-//! The way to Datadog: requests that are complete but for the key, and no more of them once the key is
-//! refused. The key is in no record and no sentence.
+//! The way to Datadog: requests that are complete but for the key, in a lane for each intake, and no more of
+//! them once one refuses the key. The key is in no record and no sentence.
 
 use std::io;
 use std::sync::Arc;
@@ -57,33 +57,54 @@ impl Cargo for IntakeRequest {
 /// The way in. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct IntakeQueue {
-    queue: Queue<IntakeRequest>,
+    traces: Queue<IntakeRequest>,
+    stats: Queue<IntakeRequest>,
+    logs: Queue<IntakeRequest>,
 }
 
 impl IntakeQueue {
     /// Puts a request there; if there is no room, it is dropped and counted.
     pub fn send(&self, request: IntakeRequest) {
-        self.queue.put(request);
+        self.lane(request.intake).put(request);
     }
 
     /// Whether there is room for this one.
     pub fn takes(&self, request: &IntakeRequest) -> bool {
-        self.queue.takes(request)
+        self.lane(request.intake).takes(request)
     }
 
-    /// Whether there is room for more than what comes by itself.
+    /// Whether there is room for more spans than what comes by itself.
     pub fn has_room(&self) -> bool {
-        self.queue.has_room()
+        self.traces.has_room()
     }
 
     /// Whether nothing is on its way.
     pub fn is_idle(&self) -> bool {
-        self.queue.ledger().is_idle()
+        self.traces.ledger().is_idle()
+    }
+
+    fn lane(&self, intake: Intake) -> &Queue<IntakeRequest> {
+        match intake {
+            Intake::Traces => &self.traces,
+            Intake::Stats => &self.stats,
+            Intake::Logs => &self.logs,
+        }
+    }
+}
+
+/// The room of a lane beside that of the spans: less is made of counts and lines.
+fn beside(limits: ForwardLimits) -> ForwardLimits {
+    ForwardLimits {
+        requests_max: limits.requests_max / 4,
+        bytes_max: limits.bytes_max / 4,
+        senders: limits.senders / 2,
+        ..limits
     }
 }
 
 impl Forwarder<IntakeQueue> {
-    /// Starts the thread. Nothing is sent before there is something to send.
+    /// Starts the thread. Nothing is sent before there is something to send. The limits are those for
+    /// spans; counts and lines each have a quarter of that room, and half as many senders, beside them.
     ///
     /// # Errors
     ///
@@ -95,15 +116,21 @@ impl Forwarder<IntakeQueue> {
     ) -> io::Result<Self> {
         let to = format!("Datadog ({})", settings.site);
         let ledger = Arc::new(Ledger::new(to, limits, inbox));
-        let (queue, jobs) = Queue::new(&ledger);
+        let (traces, traces_lane) = Queue::new(limits, &ledger);
+        let (stats, stats_lane) = Queue::new(beside(limits), &ledger);
+        let (logs, logs_lane) = Queue::new(beside(limits), &ledger);
         let intakes = Intakes {
             settings,
             opener: Opener::new(),
             is_refused: AtomicBool::new(false),
         };
         Ok(Self {
-            queue: IntakeQueue { queue },
-            worker: Worker::start(intakes, jobs, ledger)?,
+            queue: IntakeQueue {
+                traces,
+                stats,
+                logs,
+            },
+            worker: Worker::start(intakes, vec![traces_lane, stats_lane, logs_lane], ledger)?,
         })
     }
 }
@@ -115,18 +142,12 @@ struct Intakes {
     is_refused: AtomicBool,
 }
 
-/// A connection, and the intake it leads to.
-#[derive(Default)]
-struct Open {
-    to: Option<Intake>,
-    connection: Connection,
-}
-
 impl Destination for Intakes {
     type Cargo = IntakeRequest;
-    type Open = Open;
+    /// It always leads to the intake of its lane.
+    type Open = Connection;
 
-    async fn attempt(&self, request: &mut IntakeRequest, open: &mut Open) -> Tried {
+    async fn attempt(&self, request: &mut IntakeRequest, open: &mut Connection) -> Tried {
         let answer = match self.exchange(request, open).await {
             Ok(answer) => answer,
             Err(error) => return Tried::unanswered(error.to_string()),
@@ -156,18 +177,12 @@ impl Intakes {
     async fn exchange(
         &self,
         request: &IntakeRequest,
-        open: &mut Open,
+        open: &mut Connection,
     ) -> Result<Answer, ExchangeError> {
-        if open.to != Some(request.intake) {
-            *open = Open {
-                to: Some(request.intake),
-                connection: Connection::default(),
-            };
-        }
         let message = self.message(request)?;
         let address = self.settings.address(request.intake);
         let connect = self.opener.open(address);
-        open.connection.exchange(message, connect).await
+        open.exchange(message, connect).await
     }
 
     fn message(&self, request: &IntakeRequest) -> Result<Request<Full<Bytes>>, hyper::http::Error> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::ForwardLimits;
 use super::ledger::{Fate, Ledger};
 use super::worker::Cargo;
 
@@ -37,6 +38,14 @@ impl<C: Cargo> Drop for Parcel<C> {
     }
 }
 
+/// The other end of a queue, and how many send from there at the same time.
+#[derive(Debug)]
+pub(super) struct Lane<C: Cargo> {
+    pub(super) jobs: mpsc::Receiver<Parcel<C>>,
+    /// One at least.
+    pub(super) n_senders: usize,
+}
+
 /// The way in. Cheap to clone.
 #[derive(Debug)]
 pub(super) struct Queue<C: Cargo> {
@@ -59,8 +68,7 @@ impl<C: Cargo> Clone for Queue<C> {
 
 impl<C: Cargo> Queue<C> {
     /// A queue and its other end.
-    pub(super) fn new(ledger: &Arc<Ledger>) -> (Self, mpsc::Receiver<Parcel<C>>) {
-        let limits = ledger.limits();
+    pub(super) fn new(limits: ForwardLimits, ledger: &Arc<Ledger>) -> (Self, Lane<C>) {
         let (jobs, receiver) = mpsc::channel(limits.requests_max.max(1));
         let permits = usize::try_from(limits.bytes_max).unwrap_or(Semaphore::MAX_PERMITS);
         let queue = Self {
@@ -69,7 +77,11 @@ impl<C: Cargo> Queue<C> {
             bytes_max: limits.bytes_max.max(1),
             ledger: Arc::clone(ledger),
         };
-        (queue, receiver)
+        let lane = Lane {
+            jobs: receiver,
+            n_senders: limits.senders.max(1),
+        };
+        (queue, lane)
     }
 
     pub(super) fn ledger(&self) -> &Ledger {

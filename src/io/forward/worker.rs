@@ -1,5 +1,6 @@
-//! The thread that delivers requests to one receiver, some at a time: again and again where it is not
-//! reached, and given up where it says no. Knows no receiver, and decides nothing about spans.
+//! The thread that delivers requests, some at a time: again and again where a receiver is not reached, and
+//! given up where it says no. Each lane has its own queue, senders and back-off, so that none waits for
+//! another. Knows no receiver, and decides nothing about spans.
 
 use std::collections::hash_map::RandomState;
 use std::fmt;
@@ -18,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::ForwardLimits;
 use super::ledger::Ledger;
-use super::queue::Parcel;
+use super::queue::{Lane, Parcel};
 use crate::forward::retry::{Attempt, Backoff, Next};
 use crate::forward::{Exchange, IntakeRequest, Ticket};
 use crate::io::clock;
@@ -65,6 +66,15 @@ pub(super) trait Destination: Send + Sync + 'static {
     fn refusal(&self) -> Option<&'static str>;
 }
 
+/// When an attempt is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Before the end: there is time for another.
+    Usual,
+    /// While the program ends.
+    Last,
+}
+
 /// What an attempt came to.
 #[derive(Debug)]
 pub(super) struct Tried {
@@ -98,7 +108,7 @@ impl Worker {
     /// Starts the thread. Nothing is sent before there is something to send.
     pub(super) fn start<D: Destination>(
         destination: D,
-        jobs: mpsc::Receiver<Parcel<D::Cargo>>,
+        lanes: Vec<Lane<D::Cargo>>,
         ledger: Arc<Ledger>,
     ) -> io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
@@ -107,12 +117,13 @@ impl Worker {
             .max_blocking_threads(1)
             .thread_name("forward-resolve")
             .build()?;
-        let sender = Arc::new(Sender {
-            destination,
+        let sender = Sender {
+            destination: Arc::new(destination),
             ledger: Arc::clone(&ledger),
-            backoff: std::sync::Mutex::default(),
-        });
-        let run = move || run(runtime, &sender, jobs, stopped);
+            backoff: Arc::default(),
+            stopped,
+        };
+        let run = move || run(runtime, sender, lanes);
         let thread = thread::Builder::new().name("forward".into()).spawn(run)?;
         Ok(Self {
             stop,
@@ -141,21 +152,19 @@ impl Drop for Worker {
     }
 }
 
-fn run<D: Destination>(
-    runtime: Runtime,
-    sender: &Arc<Sender<D>>,
-    jobs: mpsc::Receiver<Parcel<D::Cargo>>,
-    mut stopped: watch::Receiver<bool>,
-) {
+fn run<D: Destination>(runtime: Runtime, sender: Sender<D>, lanes: Vec<Lane<D::Cargo>>) {
     let ledger = Arc::clone(&sender.ledger);
     let limits = ledger.limits();
     runtime.block_on(async {
-        let jobs = Arc::new(Mutex::new(jobs));
         let mut senders = JoinSet::new();
-        for _ in 0..limits.senders.max(1) {
-            let sending = Arc::clone(sender).work(Arc::clone(&jobs), stopped.clone());
-            senders.spawn(sending);
+        for lane in lanes {
+            let jobs = Arc::new(Mutex::new(lane.jobs));
+            let of_lane = sender.with_own_backoff();
+            for _ in 0..lane.n_senders {
+                senders.spawn(of_lane.clone().work(Arc::clone(&jobs)));
+            }
         }
+        let mut stopped = sender.stopped;
         let telling = async {
             loop {
                 ledger.changed().await;
@@ -178,20 +187,38 @@ fn run<D: Destination>(
     runtime.shutdown_background();
 }
 
-/// What all who send know.
+/// One who sends.
 struct Sender<D> {
-    destination: D,
+    destination: Arc<D>,
     ledger: Arc<Ledger>,
-    backoff: std::sync::Mutex<Backoff>,
+    /// Shared by those of a lane.
+    backoff: Arc<std::sync::Mutex<Backoff>>,
+    /// Whether the end has come.
+    stopped: watch::Receiver<bool>,
+}
+
+impl<D> Clone for Sender<D> {
+    fn clone(&self) -> Self {
+        Self {
+            destination: Arc::clone(&self.destination),
+            ledger: Arc::clone(&self.ledger),
+            backoff: Arc::clone(&self.backoff),
+            stopped: self.stopped.clone(),
+        }
+    }
 }
 
 impl<D: Destination> Sender<D> {
+    /// The first of another lane.
+    fn with_own_backoff(&self) -> Self {
+        Self {
+            backoff: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     /// Takes requests and sends them, until it is stopped and none is left.
-    async fn work(
-        self: Arc<Self>,
-        jobs: Arc<Mutex<mpsc::Receiver<Parcel<D::Cargo>>>>,
-        mut stopped: watch::Receiver<bool>,
-    ) {
+    async fn work(mut self, jobs: Arc<Mutex<mpsc::Receiver<Parcel<D::Cargo>>>>) {
         let mut open = D::Open::default();
         loop {
             let parcel = {
@@ -199,7 +226,7 @@ impl<D: Destination> Sender<D> {
                 tokio::select! {
                     biased;
                     parcel = jobs.recv() => parcel,
-                    _gone = stopped.wait_for(|stopped| *stopped) => jobs.try_recv().ok(),
+                    _gone = self.stopped.wait_for(|stopped| *stopped) => jobs.try_recv().ok(),
                 }
             };
             match parcel {
@@ -209,12 +236,13 @@ impl<D: Destination> Sender<D> {
         }
     }
 
-    async fn deliver(&self, mut parcel: Parcel<D::Cargo>, open: &mut D::Open) {
+    async fn deliver(&mut self, mut parcel: Parcel<D::Cargo>, open: &mut D::Open) {
         let begun = Instant::now();
         loop {
             if let Some(refusal) = self.destination.refusal() {
                 return parcel.failed(refusal);
             }
+            let turn = self.turn();
             let tried = self.attempt(parcel.cargo_mut(), open).await;
             let next = tried.attempt.next();
             let backoff = self.note(next);
@@ -228,7 +256,16 @@ impl<D: Destination> Sender<D> {
             }
             self.ledger.retried(&tried.error);
             let random = RandomState::new().build_hasher().finish();
-            sleep(backoff.wait(random, tried.asked)).await;
+            self.pause(backoff.wait(random, tried.asked), turn).await;
+        }
+    }
+
+    /// Waits before the next attempt. A request that has not been tried since the end came is tried at once.
+    async fn pause(&mut self, wait: Duration, turn: Turn) {
+        let stopped = self.stopped.wait_for(|stopped| *stopped);
+        tokio::select! {
+            () = sleep(wait) => {}
+            _gone = stopped, if turn == Turn::Usual => {}
         }
     }
 
@@ -261,6 +298,14 @@ impl<D: Destination> Sender<D> {
             took,
         });
         tried
+    }
+
+    fn turn(&self) -> Turn {
+        if *self.stopped.borrow() {
+            Turn::Last
+        } else {
+            Turn::Usual
+        }
     }
 
     fn limits(&self) -> ForwardLimits {
