@@ -35,6 +35,7 @@ fn request(intake: Intake, number: u32) -> IntakeRequest {
     let ticket = Ticket {
         trace: number.into(),
         span: 0,
+        version: 0,
     };
     let contents = match intake {
         Intake::Traces => Contents::Spans {
