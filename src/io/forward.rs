@@ -28,7 +28,7 @@ pub use intake::IntakeQueue;
 pub use ledger::Ended;
 use worker::Worker;
 
-/// How much waits for the receiver, and how long it is waited for.
+/// How much waits for the receiver, and how long it is waited for. For Datadog, the first three are those of spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForwardLimits {
     /// Requests that wait at most, beside those that are being sent.

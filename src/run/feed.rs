@@ -1,5 +1,7 @@
 //! Everything that brings spans and lines, behind one inbox.
 
+mod later;
+
 use std::mem;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use crate::config::{
 };
 use crate::env_lines::Reach;
 use crate::forward::Forwarded;
-use crate::forward::courier::Which;
+use crate::forward::courier::{Courier, Which};
 use crate::ingest::{ChildEvent, Inbound, Keep};
 use crate::io::agent::{Agent, AgentSettings, Token};
 use crate::io::child::{Child, ChildError, Launch};
@@ -27,6 +29,7 @@ use crate::tui::app::ChildCommand;
 use crate::tui::message::ChildSignal;
 
 use super::publisher::Publisher;
+use later::{put_all_back, put_back};
 
 /// What the loop takes at a time, so that keys and frames have their turn.
 const BATCH_ITEMS_MAX: usize = 256;
@@ -423,21 +426,27 @@ impl Source {
 
     /// Puts what is ready for Datadog into the queue.
     fn send_ready(&mut self, store: &mut Store, no_room: NoRoom) -> anyhow::Result<()> {
-        let Some(courier) = store.courier_mut() else {
+        let ready = store.courier_mut().map(Courier::ready);
+        let ready = ready.unwrap_or_default();
+        if let (false, Some(target), None) = (ready.is_empty(), &self.datadog, &self.intake) {
+            match to_datadog(target, self.limits, &self.entrance) {
+                Ok(intake) => self.intake = Some(intake),
+                Err(error) => {
+                    put_all_back(store, ready, self.limits.requests_max);
+                    return Err(error);
+                }
+            }
+        }
+        let Some(intake) = &self.intake else {
             return Ok(());
         };
-        let ready = courier.ready();
-        if let (false, Some(target), None) = (ready.is_empty(), &self.datadog, &self.intake) {
-            self.intake = Some(to_datadog(target, self.limits, &self.entrance)?);
-        }
-        if let Some(intake) = &self.intake {
-            let queue = intake.queue();
-            for request in ready {
-                if request.spans().is_empty() || no_room == NoRoom::Lost || queue.takes(&request) {
-                    queue.send(request);
-                } else {
-                    store.put_off(request.spans());
-                }
+        for request in ready {
+            // Of what comes by itself there is no end.
+            let may_wait = !request.spans().is_empty() || self.is_of_files();
+            if no_room == NoRoom::Lost || !may_wait || intake.queue().takes(&request) {
+                intake.queue().send(request);
+            } else {
+                put_back(store, request);
             }
         }
         Ok(())

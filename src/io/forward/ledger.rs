@@ -1,6 +1,7 @@
 //! What became of requests that were passed on, between two looks of the loop; and the one sentence a
-//! minute that says what goes wrong. Sends nothing to the Agent.
+//! minute that says what goes wrong. Sends nothing on.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -26,7 +27,7 @@ pub(super) struct Ledger {
     inbox: Inbox,
     untold: Mutex<Untold>,
     changed: Notify,
-    /// Whether the Agent answered in time, last.
+    /// Whether the receiver answered in time, last.
     answers: AtomicBool,
     /// Requests that were taken and have not ended.
     n_waiting: AtomicUsize,
@@ -50,10 +51,42 @@ pub(super) enum Fate {
     Arrived,
     /// It was sent and not taken, for this reason.
     Failed(Box<str>),
-    /// There was no room for it.
-    NoRoom,
+    /// There was no room for it, in this respect.
+    NoRoom(Limit),
     /// The program ended before.
     NoTime,
+}
+
+/// What bounds a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    /// So many requests.
+    Requests(usize),
+    /// So many bytes of all of them.
+    Bytes(u32),
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requests(1) => f.write_str("1 request waits already"),
+            Self::Requests(number) => write!(f, "{number} requests wait already"),
+            Self::Bytes(number) => write!(
+                f,
+                "the requests that wait may take no more than {} together",
+                size(*number)
+            ),
+        }
+    }
+}
+
+/// `32 MiB`, `1000 bytes`.
+fn size(bytes: u32) -> String {
+    const MIB: u32 = 1024 * 1024;
+    match bytes / MIB {
+        0 => format!("{bytes} bytes"),
+        mib => format!("{mib} MiB"),
+    }
 }
 
 /// What is left when everything has ended.
@@ -109,13 +142,13 @@ impl Ledger {
     /// Whether it makes sense to wait for an answer: the last one came in time, and not too many other
     /// requests go first.
     pub(super) fn is_quick(&self) -> bool {
-        /// More are what has gathered while the Agent did not answer.
+        /// More are what has gathered while the receiver did not answer.
         const TURNS_MAX: usize = 4;
         let n_before = self.n_waiting.load(Ordering::Relaxed);
         self.answers.load(Ordering::Relaxed) && n_before < TURNS_MAX * self.limits.senders.max(1)
     }
 
-    /// The Agent answered in time, or did not.
+    /// The receiver answered in time, or did not.
     pub(super) fn answered(&self, in_time: bool) {
         self.answers.store(in_time, Ordering::Relaxed);
     }
@@ -174,9 +207,8 @@ impl Ledger {
                 });
                 self.trouble(1, &format!("{} {error}", self.to));
             }
-            Fate::NoRoom => {
-                let n_requests = self.limits.requests_max;
-                let error = format!("there is no room for it: {n_requests} requests wait already");
+            Fate::NoRoom(limit) => {
+                let error = format!("there is no room for it: {limit}");
                 self.note(Forwarded {
                     dropped: 1,
                     last_error: Some(error.as_str().into()),

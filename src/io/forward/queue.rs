@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::ForwardLimits;
-use super::ledger::{Fate, Ledger};
+use super::ledger::{Fate, Ledger, Limit};
 use super::worker::Cargo;
 
 /// A request on its way, with the room it takes. However it ends, the ledger hears of it.
@@ -109,9 +109,14 @@ impl<C: Cargo> Queue<C> {
 
     /// Puts a request there; if there is no room, it is dropped and counted.
     pub(super) fn put(&self, cargo: C) {
+        let Ok(place) = self.jobs.try_reserve() else {
+            let limit = Limit::Requests(self.jobs.max_capacity());
+            return self.ledger.ended(&cargo, &Fate::NoRoom(limit));
+        };
         let room = Arc::clone(&self.room).try_acquire_many_owned(self.bytes_of(&cargo));
-        let (Ok(place), Ok(room)) = (self.jobs.try_reserve(), room) else {
-            return self.ledger.ended(&cargo, &Fate::NoRoom);
+        let Ok(room) = room else {
+            let limit = Limit::Bytes(self.bytes_max);
+            return self.ledger.ended(&cargo, &Fate::NoRoom(limit));
         };
         self.ledger.taken();
         place.send(Parcel {

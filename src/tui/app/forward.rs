@@ -30,7 +30,7 @@ impl Default for ByHandTo {
     }
 }
 
-/// `datadog datadoghq.eu, at trace.agent.datadoghq.eu`, or why not.
+/// `Datadog datadoghq.eu, at trace.agent.datadoghq.eu`, or why not.
 impl fmt::Display for ByHandTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -31,6 +31,11 @@ fn start(intake: &MockAgent, limits: ForwardLimits) -> (Forwarder<IntakeQueue>, 
     (forwarder, receiver)
 }
 
+/// Ten numbers.
+fn ten() -> Vec<u32> {
+    (0..10).collect()
+}
+
 fn request(intake: Intake, number: u32) -> IntakeRequest {
     let ticket = Ticket {
         trace: number.into(),
@@ -96,7 +101,7 @@ fn an_intake_that_fails_for_ever_delays_nothing_that_goes_to_the_others() {
             }
         }
         for other in others {
-            wait_until("all came", || came(&intake, other) == Vec::from_iter(0..10));
+            wait_until("all came", || came(&intake, other) == ten());
         }
         assert!(queue.has_room() && !queue.is_idle());
         forwarder.stop();
@@ -144,7 +149,7 @@ fn what_waits_for_another_attempt_gets_it_when_the_program_ends() {
     is_back.store(true, Ordering::Relaxed);
     let Ended { rest, .. } = forwarder.stop();
     for to in [Intake::Traces, Intake::Logs] {
-        assert_eq!(came(&intake, to), Vec::from_iter(0..10));
+        assert_eq!(came(&intake, to), ten());
     }
     assert_eq!((rest.failed, rest.dropped), (0, 0));
 }

@@ -196,3 +196,23 @@ fn what_a_file_that_cannot_be_marked_did_not_send_is_kept_beside_it() {
     check_each_once(&intake, 2);
     assert_eq!(hits(&intake), 2);
 }
+
+#[test]
+fn what_is_sent_later_waits_for_room_however_much_it_is() {
+    let scratch = Scratch::new();
+    let file = scratch.path("unsent.json");
+    let program = start(&nobody(), &file);
+    for id in 1..=4 {
+        let line = format!(r#"{{"message":"m","dd.trace_id":"{id}"}}"#);
+        let lines = format!("[{}]", vec![line; 10_000].join(","));
+        let head = "Content-Type: application/json\r\n";
+        post(program.url(), "/api/v2/logs", head, lines.as_bytes());
+        post(program.url(), "/v0.4/traces", "", &span(id));
+    }
+    program.finish();
+    let intake = MockAgent::start(|_, _| taken());
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &["--forward-logs"]);
+    assert!(is_fine, "{stderr}");
+    check_each_once(&intake, 4);
+    assert_eq!((hits(&intake), lines(&intake).len()), (4, 40_000));
+}
