@@ -28,7 +28,9 @@ pub use intake::IntakeQueue;
 pub use ledger::Ended;
 use worker::Worker;
 
-/// How much waits for the receiver, and how long it is waited for. For Datadog, the first three are those of spans.
+/// How much waits for the receiver, and how long it is waited for.
+///
+/// For Datadog the first three are those of spans; counts and lines have less beside them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ForwardLimits {
     /// Requests that wait at most, beside those that are being sent.

@@ -55,6 +55,8 @@ struct Source {
     forwarder: Option<Forwarder<ForwardQueue>>,
     /// What sends on to Datadog: started once there is something to send.
     intake: Option<Forwarder<IntakeQueue>>,
+    /// Counts and lines for which there was no room there, and that wait for it.
+    n_late: usize,
     /// How that is reached.
     datadog: Option<Box<DatadogTarget>>,
     /// How much waits for it, and what is kept of it.
@@ -118,6 +120,7 @@ impl Feed {
             tails: Vec::new(),
             forwarder: None,
             intake: None,
+            n_late: 0,
             datadog: datadog(settings),
             limits: intake_limits(settings),
             launch: None,
@@ -176,6 +179,7 @@ impl Feed {
             tails,
             forwarder,
             intake: None,
+            n_late: 0,
             datadog: datadog(settings),
             limits: intake_limits(settings),
             launch,
@@ -221,7 +225,8 @@ impl Feed {
     pub(super) fn has_sent_all(&self, store: &Store) -> bool {
         let is_idle = |source: &Source| {
             let intake = source.intake.as_ref();
-            source.is_of_files() && intake.is_none_or(|intake| intake.queue().is_idle())
+            let is_idle = intake.is_none_or(|intake| intake.queue().is_idle());
+            source.is_of_files() && source.n_late == 0 && is_idle
         };
         !store.forwarding().wants_more() && self.source.as_ref().is_some_and(is_idle)
     }
@@ -440,12 +445,15 @@ impl Source {
         let Some(intake) = &self.intake else {
             return Ok(());
         };
+        self.n_late = 0;
         for request in ready {
             // Of what comes by itself there is no end.
-            let may_wait = !request.spans().is_empty() || self.is_of_files();
+            let has_spans = !request.spans().is_empty();
+            let may_wait = has_spans || self.is_of_files();
             if no_room == NoRoom::Lost || !may_wait || intake.queue().takes(&request) {
                 intake.queue().send(request);
             } else {
+                self.n_late += usize::from(!has_spans);
                 put_back(store, request);
             }
         }

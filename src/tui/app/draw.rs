@@ -28,7 +28,7 @@ impl App {
             panel.catch_up(&self.store);
         }
         if let Some(Overlay::Send(question)) = &mut self.overlay {
-            question.refresh(&self.store);
+            question.refresh(&self.store, now);
         }
         self.screen = frame.area();
         let losses = header::losses(&self.store, self.screen.width);

@@ -80,10 +80,11 @@ impl App {
         if keys.is_empty() {
             keys.extend(self.selected_trace());
         }
-        let has_way = matches!(self.options.by_hand, ByHandTo::Datadog { .. });
-        let can_go = has_way && !forward::is_refused(&self.store);
+        let to = &self.options.by_hand;
+        let has_way = matches!(to, ByHandTo::Datadog { .. });
+        let can_go = has_way && !forward::is_refused(&self.store, to);
         self.overlay = Some(if can_go && !keys.is_empty() {
-            Overlay::Send(Box::new(Question::new(keys, &self.store)))
+            Overlay::Send(Box::new(Question::new(keys, &self.store, self.now)))
         } else {
             Overlay::Forward(0)
         });
@@ -112,7 +113,7 @@ impl App {
         let Some(Overlay::Send(mut question)) = self.overlay.take() else {
             return;
         };
-        let offer = question.refresh(&self.store);
+        let offer = question.look(&self.store);
         if offer.n_spans == 0 {
             return;
         }

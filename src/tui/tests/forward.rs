@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fixture::{at, chunk, root, story};
+use super::fixture::{at, chunk, payload, root, story};
 use super::terminal::{Seat, options};
 use crate::forward::courier::{Courier, CourierSettings, LinesGo, Which};
 use crate::forward::payload::{PAYLOAD_BYTES_MAX, PayloadSettings};
@@ -312,6 +312,46 @@ fn once_the_key_is_refused_nothing_is_asked() {
     assert!(seat.line_with("│ what goes").contains("another key"));
     seat.keys("<enter>");
     assert_eq!(n_wanted(&seat), 0);
+}
+
+#[test]
+fn what_an_agent_refuses_is_that_request_and_no_other() {
+    let options = UiOptions {
+        forward: "agent 127.0.0.1:8125".into(),
+        by_hand: ByHandTo::Nowhere("Everything goes on to the Agent.".into()),
+        ..options()
+    };
+    let mut seat = Seat::with(120, 36, options);
+    let mut outcome = exchanges();
+    outcome.exchanges[1].attempt = Attempt::Answered(403);
+    seat.inbound(Inbound::Forwarded(outcome));
+    seat.keys("F");
+    let to = seat.line_with("│ to ");
+    assert!(to.contains("agent 127.0.0.1:8125"), "{to}");
+    let goes = seat.line_with("│ what goes");
+    assert!(goes.contains("every request as it came"), "{goes}");
+    assert!(!seat.shows("another key") && seat.shows("403"));
+}
+
+#[test]
+fn what_would_go_is_found_out_once_a_second_and_when_it_is_answered() {
+    let mut seat = chooser(120, 36);
+    seat.keys("F");
+    let more = |id| vec![chunk(106, &[root(id, "POST /v1/generate", 5)])];
+    let begun = seat.millis;
+    for (id, millis, n_spans) in [(900, 100, 5), (901, 999, 5), (902, 1_000, 8)] {
+        seat.millis = begun + millis;
+        seat.inbound(payload(more(id), at(seat.millis)));
+        seat.draw();
+        let goes = seat.line_with("│ goes");
+        assert!(
+            goes.contains(&format!("{n_spans} spans of 1 trace")),
+            "{goes}"
+        );
+    }
+    seat.inbound(payload(more(903), at(seat.millis)));
+    seat.keys("<enter>");
+    assert!(seat.shows("Sending 9 spans of 1 trace."));
 }
 
 #[test]

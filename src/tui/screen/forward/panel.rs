@@ -53,8 +53,11 @@ pub(crate) fn draw_panel(
     sheet.draw(context.theme, (area, buffer))
 }
 
-/// Whether the receiver has refused the key: then nothing goes any more.
-pub(crate) fn is_refused(store: &Store) -> bool {
+/// Whether Datadog has refused the key: then nothing goes any more. What an Agent refuses is only that request.
+pub(crate) fn is_refused(store: &Store, to: &ByHandTo) -> bool {
+    if !matches!(to, ByHandTo::Datadog { .. }) {
+        return false;
+    }
     let mut exchanges = store.forwarding().exchanges();
     exchanges.any(|exchange| exchange.attempt.next() == Next::Stop)
 }
@@ -68,7 +71,7 @@ fn say_way(lines: &mut Facts<'_>, facts: &PanelFacts<'_>, context: &ViewContext<
             lines.say("to", "nowhere: nothing leaves this machine", theme.key);
             return lines.say("by hand", why, theme.text);
         }
-        (to, _) if is_refused(store) => (
+        (to, _) if is_refused(store, to) => (
             to.to_string(),
             "nothing any more: start again with another key",
         ),

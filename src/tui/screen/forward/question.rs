@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use super::{Facts, LABEL};
 use crate::forward::courier::LinesGo;
 use crate::store::{Offer, Store, TraceEntry, TraceKey};
+use crate::trace::Now;
 use crate::tui::app::ByHandTo;
 use crate::tui::screen::ViewContext;
 use crate::tui::screen::sheet::Sheet;
@@ -14,31 +15,43 @@ use crate::tui::screen::traces::title;
 use crate::tui::text;
 
 const WIDTH: u16 = 84;
+/// What would go is found out once in so long.
+const REFRESH_NS: u64 = 1_000_000_000;
 
 /// Traces that may be sent.
 #[derive(Debug)]
 pub(crate) struct Question {
     keys: Vec<TraceKey>,
-    /// What would go of them, and at which revision of the store that was found out.
+    /// What would go of them, at which revision of the store that was found out, and when.
     offer: Offer,
     revision: u64,
+    looked_at: Now,
     /// Lines above what is seen.
     pub(crate) scroll: u16,
 }
 
 impl Question {
     /// Whether these go, in this order.
-    pub(crate) fn new(keys: Vec<TraceKey>, store: &Store) -> Self {
+    pub(crate) fn new(keys: Vec<TraceKey>, store: &Store, now: Now) -> Self {
         Self {
             offer: store.offer(&keys),
             revision: store.revision(),
+            looked_at: now,
             scroll: 0,
             keys,
         }
     }
 
+    /// Looks again once a second: that reads every tag of every trace.
+    pub(crate) fn refresh(&mut self, store: &Store, now: Now) {
+        if now.uptime_ns.saturating_sub(self.looked_at.uptime_ns) >= REFRESH_NS {
+            self.looked_at = now;
+            self.look(store);
+        }
+    }
+
     /// What would go now.
-    pub(crate) fn refresh(&mut self, store: &Store) -> Offer {
+    pub(crate) fn look(&mut self, store: &Store) -> Offer {
         if self.revision != store.revision() {
             self.revision = store.revision();
             self.offer = store.offer(&self.keys);
