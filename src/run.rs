@@ -30,7 +30,7 @@ use crate::forward::{AgentFacts, Coding};
 use crate::ingest::{AGENT_VERSION, Inbound};
 use crate::io::child::ChildError;
 use crate::io::clock::{self, Clock};
-use crate::io::files::{self, Draft};
+use crate::io::files::{self, Draft, Held};
 use crate::io::log_file;
 use crate::sampler::Pieces;
 use crate::store::Store;
@@ -154,10 +154,14 @@ fn open_files(
     let mut told = Told::default();
     for path in paths {
         let about = |sentence: String| format!("{}: {sentence}", path.display());
-        let opened = export::open(files::open(path)?, store, now);
-        if settings.forward.is_some() {
-            told.sent = Some(SentFile::new(path, opened.as_ref().ok(), store)?);
-        }
+        let opened = if settings.forward.is_some() {
+            let file = Held::open(path)?;
+            let opened = export::open(file.reader(), store, now);
+            told.sent = Some(SentFile::new(file, opened.as_ref().ok(), store)?);
+            opened
+        } else {
+            export::open(files::open(path)?, store, now)
+        };
         match opened {
             Ok(opened) => told.remarks.extend(opened.warnings.into_iter().map(about)),
             Err(error) => told.damages.push(about(error.to_string())),

@@ -10,13 +10,13 @@ use super::plural;
 use crate::config::{ByHand, DatadogTarget, Settings, quoted};
 use crate::export::{self, FileForm, Format, Opened};
 use crate::io::clock;
-use crate::io::files::{self, Draft};
+use crate::io::files::{Draft, Held};
 use crate::store::{Missing, Store, TraceKey};
 
-/// A file that is sent.
+/// A file that is sent: nobody else sends it meanwhile.
 #[derive(Debug)]
 pub(super) struct SentFile {
-    path: PathBuf,
+    file: Held,
     /// Why it cannot say what was sent, if it cannot.
     unmarked: Option<&'static str>,
     /// Spans and lines in it.
@@ -27,44 +27,67 @@ pub(super) struct SentFile {
     n_requests_before: u64,
 }
 
+/// Why a file does not say what was sent.
+#[derive(Debug)]
+enum Unmarked {
+    /// For this reason; it holds what it held.
+    Left(&'static str),
+    /// Somebody else has changed it.
+    Changed,
+    /// It could not be written.
+    Failed(anyhow::Error),
+}
+
+impl Unmarked {
+    /// As it stands after "because".
+    fn why(&self) -> &'static str {
+        match self {
+            Self::Left(why) => why,
+            Self::Changed => "it was changed meanwhile",
+            Self::Failed(_) => "it could not be written",
+        }
+    }
+}
+
 impl SentFile {
-    /// The file that a store was filled from; `None` if it is damaged.
+    /// The file that a store was filled from; what it brought is `None` if it is damaged.
     ///
     /// # Errors
     ///
     /// It could say what was sent, but cannot be written.
-    pub(super) fn new(path: &Path, opened: Option<&Opened>, store: &Store) -> anyhow::Result<Self> {
+    pub(super) fn new(file: Held, opened: Option<&Opened>, store: &Store) -> anyhow::Result<Self> {
         let arrived = store
             .traces()
             .map(|trace| (trace.key(), trace.n_forwarded()));
-        let mut file = Self {
-            path: path.to_owned(),
-            unmarked: None,
-            n_held: held(store),
-            n_before: arrived.filter(|(_, n_spans)| *n_spans > 0).collect(),
-            n_requests_before: store.counters().forwarded_payloads,
-        };
-        file.unmarked = match opened {
+        let unmarked = match opened {
             None => Some("it is damaged"),
             Some(opened) if opened.form == FileForm::Chunks => {
                 Some("it holds nothing but spans as an agent takes them")
             }
-            Some(opened) if !fits(opened, store) => Some("not all of it fits into --memory"),
+            Some(opened) if !is_all_held(opened, store) => Some(
+                "not all of its spans and lines are held (one comes twice, or --memory is too small)",
+            ),
             Some(opened) if !opened.warnings.is_empty() => Some("not all of it is kept"),
-            Some(_) if !path.is_file() => Some("it is no file that can be written again"),
+            Some(_) if !file.path().is_file() => Some("it is no file that can be written again"),
             Some(_) => None,
         };
-        if file.unmarked.is_none() {
-            let what = || format!("{} is to say what was sent of it", path.display());
-            files::check_writable(path).with_context(what)?;
+        if unmarked.is_none() {
+            let what = || format!("{} is to say what was sent of it", file.path().display());
+            file.check_replaceable().with_context(what)?;
         }
-        Ok(file)
+        Ok(Self {
+            file,
+            unmarked,
+            n_held: held(store),
+            n_before: arrived.filter(|(_, n_spans)| *n_spans > 0).collect(),
+            n_requests_before: store.counters().forwarded_payloads,
+        })
     }
 
     /// What the user is to know before it is sent.
     pub(super) fn warning(&self) -> Option<String> {
         let why = self.unmarked?;
-        let path = self.path.display();
+        let path = self.file.path().display();
         Some(format!(
             "{path} cannot say what was sent, because {why}: opened so again, it sends the same again."
         ))
@@ -82,17 +105,39 @@ impl SentFile {
         arrived
     }
 
-    /// Has it say what was sent. Returns whether it does.
-    fn mark(&self, store: &Store) -> anyhow::Result<bool> {
-        // What was evicted since is nowhere else.
-        if self.unmarked.is_some() || held(store) != self.n_held {
-            return Ok(false);
+    /// Has it say what was sent.
+    fn mark(&self, store: &Store) -> Result<(), Unmarked> {
+        if let Some(why) = self.unmarked {
+            return Err(Unmarked::Left(why));
         }
-        let mut draft = Draft::create(&self.path)?;
-        export::write_all(&Format::JSON, store, clock::wall(), &mut draft)?;
-        draft.finish()?;
-        Ok(true)
+        // What is held no more is nowhere else.
+        if held(store) != self.n_held || store.missing().n_lost_requests > 0 {
+            return Err(Unmarked::Left("not all of it is held any more"));
+        }
+        match self.rewrite(store) {
+            Ok(Rewritten::Yes) => Ok(()),
+            Ok(Rewritten::Changed) => Err(Unmarked::Changed),
+            Err(error) => Err(Unmarked::Failed(error)),
+        }
     }
+
+    /// Puts what is held in its place, unless somebody else has done so.
+    fn rewrite(&self, store: &Store) -> anyhow::Result<Rewritten> {
+        let mut draft = Draft::create(self.file.path())?;
+        export::write_all(&Format::JSON, store, clock::wall(), &mut draft)?;
+        if !self.file.is_unchanged() {
+            return Ok(Rewritten::Changed);
+        }
+        draft.finish()?;
+        Ok(Rewritten::Yes)
+    }
+}
+
+/// Whether a file was written again.
+enum Rewritten {
+    Yes,
+    /// No: somebody else has changed it.
+    Changed,
 }
 
 /// Spans and lines that are held.
@@ -100,7 +145,7 @@ fn held(store: &Store) -> (u64, usize) {
     (store.counters().spans_shown, store.n_logs())
 }
 
-fn fits(opened: &Opened, store: &Store) -> bool {
+fn is_all_held(opened: &Opened, store: &Store) -> bool {
     let (n_spans, n_lines) = held(store);
     let all_lines = usize::try_from(opened.kept.n_lines).unwrap_or(usize::MAX);
     n_spans >= opened.kept.n_spans && n_lines >= all_lines
@@ -113,70 +158,98 @@ pub(super) struct Ending {
     pub(super) sent: Option<String>,
     /// What has not arrived.
     pub(super) missing: Option<String>,
+    /// Why a file could not be written.
+    pub(super) failure: Option<anyhow::Error>,
+}
+
+/// Where what has not arrived is in the end.
+#[derive(Debug)]
+enum Kept {
+    /// In a file that says so.
+    In(PathBuf),
+    /// In a file that holds what was sent, too.
+    StillIn(PathBuf),
+    Nowhere,
 }
 
 /// Keeps what has not arrived at Datadog, in the file it came from or the one of `--spill`.
-///
-/// # Errors
-///
-/// That file cannot be written.
-pub(super) fn keep(
-    settings: &Settings,
-    store: &Store,
-    file: Option<&SentFile>,
-) -> anyhow::Result<Ending> {
+pub(super) fn keep(settings: &Settings, store: &Store, file: Option<&SentFile>) -> Ending {
     let ByHand::To(target) = &settings.by_hand else {
-        return Ok(Ending::default());
+        return Ending::default();
     };
     let missing = store.missing();
-    let sent = file.map(|file| mark(file, store, target)).transpose()?;
-    let (sent, marked) = sent.unwrap_or_default();
-    let spill = settings.spill.as_deref().filter(|_| missing.is_held());
-    let kept = match (marked, spill) {
-        (Some(path), _) => Some(path.to_owned()),
-        (None, Some(path)) => Some(spill_into(path, store, &missing)?),
-        (None, None) => None,
+    let (mut ending, mut kept) = match file {
+        Some(file) => mark(file, store, target),
+        None => (Ending::default(), Kept::Nowhere),
     };
-    let missing = (!missing.is_nothing()).then(|| {
-        let where_kept = match (&kept, file) {
-            (Some(kept), _) => {
-                let asked = spill.filter(|_| marked.is_none());
-                said_kept(kept, asked, &missing)
+    let asked = settings.spill.as_deref();
+    let is_kept = matches!(kept, Kept::In(_));
+    if let Some(asked) = asked.filter(|_| missing.is_held() && !is_kept) {
+        match spill_into(asked, store, &missing) {
+            Ok(path) => kept = Kept::In(path),
+            Err(error) => ending.failure = ending.failure.or(Some(error)),
+        }
+    }
+    if !missing.is_nothing() {
+        let where_kept = match (&kept, asked) {
+            (Kept::In(path), asked) => said_kept(path, asked.filter(|_| !is_kept), &missing),
+            (Kept::StillIn(path), _) => format!("it is still in {}", path.display()),
+            (Kept::Nowhere, Some(_)) if missing.is_held() => "it could not be kept".to_owned(),
+            (Kept::Nowhere, None) if missing.can_be_kept() => {
+                "--spill FILE would have kept it".to_owned()
             }
-            (None, Some(file)) => format!("it is still in {}", file.path.display()),
-            (None, None) if missing.is_held() => "--spill FILE would keep it".to_owned(),
-            (None, None) => "nothing of it is held".to_owned(),
+            (Kept::Nowhere, _) => "nothing of it is held".to_owned(),
         };
-        format!("{}; {where_kept}.", said_missing(&missing, target, store))
-    });
-    Ok(Ending { sent, missing })
+        let missing = said_missing(&missing, target, store);
+        ending.missing = Some(format!("{missing}; {where_kept}."));
+    }
+    ending
 }
 
-/// Has a file say what was sent. Returns what is said of that, and the file, if it does.
-fn mark<'f>(
-    file: &'f SentFile,
-    store: &Store,
-    target: &DatadogTarget,
-) -> anyhow::Result<(Option<String>, Option<&'f Path>)> {
-    let (path, site) = (file.path.display(), &target.settings.site);
+/// Has a file say what was sent. Returns what is said of that, and what the file holds then.
+fn mark(file: &SentFile, store: &Store, target: &DatadogTarget) -> (Ending, Kept) {
+    let mut ending = Ending::default();
+    let path = file.file.path().to_owned();
+    let (name, site) = (path.display(), &target.settings.site);
     if store.forwarding().n_exchanges() == 0 {
-        let nothing = format!("Nothing of {path} was left to be sent to Datadog ({site}).");
-        let is_all = store.missing().is_nothing();
-        return Ok((is_all.then_some(nothing), Some(&file.path)));
+        if store.missing().is_nothing() {
+            let sentence = format!("Nothing of {name} was left to be sent to Datadog ({site}).");
+            ending.sent = Some(sentence);
+        }
+        // What it says is still true.
+        let is_unchanged = file.file.is_unchanged();
+        let kept = if is_unchanged {
+            Kept::In(path)
+        } else {
+            Kept::Nowhere
+        };
+        return (ending, kept);
     }
     let what = match file.n_arrived(store) {
         (0, _) => "what was left beside spans".to_owned(),
         (n_spans, n_traces) => of_traces(n_spans, n_traces),
     };
-    let is_marked = file.mark(store)?;
-    let says = if is_marked {
-        format!("{path} says so now")
-    } else {
-        format!("{path} cannot say so, and would send the same again")
+    let marked = file.mark(store);
+    let says = match &marked {
+        Ok(()) => format!("{name} says so now"),
+        Err(unmarked) => format!(
+            "{name} cannot say so, because {}, and would send the same again",
+            unmarked.why()
+        ),
     };
-    let has_sent = store.counters().forwarded_payloads > file.n_requests_before;
-    let sent = has_sent.then(|| format!("Sent {what} to Datadog ({site}); {says}."));
-    Ok((sent, is_marked.then_some(&*file.path)))
+    if store.counters().forwarded_payloads > file.n_requests_before {
+        ending.sent = Some(format!("Sent {what} to Datadog ({site}); {says}."));
+    }
+    let kept = match marked {
+        Ok(()) => Kept::In(path),
+        Err(Unmarked::Left(_)) => Kept::StillIn(path),
+        Err(Unmarked::Changed) => Kept::Nowhere,
+        Err(Unmarked::Failed(error)) => {
+            ending.failure = Some(error);
+            Kept::StillIn(path)
+        }
+    };
+    (ending, kept)
 }
 
 /// Writes what has not arrived under a name that is free. Returns the name.

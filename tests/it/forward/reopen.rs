@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -177,7 +177,8 @@ fn check_unmarked(file: &Path, arguments: &[&str], why: &str) {
     let before = fs::read(file).unwrap();
     let (stderr, _) = reopen(file, &intake.url(), arguments);
     assert!(!spans(&intake).is_empty());
-    for part in [why, "cannot say so, and would send the same again"] {
+    let cannot = format!("cannot say so, because {why}, and would send the same again");
+    for part in [&cannot, "opened so again, it sends the same again"] {
         assert!(stderr.contains(part), "{part} in {stderr}");
     }
     assert_eq!(fs::read(file).unwrap(), before);
@@ -189,14 +190,24 @@ fn a_file_that_cannot_be_written_again_whole_is_left_alone() {
     let whole = scratch.path("all.json");
     let text = fs::read_to_string(&whole).unwrap();
     let (half, _) = text.split_at(text.len() / 2);
-    let too_large = "not all of it fits into --memory";
-    check_unmarked(&whole, &["--memory", "64KiB"], too_large);
+    let not_all =
+        "not all of its spans and lines are held (one comes twice, or --memory is too small)";
+    check_unmarked(&whole, &["--memory", "64KiB"], not_all);
+    let twice = scratch.path("twice.json");
+    let spans = text.lines().filter(|line| line.starts_with("{\"span_id"));
+    let span = spans.clone().next().unwrap();
+    fs::write(&twice, text.replacen(span, &format!("{span},{span}"), 1)).unwrap();
+    check_unmarked(&twice, &[], not_all);
     let cut = scratch.path("cut.json");
     fs::write(&cut, half).unwrap();
     check_unmarked(&cut, &[], "it is damaged");
     let chunks = scratch.path("chunks.json");
     fs::write(&chunks, r#"[[{"trace_id":1,"span_id":2,"name":"n"}]]"#).unwrap();
-    check_unmarked(&chunks, &[], "spans as an agent takes them");
+    check_unmarked(
+        &chunks,
+        &[],
+        "it holds nothing but spans as an agent takes them",
+    );
     let newer = scratch.path("newer.json");
     fs::write(
         &newer,
@@ -204,6 +215,82 @@ fn a_file_that_cannot_be_written_again_whole_is_left_alone() {
     )
     .unwrap();
     check_unmarked(&newer, &[], "not all of it is kept");
+}
+
+#[test]
+fn a_file_that_somebody_changes_while_it_is_sent_is_left_as_they_made_it() {
+    let scratch = captured(3);
+    let file = scratch.path("all.json");
+    let other = scratch.path("other.json");
+    fs::write(&other, "mine").unwrap();
+    let (from, to) = (other.clone(), file.clone());
+    let intake = MockAgent::start(move |_, _| {
+        let _only_once = fs::rename(&from, &to);
+        Plan::Refuse(400, "")
+    });
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(!is_fine && !stderr.contains("still in"), "{stderr}");
+    assert!(
+        stderr.contains("--spill FILE would have kept it"),
+        "{stderr}"
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+
+    let scratch = captured(3);
+    let file = scratch.path("all.json");
+    let to = file.clone();
+    let intake = MockAgent::start(move |_, _| {
+        fs::write(&to, "mine").unwrap();
+        taken()
+    });
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    let changed =
+        "all.json cannot say so, because it was changed meanwhile, and would send the same again.";
+    assert!(is_fine && stderr.contains(changed), "{stderr}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+}
+
+#[test]
+fn a_file_that_nobody_may_write_is_not_sent() {
+    let intake = MockAgent::start(|_, _| taken());
+    let scratch = captured(1);
+    let file = scratch.path("all.json");
+    let mut permissions = fs::metadata(&file).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&file, permissions).unwrap();
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(
+        !is_fine && stderr.contains("is to say what was sent of it"),
+        "{stderr}"
+    );
+    assert_eq!(intake.n_asked(), 0);
+}
+
+#[test]
+fn of_two_programs_that_send_a_file_the_second_sends_nothing() {
+    let scratch = captured(3);
+    let file = scratch.path("all.json");
+    let second = Arc::new(Mutex::new(None));
+    let (told, path) = (Arc::clone(&second), file.clone());
+    let other = MockAgent::start(|_, _| taken());
+    let other_url = other.url();
+    let intake = MockAgent::start(move |n_before, _| {
+        if n_before == 0 {
+            *told.lock().unwrap() = Some(reopen(&path, &other_url, &[]));
+        }
+        taken()
+    });
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(is_fine, "{stderr}");
+    check_each_once(&intake, 3);
+    let (stderr, is_fine) = second.lock().unwrap().take().unwrap();
+    let expected = format!(
+        "error: {} is being sent already: wait until the other modtrace-tui has ended, or stop it\n",
+        file.display()
+    );
+    assert_eq!((stderr, is_fine), (expected, false));
+    assert_eq!(other.n_asked(), 0);
+    assert_eq!(forwarded(&file), vec![json!("all"); 3]);
 }
 
 #[test]
