@@ -72,7 +72,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     if let Command::Simulate(path) = &settings.command {
         return simulate::simulate(path, &settings.sampling, (store, clock.now()));
     }
-    let told = match &settings.command {
+    let mut told = match &settings.command {
         Command::Open(paths) => open_files(paths, settings, &mut store, clock.now())?,
         _ => Told::default(),
     };
@@ -84,8 +84,10 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     if let Some(to) = forwarding_to(settings) {
         store = store.with_forwarding_to(to);
     }
-    if told.sent.is_some() {
+    if let (Some(file), ByHand::To(target)) = (&told.sent, &settings.by_hand) {
         store.want_opened_sent();
+        told.sending = file.sending(&store, target);
+        told.remarks.extend(file.staying(&store));
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -142,6 +144,8 @@ struct Told {
     damages: Vec<String>,
     /// The file, if it is sent.
     sent: Option<SentFile>,
+    /// What of it goes now: no trouble.
+    sending: Option<String>,
 }
 
 /// Fills a store from exports. That no file brought anything, and one is damaged, is an error.

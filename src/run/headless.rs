@@ -85,6 +85,9 @@ pub(super) async fn report(
     for remark in &told.remarks {
         super::warn(remark);
     }
+    told.sending
+        .iter()
+        .for_each(|sentence| super::say(sentence));
     let opened: Vec<TraceKey> = store.traces().map(TraceEntry::key).collect();
     reporter.touched(&opened, clock.now());
     let started = feed.start_child();

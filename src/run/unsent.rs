@@ -9,6 +9,8 @@ use anyhow::Context as _;
 use super::plural;
 use crate::config::{ByHand, DatadogTarget, Settings, quoted};
 use crate::export::{self, FileForm, Format, Opened};
+use crate::forward::Intake;
+use crate::forward::courier::Which;
 use crate::io::clock;
 use crate::io::files::{Draft, Held};
 use crate::store::{Missing, Store, TraceKey};
@@ -91,6 +93,36 @@ impl SentFile {
         Some(format!(
             "{path} cannot say what was sent, because {why}: opened so again, it sends the same again."
         ))
+    }
+
+    /// What of it goes now, if anything does.
+    pub(super) fn sending(&self, store: &Store, target: &DatadogTarget) -> Option<String> {
+        // Of those that are wanted sent, the ones of which not all has arrived.
+        let n_traces = count(store.missing().traces.len());
+        let n_requests = count(store.forwarding().n_unsent_wanted());
+        let kept = match target.which {
+            Which::Sampled => " as far as the simulated Agent keeps them",
+            Which::All | Which::ByHand => "",
+        };
+        let parts = [
+            (n_traces, plural(n_traces, "trace") + kept),
+            (n_requests, requests(n_requests)),
+        ];
+        let what = those(parts, ", and ");
+        let path = self.file.path().display();
+        let to = target.settings.traces.authority();
+        (n_traces + n_requests > 0).then(|| format!("Sending what {path} holds to {to}: {what}."))
+    }
+
+    /// What of it does not go, for want of an option.
+    pub(super) fn staying(&self, store: &Store) -> Option<String> {
+        let forwarding = store.forwarding();
+        let n_stay = forwarding.unsent().len() - forwarding.n_unsent_wanted();
+        let what = plural(count(n_stay), "request");
+        let path = self.file.path().display();
+        (n_stay > 0).then(|| {
+            format!("Without --forward-logs {what} with log lines of {path} will not be sent.")
+        })
     }
 
     /// What of it arrived just now: spans, and their traces.
@@ -192,7 +224,10 @@ pub(super) fn keep(settings: &Settings, store: &Store, file: Option<&SentFile>) 
     }
     if !missing.is_nothing() {
         let where_kept = match (&kept, asked) {
-            (Kept::In(path), asked) => said_kept(path, asked.filter(|_| !is_kept), &missing),
+            (Kept::In(path), asked) => {
+                let asked = asked.filter(|_| !is_kept);
+                said_kept((path, asked), &missing, store)
+            }
             (Kept::StillIn(path), _) => format!("it is still in {}", path.display()),
             (Kept::Nowhere, Some(_)) if missing.is_held() => "it could not be kept".to_owned(),
             (Kept::Nowhere, None) if missing.can_be_kept() => {
@@ -262,39 +297,55 @@ fn spill_into(path: &Path, store: &Store, missing: &Missing) -> anyhow::Result<P
 /// What has not arrived, and why: the beginning of a sentence.
 fn said_missing(missing: &Missing, target: &DatadogTarget, store: &Store) -> String {
     let n_requests = missing.n_requests + missing.n_lost_requests;
-    let n_traces = u64::try_from(missing.traces.len()).unwrap_or(u64::MAX);
-    let spans = of_traces(missing.n_spans, n_traces);
-    let lost = plural(missing.n_lost_spans, "span") + " of evicted traces";
-    let requests = plural(n_requests, "request") + " with statistics or log lines";
+    let n_lost = missing.n_lost_spans;
     let parts = [
-        (missing.n_spans, spans),
-        (missing.n_lost_spans, lost),
-        (n_requests, requests),
+        (
+            missing.n_spans,
+            of_traces(missing.n_spans, count(missing.traces.len())),
+        ),
+        (n_lost, plural(n_lost, "span") + " of evicted traces"),
+        (n_requests, requests(n_requests)),
     ];
-    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
-    let parts: Vec<_> = parts.map(|(_, said)| said).collect();
     let why = store.forwarding().last_error();
     let why = why.map(|error| format!(" (last error: {error})"));
     format!(
         "{} did not arrive at Datadog ({}){}",
-        parts.join(" and "),
+        those(parts, " and "),
         target.settings.site,
         why.unwrap_or_default()
     )
 }
 
-/// Where it is kept, and what is to be done then: the end of that sentence.
-fn said_kept(kept: &Path, asked: Option<&Path>, missing: &Missing) -> String {
+/// Where it is kept, if elsewhere than was asked, and what is to be done then: the end of that sentence.
+fn said_kept((kept, asked): (&Path, Option<&Path>), missing: &Missing, store: &Store) -> String {
     let is_whole = missing.n_lost_spans == 0 && missing.n_lost_requests == 0;
     let it = if is_whole { "it" } else { "what is held of it" };
     let taken = asked.filter(|asked| *asked != kept);
     let taken = taken.map(|asked| format!(" ({} was there already)", asked.display()));
     let taken = taken.unwrap_or_default();
+    let mut unsent = store.forwarding().unsent();
+    let has_lines = unsent.any(|request| request.intake == Intake::Logs);
+    let logs = if has_lines { " --forward-logs" } else { "" };
     let kept = kept.to_string_lossy();
     let word = quoted(&kept);
     format!(
-        "{it} is kept in {kept}{taken}, and `modtrace-tui open --forward datadog {word}` sends it"
+        "{it} is kept in {kept}{taken}, and `modtrace-tui open --forward datadog{logs} {word}` sends it"
     )
+}
+
+/// The parts of which there are some.
+fn those<const N: usize>(parts: [(u64, String); N], separator: &str) -> String {
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<_> = parts.map(|(_, said)| said).collect();
+    parts.join(separator)
+}
+
+fn requests(n_requests: u64) -> String {
+    plural(n_requests, "request") + " with statistics or log lines"
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 fn of_traces(n_spans: u64, n_traces: u64) -> String {

@@ -53,7 +53,8 @@ pub(super) async fn view(
         is_over: started.is_err(),
         is_alone: false,
     };
-    for sentence in told.remarks.iter().chain(&told.damages) {
+    let told_first = told.remarks.iter().chain(&told.damages);
+    for sentence in told_first.chain(&told.sending) {
         viewer.notice(sentence.clone());
     }
     let outcome = viewer.run(signals).await;

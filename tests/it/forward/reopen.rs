@@ -73,8 +73,10 @@ fn a_capture_is_sent_once_and_says_so_itself() {
     let file = scratch.path("all.json");
     let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
     assert!(is_fine, "{stderr}");
+    let host = intake.url().replace("http://", "");
     let expected = format!(
-        "Sent 20 spans of 20 traces to Datadog (datadoghq.eu); {} says so now.\n",
+        "Sending what {0} holds to {host}: 20 traces.\n\
+         Sent 20 spans of 20 traces to Datadog (datadoghq.eu); {0} says so now.\n",
         file.display()
     );
     assert_eq!(stderr, expected);
@@ -144,6 +146,42 @@ fn what_is_not_taken_stays_in_the_file_and_goes_the_next_time() {
 }
 
 #[test]
+fn lines_that_have_not_gone_stay_in_the_file_unless_lines_are_to_go() {
+    let scratch = captured(1);
+    let file = scratch.path("all.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let way = r#""forward":{"to":"datadog datadoghq.eu","unsent":[
+        {"intake":"logs","headers":{"Content-Type":"application/json"},"body":"W10=","n":1},
+        {"intake":"stats","headers":{},"body":"gA==","n":0}]}"#;
+    fs::write(&file, text.replace("\"forward\":null", way)).unwrap();
+    let intake = MockAgent::start(|_, _| taken());
+    let n_logs = || {
+        let seen = intake.seen().into_iter();
+        seen.filter(|seen| seen.path == "/api/v2/logs").count()
+    };
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(!is_fine && n_logs() == 0, "{stderr}");
+    for part in [
+        "holds to 127.0.0.1:",
+        ": 1 trace, and 1 request with statistics or log lines.\n",
+        "Without --forward-logs 1 request with log lines of ",
+        "says so now",
+        "`modtrace-tui open --forward datadog --forward-logs ",
+    ] {
+        assert!(stderr.contains(part), "{part} in {stderr}");
+    }
+    let unsent = read(&file)["forward"]["unsent"].clone();
+    assert_eq!(
+        (unsent.as_array().unwrap().len(), &unsent[0]["body"]),
+        (1, &json!("W10="))
+    );
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &["--forward-logs"]);
+    assert!(is_fine && n_logs() == 1, "{stderr}");
+    assert_eq!(read(&file)["forward"]["unsent"], json!([]));
+    check_each_once(&intake, 1);
+}
+
+#[test]
 fn only_what_the_simulated_agent_kept_goes_if_that_is_asked() {
     let intake = MockAgent::start(|_, _| taken());
     let program = Headless::start(&[]);
@@ -209,12 +247,15 @@ fn a_file_that_cannot_be_written_again_whole_is_left_alone() {
         "it holds nothing but spans as an agent takes them",
     );
     let newer = scratch.path("newer.json");
-    fs::write(
-        &newer,
-        text.replacen("\"span_id\":", "\"new\":1,\"span_id\":", 1),
-    )
-    .unwrap();
-    check_unmarked(&newer, &[], "not all of it is kept");
+    for (from, to) in [
+        ("\"span_id\":", "\"new\":1,\"span_id\":"),
+        ("\"trace_id\":", "\"note\":\"mine\",\"trace_id\":"),
+        ("\"findings\":[]", "\"findings\":[],\"annotations\":{}"),
+        ("\"findings\":[]", "\"findings\":[{}]"),
+    ] {
+        fs::write(&newer, text.replacen(from, to, 1)).unwrap();
+        check_unmarked(&newer, &[], "not all of it is kept");
+    }
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn what_a_dead_intake_did_not_get_is_kept_and_sent_later_once() {
     check_secret(&finished);
     check_no_key(&fs::read_to_string(&file).unwrap());
     let expected = format!(
-        "; it is kept in {0}, and `modtrace-tui open --forward datadog {0}` sends it.",
+        "; it is kept in {0}, and `modtrace-tui open --forward datadog --forward-logs {0}` sends it.",
         file.display()
     );
     assert!(
