@@ -355,3 +355,27 @@ fn of_traces(n_spans: u64, n_traces: u64) -> String {
         plural(n_traces, "trace")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Now;
+
+    #[test]
+    fn a_file_of_which_requests_are_held_no_more_is_left_alone() {
+        let name = format!("modtrace-tui-{}-unsent.json", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let text = r#"{"format":"modtrace","version":1,"traces":[]}"#;
+        for (n_lost, is_marked) in [(1, false), (0, true)] {
+            std::fs::write(&path, text).unwrap();
+            let mut store = Store::new(1 << 20);
+            let file = Held::open(&path).unwrap();
+            let opened = export::open(file.reader(), &mut store, Now::default()).unwrap();
+            let file = SentFile::new(file, Some(&opened), &store).unwrap();
+            store.keep_unsent([], n_lost);
+            assert_eq!(file.mark(&store).is_ok(), is_marked);
+            assert_eq!(std::fs::read_to_string(&path).unwrap() != text, is_marked);
+        }
+        std::fs::remove_file(path).unwrap();
+    }
+}

@@ -53,8 +53,9 @@ pub(super) async fn view(
         is_over: started.is_err(),
         is_alone: false,
     };
-    let told_first = told.remarks.iter().chain(&told.damages);
-    for sentence in told_first.chain(&told.sending) {
+    // Trouble last: it is what stays.
+    let sentences = told.sending.iter().chain(&told.remarks);
+    for sentence in sentences.chain(&told.damages) {
         viewer.notice(sentence.clone());
     }
     let outcome = viewer.run(signals).await;

@@ -365,7 +365,8 @@ fn the_screen_shows_the_file_while_it_is_sent_and_says_so_at_the_end() {
     let open = [program, "open", "--forward", "datadog", &file_name];
     let words = [&["env", &key, &url][..], &open].concat();
     let mut screen = Screen::start_command(&words, 36, 120);
-    screen.wait_for(|text| text.contains("datadog datadoghq.com"));
+    screen
+        .wait_for(|text| text.contains("datadog datadoghq.com") && text.contains("Sending what "));
     wait_until("the spans came", || spans(&intake).len() == 3);
     screen.press("q");
     assert_eq!(screen.exit_code(), 0);
