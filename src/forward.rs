@@ -264,7 +264,8 @@ impl IntakeRequest {
     /// What it occupies in memory, for a queue with a limit in bytes.
     pub fn heap_bytes(&self) -> usize {
         let headers = self.headers.iter().map(|(_, value)| value.capacity());
-        self.body.len()
+        size_of::<Self>()
+            + self.body.len()
             + size_of_val(self.spans())
             + headers.sum::<usize>()
             + self.headers.capacity() * size_of::<(&str, String)>()

@@ -30,7 +30,7 @@ use crate::forward::{AgentFacts, Coding};
 use crate::ingest::{AGENT_VERSION, Inbound};
 use crate::io::child::ChildError;
 use crate::io::clock::{self, Clock};
-use crate::io::files::{self, Draft};
+use crate::io::files::{self, Draft, Held};
 use crate::io::log_file;
 use crate::sampler::Pieces;
 use crate::store::Store;
@@ -72,7 +72,7 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     if let Command::Simulate(path) = &settings.command {
         return simulate::simulate(path, &settings.sampling, (store, clock.now()));
     }
-    let told = match &settings.command {
+    let mut told = match &settings.command {
         Command::Open(paths) => open_files(paths, settings, &mut store, clock.now())?,
         _ => Told::default(),
     };
@@ -84,8 +84,10 @@ pub fn run(settings: &Settings) -> anyhow::Result<u8> {
     if let Some(to) = forwarding_to(settings) {
         store = store.with_forwarding_to(to);
     }
-    if told.sent.is_some() {
+    if let (Some(file), ByHand::To(target)) = (&told.sent, &settings.by_hand) {
         store.want_opened_sent();
+        told.sending = file.sending(&store, target);
+        told.remarks.extend(file.staying(&store));
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -142,6 +144,8 @@ struct Told {
     damages: Vec<String>,
     /// The file, if it is sent.
     sent: Option<SentFile>,
+    /// What of it goes now: no trouble.
+    sending: Option<String>,
 }
 
 /// Fills a store from exports. That no file brought anything, and one is damaged, is an error.
@@ -154,10 +158,14 @@ fn open_files(
     let mut told = Told::default();
     for path in paths {
         let about = |sentence: String| format!("{}: {sentence}", path.display());
-        let opened = export::open(files::open(path)?, store, now);
-        if settings.forward.is_some() {
-            told.sent = Some(SentFile::new(path, opened.as_ref().ok(), store)?);
-        }
+        let opened = if settings.forward.is_some() {
+            let file = Held::open(path)?;
+            let opened = export::open(file.reader(), store, now);
+            told.sent = Some(SentFile::new(file, opened.as_ref().ok(), store)?);
+            opened
+        } else {
+            export::open(files::open(path)?, store, now)
+        };
         match opened {
             Ok(opened) => told.remarks.extend(opened.warnings.into_iter().map(about)),
             Err(error) => told.damages.push(about(error.to_string())),

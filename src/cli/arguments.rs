@@ -84,8 +84,10 @@ pub(super) enum Subcommand {
     /// View exports; no port is bound
     ///
     /// With --forward datadog, what FILE holds and says not to have gone is sent to Datadog, and FILE is
-    /// written again and says what has: opened so again, it sends nothing twice. With --headless it ends
-    /// when all of it has been sent or given up.
+    /// written again and says what has: opened so again, it sends nothing twice. That is done at the end:
+    /// of a run that was killed FILE says nothing, and what had arrived goes twice. Two at once cannot send
+    /// the same FILE. Requests with log lines in it go with --forward-logs. With --headless it ends when all
+    /// of it has been sent or given up.
     Open {
         /// The files `--export` or `x` wrote
         #[arg(required = true, value_name = "FILE")]

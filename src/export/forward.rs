@@ -6,13 +6,13 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{SerializeMap as _, Serializer};
 use serde::{Deserialize, Serialize};
 
 use super::text::decode_base64;
 use crate::forward::{Contents, Intake, IntakeRequest};
-use crate::store::{Store, ToldForward, UNSENT_BYTES_MAX};
+use crate::store::{Store, UNSENT_BYTES_MAX};
 
 /// The headers that a request may have beside those of its address and the key.
 const HEADERS: [&str; 4] = [
@@ -23,14 +23,13 @@ const HEADERS: [&str; 4] = [
 ];
 
 /// Where spans go on to, in exports and in the headless summary.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub struct ForwardJson<'a> {
     to: Cow<'a, str>,
-    #[serde(default)]
     last_error: Option<Cow<'a, str>>,
     /// Left out where no request is kept beside it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    unsent: Option<UnsentList<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsent: Option<Vec<UnsentJson<'a>>>,
 }
 
 impl<'a> ForwardJson<'a> {
@@ -48,73 +47,15 @@ impl<'a> ForwardJson<'a> {
     pub(super) fn whole(store: &'a Store) -> Option<Self> {
         let unsent = store.forwarding().unsent().map(UnsentJson::new);
         Some(Self {
-            unsent: Some(UnsentList {
-                requests: unsent.collect(),
-                n_lost: 0,
-            }),
+            unsent: Some(unsent.collect()),
             ..Self::summary(store)?
         })
-    }
-
-    pub(super) fn into_told(self) -> ToldForward {
-        let unsent = self.unsent.unwrap_or_default();
-        let requests = unsent.requests.into_iter();
-        ToldForward {
-            to: self.to.into(),
-            last_error: self.last_error.map(Into::into),
-            unsent: requests.map(UnsentJson::into_request).collect(),
-            n_lost: unsent.n_lost,
-        }
-    }
-}
-
-/// Requests that have not gone; of those in a file as many as there is room for.
-#[derive(Debug, Default)]
-struct UnsentList<'a> {
-    requests: Vec<UnsentJson<'a>>,
-    n_lost: u64,
-}
-
-impl Serialize for UnsentList<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(&self.requests)
-    }
-}
-
-impl<'de> Deserialize<'de> for UnsentList<'_> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ListVisitor;
-
-        impl<'de> Visitor<'de> for ListVisitor {
-            type Value = UnsentList<'static>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of requests")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut unsent = UnsentList::default();
-                let mut n_bytes_left = UNSENT_BYTES_MAX;
-                while let Some(request) = list.next_element::<UnsentJson<'static>>()? {
-                    match n_bytes_left.checked_sub(request.n_bytes()) {
-                        Some(n_left) => {
-                            n_bytes_left = n_left;
-                            unsent.requests.push(request);
-                        }
-                        None => unsent.n_lost += 1,
-                    }
-                }
-                Ok(unsent)
-            }
-        }
-
-        deserializer.deserialize_seq(ListVisitor)
     }
 }
 
 /// A request with statistics or log lines.
 #[derive(Debug, Serialize, Deserialize)]
-struct UnsentJson<'a> {
+pub(super) struct UnsentJson<'a> {
     intake: UnsentIntake,
     headers: HeadersJson<'a>,
     body: BodyJson<'a>,
@@ -152,13 +93,7 @@ impl<'a> UnsentJson<'a> {
         }
     }
 
-    /// About what it occupies.
-    fn n_bytes(&self) -> usize {
-        let headers = self.headers.0.iter().map(|(_, value)| value.len());
-        size_of::<Self>() + self.body.0.len() + headers.sum::<usize>()
-    }
-
-    fn into_request(self) -> IntakeRequest {
+    pub(super) fn into_request(self) -> IntakeRequest {
         let (intake, contents) = match self.intake {
             UnsentIntake::Stats => {
                 let (n_groups, n_hits) = (0, self.n);
@@ -191,9 +126,27 @@ impl Serialize for BodyJson<'_> {
 
 impl<'de> Deserialize<'de> for BodyJson<'_> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let bytes = decode_base64(&text).ok_or_else(|| D::Error::custom("a body is base64"))?;
-        Ok(Self(bytes.into()))
+        struct BodyVisitor;
+
+        impl Visitor<'_> for BodyVisitor {
+            type Value = BodyJson<'static>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a body in base64")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                // One that there is no room for is as good as lost, which an empty one is, too.
+                if text.len() / 4 * 3 > UNSENT_BYTES_MAX {
+                    return Ok(BodyJson(Cow::default()));
+                }
+                let bytes = decode_base64(text);
+                let bytes = bytes.ok_or_else(|| E::custom("a body is base64"))?;
+                Ok(BodyJson(bytes.into()))
+            }
+        }
+
+        deserializer.deserialize_str(BodyVisitor)
     }
 }
 

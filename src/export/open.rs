@@ -3,7 +3,9 @@
 //! in one is told with its place, and what came before it is kept.
 
 mod file;
+mod forward;
 mod lines;
+mod noted;
 mod number;
 mod span;
 mod trace;
@@ -181,6 +183,7 @@ struct Reading<'s> {
     forward: Option<ToldForward>,
     kept: Kept,
     place: Place,
+    /// Members that this version does not know.
     n_ignored: u64,
     /// Requests that had not gone, and that there was no room for.
     n_lost_requests: u64,
@@ -279,7 +282,7 @@ impl<'s> Reading<'s> {
 
     fn restore_trace(&mut self, id: TraceId, trace: TraceSoFar) -> u64 {
         let chunk = self.builder.finish_as(id.low()).unwrap_or_default();
-        let n_spans = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        let n_spans = count(chunk.len());
         let verdict = trace.verdict;
         if n_spans > 0 {
             let fate = verdict.as_ref().map_or(Fate::Unknown, Verdict::fate);
@@ -326,7 +329,7 @@ impl<'s> Reading<'s> {
             n_chunks: 1,
             form: crate::trace::PayloadForm::default(),
         };
-        let n_spans = u64::try_from(payload.n_spans()).unwrap_or(u64::MAX);
+        let n_spans = count(payload.n_spans());
         let received = Received {
             at: self.now.wall,
             via: Via::File,
@@ -355,20 +358,20 @@ impl<'s> Reading<'s> {
             told.restore(self.store);
         }
         if let Some(told) = self.forward.take() {
-            self.n_lost_requests += self.store.restore_forward(told);
+            self.store.restore_forward(told);
         }
     }
 
     fn warnings(&self) -> Vec<String> {
         let ignored = (self.n_ignored > 0).then(|| {
             format!(
-                "Members of spans that this version does not know were left out: {}.",
+                "Members that this version does not know were left out: {}.",
                 self.n_ignored
             )
         });
         let lost = (self.n_lost_requests > 0).then(|| {
             format!(
-                "Requests that had not gone on were left out, for lack of room: {}.",
+                "Requests that had not gone on were left out, as they are empty or for lack of room: {}.",
                 self.n_lost_requests
             )
         });
@@ -410,6 +413,10 @@ impl<'s> Reading<'s> {
             },
         }
     }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// An error in a line that is safe to print: it may quote the file.

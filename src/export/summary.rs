@@ -134,6 +134,9 @@ impl<'a> TracerJson<'a> {
     }
 }
 
+/// Members of containers that are written and not read.
+pub(super) const CONTAINER_UNREAD: [&str; 1] = ["runtime_id"];
+
 /// Where a trace ran, in exports.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -204,6 +207,17 @@ impl Serialize for SamplingJson<'_> {
         map.end()
     }
 }
+
+/// Members of `sampling` that are written and not read.
+pub(super) const SAMPLING_UNREAD: [&str; 7] = [
+    "priority",
+    "decision_maker",
+    "mechanism",
+    "rule_rate",
+    "agent_rate",
+    "limit_rate",
+    "reason",
+];
 
 /// What the client decided and the model makes of it, of which only the model's part is read back: the
 /// rest follows from the spans.

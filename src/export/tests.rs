@@ -11,6 +11,7 @@ pub(crate) mod recorded;
 mod round_trip;
 mod told;
 mod twins;
+mod unknown;
 
 use super::{FileForm, Format, Kept, OpenError, Opened, ToldJson, open, write_all, write_json};
 use crate::ingest::{Received, RequestClass, RequestRecord};

@@ -15,6 +15,17 @@ pub(super) enum Detail {
     Bins,
 }
 
+/// Members that are written and not read.
+pub(super) const UNREAD: [&str; 7] = [
+    "hits_without_span",
+    "compared_by",
+    "n",
+    "p50",
+    "p95",
+    "p99",
+    "max",
+];
+
 /// All of it. Quantiles, `compared_by` and `hits_without_span` follow from the rest, and are not
 /// read.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -35,8 +46,8 @@ pub struct ToldJson {
     telemetry: TelemetrySums,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "ReadClient")]
 struct ClientJson {
     #[serde(flatten)]
     source: StatsSource,
@@ -44,6 +55,41 @@ struct ClientJson {
     hits: u64,
     errors: u64,
     told_until: i64,
+}
+
+/// The same as it is read: each member by its name, so that others are seen.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ReadClient {
+    service: Box<str>,
+    env: Box<str>,
+    version: Box<str>,
+    runtime_id: Box<str>,
+    language: Box<str>,
+    tracer_version: Box<str>,
+    buckets: u64,
+    hits: u64,
+    errors: u64,
+    told_until: i64,
+}
+
+impl From<ReadClient> for ClientJson {
+    fn from(read: ReadClient) -> Self {
+        Self {
+            source: StatsSource {
+                service: read.service,
+                env: read.env,
+                version: read.version,
+                runtime_id: read.runtime_id,
+                language: read.language,
+                tracer_version: read.tracer_version,
+            },
+            buckets: read.buckets,
+            hits: read.hits,
+            errors: read.errors,
+            told_until: read.told_until,
+        }
+    }
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -1,10 +1,14 @@
-//! Files: exports that are whole or not there, names made of safe characters.
+//! Files: exports that are whole or not there, names made of safe characters, and files of which only one
+//! program at a time is to make something.
+
+mod held;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::trace::{TraceId, UnixNanos};
+pub(crate) use held::Held;
 
 /// Exports of one second that get names of their own.
 const SAME_NAMES_MAX: u32 = 1_000;
@@ -19,6 +23,15 @@ pub enum FileError {
         path: PathBuf,
         /// What the system says.
         error: io::Error,
+    },
+    /// Another program of ours sends it.
+    #[error(
+        "{} is being sent already: wait until the other modtrace-tui has ended, or stop it",
+        path.display()
+    )]
+    InUse {
+        /// The file.
+        path: PathBuf,
     },
     /// It cannot be read.
     #[error("{} cannot be read: {error}", path.display())]
@@ -37,6 +50,13 @@ impl FileError {
             error,
         }
     }
+
+    fn read(path: &Path, error: io::Error) -> Self {
+        Self::Read {
+            path: path.to_owned(),
+            error,
+        }
+    }
 }
 
 /// A file that is being written under a temporary name; what stood under its own name stays until
@@ -46,7 +66,35 @@ impl FileError {
 pub(crate) struct Draft {
     path: PathBuf,
     temporary: Option<PathBuf>,
+    /// What it is called if a file has its name; `None` if that one is replaced.
+    others: Option<OtherNames>,
     file: BufWriter<File>,
+}
+
+/// Names beside one that is taken: `STEM-2ENDING` and so on.
+#[derive(Debug)]
+struct OtherNames {
+    stem: String,
+    /// With its dot.
+    ending: String,
+}
+
+impl OtherNames {
+    /// Takes a name, or the first of these that is free: an empty file has it from then on. Of two who ask
+    /// at once, each gets another.
+    fn claim(&self, path: &Path) -> io::Result<PathBuf> {
+        let Self { stem, ending } = self;
+        let others = 2..SAME_NAMES_MAX;
+        let others = others.map(|number| path.with_file_name(format!("{stem}-{number}{ending}")));
+        for name in std::iter::once(path.to_owned()).chain(others) {
+            match File::create_new(&name) {
+                Ok(_empty) => return Ok(name),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
 }
 
 impl Draft {
@@ -55,21 +103,28 @@ impl Draft {
         Self::begin(path).map_err(|error| FileError::write(path, error))
     }
 
-    /// Begins `STEM.EXTENSION`, or `STEM-2.EXTENSION` if that is taken, in the first directory that
-    /// lets us.
+    /// Begins `STEM.EXTENSION`, or `STEM-2.EXTENSION` if that is taken when it is finished, in the first
+    /// directory that lets us.
     pub(crate) fn create_unique(
         directories: &[PathBuf],
         stem: &str,
         extension: &str,
     ) -> Result<Self, FileError> {
-        let nowhere = PathBuf::from(format!("{stem}.{extension}"));
-        let mut outcome = Err(FileError::write(&nowhere, io::ErrorKind::NotFound.into()));
+        let name = format!("{stem}.{extension}");
+        let mut outcome = Err(FileError::write(
+            Path::new(&name),
+            io::ErrorKind::NotFound.into(),
+        ));
         for (index, directory) in directories.iter().enumerate() {
             if index > 0 {
                 // The current directory is there; ours under the user's state may not be yet.
                 let _told_below = fs::create_dir_all(directory);
             }
-            outcome = Self::create(&unique_path(directory, stem, extension));
+            let others = OtherNames {
+                stem: stem.to_owned(),
+                ending: format!(".{extension}"),
+            };
+            outcome = Self::create_beside(&directory.join(&name), others);
             if outcome.is_ok() {
                 break;
             }
@@ -78,33 +133,43 @@ impl Draft {
     }
 
     /// Begins a file under a name, or under another beside it (`STEM-2.EXTENSION`) if a file has that
-    /// name.
+    /// name when it is finished.
     pub(crate) fn create_new(path: &Path) -> Result<Self, FileError> {
-        let is_taken = fs::symlink_metadata(path).is_ok();
-        let is_other = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
-        if !is_taken || is_other {
+        if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             return Self::create(path);
         }
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let extension = path.extension().map(|end| end.to_string_lossy());
-        let others = (2..SAME_NAMES_MAX).map(|number| match &extension {
-            Some(extension) => path.with_file_name(format!("{stem}-{number}.{extension}")),
-            None => path.with_file_name(format!("{stem}-{number}")),
-        });
-        let mut free = others.filter(|other| fs::symlink_metadata(other).is_err());
-        match free.next() {
-            Some(other) => Self::create(&other),
-            None => Err(FileError::write(path, io::ErrorKind::AlreadyExists.into())),
-        }
+        let ending = path.extension();
+        let ending = ending.map(|ending| format!(".{}", ending.to_string_lossy()));
+        let others = OtherNames {
+            stem: path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into(),
+            ending: ending.unwrap_or_default(),
+        };
+        Self::create_beside(path, others)
+    }
+
+    /// Begins a file that replaces none.
+    fn create_beside(path: &Path, others: OtherNames) -> Result<Self, FileError> {
+        let (temporary, file) =
+            create_beside(path).map_err(|error| FileError::write(path, error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            temporary: Some(temporary),
+            others: Some(others),
+            file: buffered(file),
+        })
     }
 
     fn begin(path: &Path) -> io::Result<Self> {
-        let buffered = |file| BufWriter::with_capacity(64 * 1024, file);
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
             Ok(metadata) if !metadata.is_file() => Ok(Self {
                 path: path.to_owned(),
                 temporary: None,
+                others: None,
                 file: buffered(OpenOptions::new().write(true).open(path)?),
             }),
             found => {
@@ -122,6 +187,7 @@ impl Draft {
                 Ok(Self {
                     path,
                     temporary: Some(temporary),
+                    others: None,
                     file: buffered(file),
                 })
             }
@@ -138,10 +204,19 @@ impl Draft {
 
     fn name(&mut self) -> io::Result<()> {
         self.file.flush()?;
-        if let Some(temporary) = &self.temporary {
-            fs::rename(temporary, &self.path)?;
-            self.temporary = None;
+        let Some(temporary) = &self.temporary else {
+            return Ok(());
+        };
+        if let Some(others) = &self.others {
+            self.path = others.claim(&self.path)?;
         }
+        if let Err(error) = fs::rename(temporary, &self.path) {
+            if self.others.is_some() {
+                let _left_empty = fs::remove_file(&self.path);
+            }
+            return Err(error);
+        }
+        self.temporary = None;
         Ok(())
     }
 }
@@ -164,6 +239,10 @@ impl Drop for Draft {
     }
 }
 
+fn buffered(file: File) -> BufWriter<File> {
+    BufWriter::with_capacity(64 * 1024, file)
+}
+
 /// A new, hidden file in the same directory, named after this process.
 fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     let name = path
@@ -173,11 +252,7 @@ fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     let process = std::process::id();
     for number in 0..SAME_NAMES_MAX {
         let temporary = path.with_file_name(format!(".{name}.{process}-{number}.part"));
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&temporary)
-        {
+        match File::create_new(&temporary) {
             Ok(file) => return Ok((temporary, file)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
@@ -193,20 +268,7 @@ pub(crate) fn check_writable(path: &Path) -> Result<(), FileError> {
         Ok(metadata) if !metadata.is_file() => Ok(()),
         _ => create_beside(path).and_then(|(temporary, _file)| fs::remove_file(temporary)),
     };
-    outcome.map_err(|error| FileError::Write {
-        path: path.to_owned(),
-        error,
-    })
-}
-
-fn unique_path(directory: &Path, stem: &str, extension: &str) -> PathBuf {
-    let first = directory.join(format!("{stem}.{extension}"));
-    let others =
-        (2..SAME_NAMES_MAX).map(|number| directory.join(format!("{stem}-{number}.{extension}")));
-    let mut names = std::iter::once(first.clone()).chain(others);
-    names
-        .find(|path| fs::symlink_metadata(path).is_err())
-        .unwrap_or(first)
+    outcome.map_err(|error| FileError::write(path, error))
 }
 
 /// The name of an export without its ending: time, and for a single trace the last eight digits of
@@ -222,10 +284,7 @@ pub(crate) fn export_stem(now: UnixNanos, trace_id: Option<TraceId>) -> String {
 
 /// Opens a file to be read.
 pub(crate) fn open(path: &Path) -> Result<File, FileError> {
-    File::open(path).map_err(|error| FileError::Read {
-        path: path.to_owned(),
-        error,
-    })
+    File::open(path).map_err(|error| FileError::read(path, error))
 }
 
 #[cfg(test)]

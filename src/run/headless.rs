@@ -85,6 +85,9 @@ pub(super) async fn report(
     for remark in &told.remarks {
         super::warn(remark);
     }
+    told.sending
+        .iter()
+        .for_each(|sentence| super::say(sentence));
     let opened: Vec<TraceKey> = store.traces().map(TraceEntry::key).collect();
     reporter.touched(&opened, clock.now());
     let started = feed.start_child();
@@ -112,22 +115,24 @@ pub(super) async fn report(
     if let Some(remark) = &stopped.remark {
         super::warn(remark);
     }
-    let unsent::Ending {
-        sent: said,
-        missing,
-    } = ending?;
-    if let Some(sentence) = &said {
+    if let Some(sentence) = &ending.sent {
         super::say(sentence);
     }
     let mut failures = told.damages;
-    match (missing, way_out) {
+    match (ending.missing, way_out) {
         (Some(sentence), WayOut::Asked) => super::warn(&sentence),
         // To send it was all there was to do.
         (missing, _) => failures.extend(missing),
     }
-    sent?;
-    exported?;
-    started?;
+    let failed = ending.failure.map_or(Ok(()), Err);
+    let outcome = sent.and(failed).and(exported);
+    let outcome = outcome.and(started.map_err(anyhow::Error::from));
+    if outcome.is_err() {
+        for sentence in failures.drain(..) {
+            super::warn(&sentence);
+        }
+    }
+    outcome?;
     anyhow::ensure!(failures.is_empty(), "{}", failures.join("\n"));
     Ok(stopped.code)
 }

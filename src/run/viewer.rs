@@ -53,7 +53,9 @@ pub(super) async fn view(
         is_over: started.is_err(),
         is_alone: false,
     };
-    for sentence in told.remarks.iter().chain(&told.damages) {
+    // Trouble last: it is what stays.
+    let sentences = told.sending.iter().chain(&told.remarks);
+    for sentence in sentences.chain(&told.damages) {
         viewer.notice(sentence.clone());
     }
     let outcome = viewer.run(signals).await;
@@ -69,7 +71,7 @@ pub(super) async fn view(
             super::take(app.store_mut(), inbound, clock.now());
         }
     });
-    stopped.send_rest(app.store_mut(), clock.now())?;
+    let sent = stopped.send_rest(app.store_mut(), clock.now());
     let ending = unsent::keep(settings, app.store(), told.sent.as_ref());
     let exported = match &settings.export {
         Some(target) => super::export_at_exit(app.store(), target),
@@ -78,13 +80,14 @@ pub(super) async fn view(
     if let Some(remark) = &stopped.remark {
         super::warn(remark);
     }
-    let ending = ending?;
     if let Some(sentence) = &ending.sent {
         super::say(sentence);
     }
     if let Some(sentence) = &ending.missing {
         super::warn(sentence);
     }
+    sent?;
+    ending.failure.map_or(Ok(()), Err)?;
     exported?;
     started?;
     outcome?;

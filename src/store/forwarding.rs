@@ -2,18 +2,20 @@
 //! Sends nothing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
 
 use super::counters::raise;
 use super::departed::{Departed, Leg, SpanSet};
 use super::wanted::{Wanted, Wish};
 use super::{LogKey, SpanIndex, Store, TraceEntry, TraceKey};
 use crate::forward::courier::{Courier, LinesGo, Which};
-use crate::forward::{Exchange, Forwarded, IntakeRequest, Ticket};
+use crate::forward::{Exchange, Forwarded, Intake, IntakeRequest, Ticket};
 use crate::trace::printable;
 
 /// How many attempts are kept.
 const EXCHANGES_MAX: usize = 200;
-/// What requests that have not gone may occupy. None is larger than the queue they waited in.
+/// What requests that have not gone may occupy: as much as those that wait in the queue. A file may hold larger
+/// ones; those are left out.
 pub const UNSENT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of what a file says that are kept.
 const TOLD_BYTES_MAX: usize = 200;
@@ -50,10 +52,6 @@ pub struct ToldForward {
     pub to: Box<str>,
     /// What went wrong last.
     pub last_error: Option<Box<str>>,
-    /// Requests that had not gone.
-    pub unsent: Vec<IntakeRequest>,
-    /// Such requests that there was no room for.
-    pub n_lost: u64,
 }
 
 /// Requests without spans that have not gone, as far as there is room.
@@ -70,8 +68,9 @@ pub(super) struct Unsent {
 impl Unsent {
     fn keep(&mut self, requests: impl IntoIterator<Item = IntakeRequest>) {
         for request in requests {
-            let bytes = self.bytes.saturating_add(Self::bytes_of(&request));
-            if bytes > UNSENT_BYTES_MAX {
+            let bytes = self.bytes.saturating_add(request.heap_bytes());
+            // One without a body brings nothing to anybody.
+            if request.body.is_empty() || bytes > UNSENT_BYTES_MAX {
                 self.n_lost += 1;
             } else {
                 self.bytes = bytes;
@@ -80,14 +79,22 @@ impl Unsent {
         }
     }
 
-    fn bytes_of(request: &IntakeRequest) -> usize {
-        size_of::<IntakeRequest>() + request.heap_bytes()
+    /// Has what is held sent again, but for lines if none go: those stay.
+    fn want(&mut self, lines: LinesGo) {
+        let goes = |request: &IntakeRequest| {
+            lines == LinesGo::WithTheirTraces || request.intake != Intake::Logs
+        };
+        let requests = mem::take(&mut self.requests).into_iter();
+        let (wanted, stay): (VecDeque<_>, VecDeque<_>) = requests.partition(goes);
+        self.n_wanted = wanted.len();
+        self.requests = wanted;
+        self.requests.extend(stay);
     }
 
     fn next_wanted(&mut self) -> Option<IntakeRequest> {
         self.n_wanted = self.n_wanted.checked_sub(1)?;
         let request = self.requests.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(Self::bytes_of(&request));
+        self.bytes = self.bytes.saturating_sub(request.heap_bytes());
         Some(request)
     }
 }
@@ -140,6 +147,11 @@ impl Forwarding {
         self.unsent.requests.iter()
     }
 
+    /// How many requests without spans are still to be handed over: the first of those that have not gone.
+    pub fn n_unsent_wanted(&self) -> usize {
+        self.unsent.n_wanted
+    }
+
     /// Whether more is to be handed over.
     pub fn wants_more(&self) -> bool {
         self.unsent.n_wanted > 0 || !self.wanted.is_empty()
@@ -156,9 +168,9 @@ impl Forwarding {
         }
     }
 
-    /// Has the requests that have not gone sent again.
+    /// Has the requests that have not gone sent again, as far as such go.
     pub(super) fn want_unsent(&mut self) {
-        self.unsent.n_wanted = self.unsent.requests.len();
+        self.unsent.want(self.lines_go());
     }
 
     /// Hands over the next of them. Returns whether there was one.
@@ -269,20 +281,26 @@ impl Store {
         self
     }
 
-    /// Puts back what an export says of the way on. Returns how many requests there was no room for.
-    pub fn restore_forward(&mut self, told: ToldForward) -> u64 {
-        let n_lost_before = self.forwarding.unsent.n_lost;
+    /// Puts back what an export says of the way on.
+    pub fn restore_forward(&mut self, told: ToldForward) {
         let shown = |text: Box<str>| printable(&text, TOLD_BYTES_MAX);
         self.forwarding.told = Some((shown(told.to), told.last_error.map(shown)));
-        self.keep_unsent(told.unsent, told.n_lost);
-        self.forwarding.unsent.n_lost - n_lost_before
+        self.revision += 1;
     }
 
-    /// Keeps requests without spans that did not arrive, beside so many that there was no room for.
-    pub fn keep_unsent(&mut self, requests: Vec<IntakeRequest>, n_lost: u64) {
-        self.forwarding.unsent.keep(requests);
-        raise(&mut self.forwarding.unsent.n_lost, n_lost);
+    /// Keeps requests without spans that did not arrive, beside so many that there was no room for. Returns for
+    /// how many there is none.
+    pub fn keep_unsent(
+        &mut self,
+        requests: impl IntoIterator<Item = IntakeRequest>,
+        n_lost: u64,
+    ) -> u64 {
+        let unsent = &mut self.forwarding.unsent;
+        let n_lost_before = unsent.n_lost;
+        unsent.keep(requests);
+        raise(&mut unsent.n_lost, n_lost);
         self.revision += 1;
+        self.forwarding.unsent.n_lost - n_lost_before
     }
 
     /// Takes note of what became of requests that were passed on.

@@ -34,6 +34,11 @@ impl Missing {
     pub fn is_held(&self) -> bool {
         self.n_spans > 0 || self.n_requests > 0
     }
+
+    /// Whether some of it is held, or would be if it were to be kept.
+    pub fn can_be_kept(&self) -> bool {
+        self.is_held() || self.n_lost_requests > 0
+    }
 }
 
 impl Store {

@@ -5,13 +5,13 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::forward::ForwardSeed;
 use super::lines::{LinesSeed, Whose};
 use super::span::SpansSeed;
 use super::trace::TraceSeed;
 use super::{OpenError, Reading, Shape};
-use crate::export::forward::ForwardJson;
 use crate::export::json::{FORMAT, RequestJson, VERSION};
-use crate::export::told::ToldJson;
+use crate::export::told::{ToldJson, UNREAD};
 use crate::store::{Counters, REQUESTS_MAX};
 
 /// No counter gets here by counting, and sums of what files say stay far from the end of the range.
@@ -32,6 +32,10 @@ enum Member {
     Logs,
     Requests,
     ClientStats,
+    Findings,
+    /// Which program wrote it, and when.
+    #[serde(alias = "captured_by", alias = "exported_at")]
+    Writer,
     #[serde(other)]
     Other,
 }
@@ -57,20 +61,29 @@ impl<'de> Visitor<'de> for FileSeed<'_, '_> {
             match member {
                 Member::Format => reading.check_format(&map.next_value::<String>()?)?,
                 Member::Version => reading.check_version(map.next_value()?)?,
-                Member::Counters => reading.take_counters(map.next_value()?)?,
-                Member::Forward => {
-                    let told: Option<ForwardJson<'_>> = map.next_value()?;
-                    reading.forward = told.map(ForwardJson::into_told);
+                Member::Counters => {
+                    let counters = map.next_value_seed(reading.noted(&[]))?;
+                    reading.take_counters(counters)?;
                 }
+                Member::Forward => map.next_value_seed(ForwardSeed(reading))?,
                 Member::Traces => map.next_value_seed(TracesSeed(reading))?,
                 Member::Logs => map.next_value_seed(LinesSeed(reading, Whose::Nobodys))?,
                 Member::Requests => map.next_value_seed(RequestsSeed(reading))?,
                 Member::ClientStats => {
-                    let told: Option<ToldJson> = map.next_value()?;
+                    let told: Option<ToldJson> = map.next_value_seed(reading.noted(&UNREAD))?;
                     reading.told = told.filter(|told| told.is_credible(COUNTER_MAX));
+                }
+                Member::Findings => {
+                    let findings: Option<Vec<IgnoredAny>> = map.next_value()?;
+                    reading.n_ignored +=
+                        findings.map_or(0, |findings| super::count(findings.len()));
+                }
+                Member::Writer => {
+                    map.next_value::<IgnoredAny>()?;
                 }
                 Member::Other => {
                     map.next_value::<IgnoredAny>()?;
+                    reading.n_ignored += 1;
                 }
             }
         }
@@ -181,8 +194,11 @@ impl<'de> Visitor<'de> for RequestsSeed<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut requests: A) -> Result<(), A::Error> {
-        let kept = &mut self.0.requests;
-        while let Some(request) = requests.next_element::<RequestJson<'_>>()? {
+        let reading = self.0;
+        while let Some(request) =
+            requests.next_element_seed(reading.noted::<RequestJson<'_>>(&[]))?
+        {
+            let kept = &mut reading.requests;
             if kept.len() >= REQUESTS_MAX {
                 kept.pop_front();
             }

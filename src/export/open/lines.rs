@@ -39,7 +39,7 @@ impl<'de> Visitor<'de> for LinesSeed<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut lines: A) -> Result<(), A::Error> {
-        while let Some(line) = lines.next_element::<ReadLog<'_>>()? {
+        while let Some(line) = lines.next_element_seed(self.0.noted::<ReadLog<'_>>(&UNREAD))? {
             let (record, joined_by) = line.into_record()?;
             match self.1 {
                 Whose::OfTrace => self.0.trace.lines.push((record, joined_by)),
@@ -49,6 +49,9 @@ impl<'de> Visitor<'de> for LinesSeed<'_, '_> {
         Ok(())
     }
 }
+
+/// Members of a line of which no more is read than whether there are any.
+const UNREAD: [&str; 1] = ["fields"];
 
 /// A line of an export, read.
 #[derive(Deserialize)]

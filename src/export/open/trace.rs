@@ -12,7 +12,9 @@ use super::number::AnyTraceId;
 use super::span::SpansSeed;
 use crate::export::arrival::ArrivalJson;
 use crate::export::start::ReadLocalRoot;
-use crate::export::summary::{ContainerJson, ReadSampling, TracerJson};
+use crate::export::summary::{
+    CONTAINER_UNREAD, ContainerJson, ReadSampling, SAMPLING_UNREAD, TracerJson,
+};
 use crate::export::went::WentJson;
 use crate::store::ToldPlace;
 
@@ -35,6 +37,17 @@ enum Member {
     ForwardCounted,
     Spans,
     Logs,
+    /// What follows from the spans.
+    #[serde(
+        alias = "root",
+        alias = "service",
+        alias = "resource",
+        alias = "start",
+        alias = "duration",
+        alias = "error",
+        alias = "complete"
+    )]
+    Follows,
     #[serde(other)]
     Other,
 }
@@ -62,16 +75,17 @@ impl<'de> Visitor<'de> for TraceSeed<'_, '_> {
                     reading.trace.id = Some(map.next_value::<AnyTraceId>()?.whole());
                 }
                 Member::Arrivals => {
-                    let arrivals: Vec<ArrivalJson<'_>> = map.next_value()?;
+                    let arrivals: Vec<ArrivalJson<'_>> = map.next_value_seed(reading.noted(&[]))?;
                     let arrivals = arrivals.into_iter().map(ArrivalJson::into_arrival);
                     reading.trace.arrivals = arrivals.collect::<Result<_, _>>()?;
                 }
                 Member::Tracer => {
-                    let tracer: Option<TracerJson<'_>> = map.next_value()?;
+                    let tracer: Option<TracerJson<'_>> = map.next_value_seed(reading.noted(&[]))?;
                     reading.trace.tracer = tracer.map(TracerJson::into_tracer).unwrap_or_default();
                 }
                 Member::Container => {
-                    let container: Option<ContainerJson<'_>> = map.next_value()?;
+                    let container: Option<ContainerJson<'_>> =
+                        map.next_value_seed(reading.noted(&CONTAINER_UNREAD))?;
                     if container.is_none() {
                         reading.trace.place = ToldPlace::Nowhere;
                     }
@@ -81,12 +95,14 @@ impl<'de> Visitor<'de> for TraceSeed<'_, '_> {
                 Member::StartKind => reading.trace.start_kind = map.next_value()?,
                 Member::StartEvidence => reading.trace.start_evidence = map.next_value()?,
                 Member::LocalRoots => {
-                    let roots: Vec<ReadLocalRoot> = map.next_value()?;
+                    let roots: Vec<ReadLocalRoot> =
+                        map.next_value_seed(reading.noted(&CONTAINER_UNREAD))?;
                     let roots = roots.into_iter().map(ReadLocalRoot::into_told);
                     reading.trace.local_roots = roots.collect();
                 }
                 Member::Sampling => {
-                    let sampling: Option<ReadSampling> = map.next_value()?;
+                    let sampling: Option<ReadSampling> =
+                        map.next_value_seed(reading.noted(&SAMPLING_UNREAD))?;
                     reading.trace.verdict = sampling.and_then(ReadSampling::into_verdict);
                 }
                 Member::Forwarded => {
@@ -97,8 +113,12 @@ impl<'de> Visitor<'de> for TraceSeed<'_, '_> {
                 }
                 Member::Logs => map.next_value_seed(LinesSeed(reading, Whose::OfTrace))?,
                 Member::Spans => map.next_value_seed(SpansSeed(reading))?,
+                Member::Follows => {
+                    map.next_value::<IgnoredAny>()?;
+                }
                 Member::Other => {
                     map.next_value::<IgnoredAny>()?;
+                    reading.n_ignored += 1;
                 }
             }
         }

@@ -133,9 +133,7 @@ fn a_file_of_chunks_is_counted_as_if_received() {
                 n_spans: 2,
                 ..Kept::default()
             },
-            warnings: vec![
-                "Members of spans that this version does not know were left out: 1.".into()
-            ]
+            warnings: vec!["Members that this version does not know were left out: 1.".into()]
         }
     );
     let counters = store.counters();

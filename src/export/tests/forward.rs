@@ -195,6 +195,22 @@ fn requests_that_there_is_no_room_for_are_left_out_and_told() {
     );
 }
 
+#[test]
+fn a_request_that_is_larger_than_all_the_room_is_lost_and_no_other() {
+    let body = "AAAA".repeat(12 << 20);
+    let of = |body: &str| format!(r#"{{"intake":"stats","headers":{{}},"body":"{body}"}}"#);
+    let (large, empty, small) = (of(&body), of(""), of("AAAA"));
+    let said = format!(r#""forward":{{"to":"x","unsent":[{large},{empty},{small}]}}"#);
+    let mut store = Store::new(PLENTY);
+    let file = with("\"forward\":null", &said);
+    let opened = open(file.as_bytes(), &mut store, Now::default()).unwrap();
+    assert_eq!(store.forwarding().unsent().len(), 1);
+    assert!(
+        opened.warnings[0].ends_with("for lack of room: 2."),
+        "{opened:?}"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 96,

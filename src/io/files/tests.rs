@@ -134,3 +134,69 @@ fn a_file_that_is_there_is_left_alone_and_another_name_taken() {
     }
     fs::remove_dir_all(directory).unwrap();
 }
+
+#[test]
+fn of_two_that_ask_for_a_name_while_it_is_free_each_gets_its_own() {
+    let directory = directory("race");
+    let path = directory.join("unsent.json");
+    let mut drafts = ["one", "two", "three"].map(|text| {
+        let mut draft = Draft::create_new(&path).unwrap();
+        draft.write_all(text.as_bytes()).unwrap();
+        draft
+    });
+    drafts.reverse();
+    let written = drafts.map(|draft| draft.finish().unwrap());
+    let expected = ["unsent.json", "unsent-2.json", "unsent-3.json"];
+    assert_eq!(written, expected.map(|name| directory.join(name)));
+    let texts = written.map(|path| fs::read_to_string(path).unwrap());
+    assert_eq!(texts, ["three", "two", "one"]);
+    assert_eq!(names(&directory).len(), 3);
+    fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn a_file_is_held_by_one_at_a_time() {
+    let directory = directory("held");
+    let path = directory.join("all.json");
+    fs::write(&path, "text").unwrap();
+    let held = Held::open(&path).unwrap();
+    assert_eq!(io::read_to_string(held.reader()).unwrap(), "text");
+    assert!(matches!(Held::open(&path), Err(FileError::InUse { .. })));
+    drop(held);
+    Held::open(&path).unwrap();
+    fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn that_a_held_file_was_changed_or_replaced_is_seen() {
+    let directory = directory("changed");
+    let (path, other) = (directory.join("all.json"), directory.join("other.json"));
+    let changes: [&dyn Fn(); 3] = [
+        &|| fs::write(&path, "longer than before").unwrap(),
+        &|| fs::rename(&other, &path).unwrap(),
+        &|| fs::remove_file(&path).unwrap(),
+    ];
+    for change in changes {
+        fs::write(&path, "text").unwrap();
+        fs::write(&other, "text").unwrap();
+        let held = Held::open(&path).unwrap();
+        assert!(held.is_unchanged());
+        change();
+        assert!(!held.is_unchanged());
+    }
+    fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn a_file_that_nobody_may_write_is_not_replaced() {
+    let directory = directory("read-only");
+    let path = directory.join("all.json");
+    fs::write(&path, "text").unwrap();
+    let held = Held::open(&path).unwrap();
+    held.check_replaceable().unwrap();
+    let mut permissions = fs::metadata(&path).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&path, permissions).unwrap();
+    assert!(held.check_replaceable().is_err());
+    fs::remove_dir_all(directory).unwrap();
+}

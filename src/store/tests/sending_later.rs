@@ -5,7 +5,7 @@ use super::*;
 use crate::forward::courier::Which;
 use crate::forward::{Contents, Forwarded, Intake, IntakeRequest, Ticket};
 use crate::sampler::{AgentDecision, Sampler, Verdict};
-use crate::store::{Missing, Restored, SpanIndex, ToldForward, UNSENT_BYTES_MAX, Went};
+use crate::store::{Missing, Restored, SpanIndex, UNSENT_BYTES_MAX, Went};
 use crate::trace::SpanId;
 
 /// What is kept of a trace in a file, put into a store from which what was opened is to go.
@@ -108,12 +108,13 @@ fn what_is_missing_is_what_was_handed_over_and_did_not_arrive() {
         returned: vec![ticket(0, 2), ticket(9, 0), ticket(9, 1)],
         ..Forwarded::default()
     });
-    store.keep_unsent(vec![request(10), request(UNSENT_BYTES_MAX)], 2);
+    let requests = [request(10), request(UNSENT_BYTES_MAX), request(0)];
+    assert_eq!(store.keep_unsent(requests, 2), 4);
     let expected = Missing {
         traces: [TraceKey(0)].into(),
         n_spans: 2,
         n_requests: 1,
-        n_lost_requests: 3,
+        n_lost_requests: 4,
         n_lost_spans: 2,
         n_refused_spans: 0,
     };
@@ -122,35 +123,62 @@ fn what_is_missing_is_what_was_handed_over_and_did_not_arrive() {
     assert_eq!((entry.n_forwarded(), entry.n_missing()), (1, 2));
 }
 
-/// A request with lines.
+/// A request with statistics.
 fn request(n_bytes: usize) -> IntakeRequest {
     IntakeRequest {
-        intake: Intake::Logs,
+        intake: Intake::Stats,
         headers: Vec::new(),
         body: vec![0; n_bytes].into(),
         plain_bytes: n_bytes,
+        contents: Contents::Groups {
+            n_groups: 1,
+            n_hits: 1,
+        },
+    }
+}
+
+fn with_lines(n_bytes: usize) -> IntakeRequest {
+    IntakeRequest {
+        intake: Intake::Logs,
         contents: Contents::Lines { n_lines: 1 },
+        ..request(n_bytes)
     }
 }
 
 #[test]
 fn requests_that_have_not_gone_are_sent_once_and_as_they_were() {
     let mut store = store(Which::All);
-    let told = ToldForward {
-        to: "datadog datadoghq.eu".into(),
-        last_error: None,
-        unsent: vec![request(1), request(2)],
-        n_lost: 0,
-    };
-    assert_eq!(store.restore_forward(told.clone()), 0);
+    store.keep_unsent([request(1), request(2)], 0);
     assert!(!store.depart_next(Now::default()), "nobody wants it sent");
     store.want_opened_sent();
+    assert_eq!(store.forwarding().n_unsent_wanted(), 2);
     // One that comes back meanwhile waits for the next time.
-    store.keep_unsent(vec![request(3)], 0);
+    store.keep_unsent([request(3)], 0);
     while store.depart_next(Now::default()) {}
-    assert_eq!(store.courier_mut().unwrap().ready(), told.unsent);
+    let sent = store.courier_mut().unwrap().ready();
+    assert_eq!(sent, [request(1), request(2)]);
     assert_eq!(store.missing().n_requests, 1);
     assert!(!store.forwarding().wants_more());
+}
+
+#[test]
+fn requests_with_lines_stay_if_no_lines_go() {
+    let mut store = store(Which::All);
+    store.keep_unsent([with_lines(1), request(2), with_lines(3)], 0);
+    store.want_opened_sent();
+    while store.depart_next(Now::default()) {}
+    assert_eq!(store.courier_mut().unwrap().ready(), [request(2)]);
+    let stay: Vec<_> = store.forwarding().unsent().cloned().collect();
+    assert_eq!(stay, [with_lines(1), with_lines(3)]);
+}
+
+#[test]
+fn small_requests_are_bounded_like_large_ones() {
+    let mut store = store(Which::All);
+    let n_max = u64::try_from(UNSENT_BYTES_MAX / size_of::<IntakeRequest>()).unwrap();
+    let n_lost = store.keep_unsent((0..n_max).map(|_| request(1)), 0);
+    assert!(n_lost > 0);
+    assert_eq!(store.missing().n_requests, n_max - n_lost);
 }
 
 #[test]

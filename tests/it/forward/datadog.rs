@@ -285,7 +285,7 @@ fn what_cannot_be_sent_before_the_end_is_said_and_counted() {
     assert!(
         finished.stderr.contains(
             "1 span of 1 trace and 1 request with statistics or log lines did not arrive at Datadog (datadoghq.com)"
-        ) && finished.stderr.contains("; --spill FILE would keep it."),
+        ) && finished.stderr.contains("; --spill FILE would have kept it."),
         "{}",
         finished.stderr
     );

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -73,8 +73,10 @@ fn a_capture_is_sent_once_and_says_so_itself() {
     let file = scratch.path("all.json");
     let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
     assert!(is_fine, "{stderr}");
+    let host = intake.url().replace("http://", "");
     let expected = format!(
-        "Sent 20 spans of 20 traces to Datadog (datadoghq.eu); {} says so now.\n",
+        "Sending what {0} holds to {host}: 20 traces.\n\
+         Sent 20 spans of 20 traces to Datadog (datadoghq.eu); {0} says so now.\n",
         file.display()
     );
     assert_eq!(stderr, expected);
@@ -144,6 +146,42 @@ fn what_is_not_taken_stays_in_the_file_and_goes_the_next_time() {
 }
 
 #[test]
+fn lines_that_have_not_gone_stay_in_the_file_unless_lines_are_to_go() {
+    let scratch = captured(1);
+    let file = scratch.path("all.json");
+    let text = fs::read_to_string(&file).unwrap();
+    let way = r#""forward":{"to":"datadog datadoghq.eu","unsent":[
+        {"intake":"logs","headers":{"Content-Type":"application/json"},"body":"W10=","n":1},
+        {"intake":"stats","headers":{},"body":"gA==","n":0}]}"#;
+    fs::write(&file, text.replace("\"forward\":null", way)).unwrap();
+    let intake = MockAgent::start(|_, _| taken());
+    let n_logs = || {
+        let seen = intake.seen().into_iter();
+        seen.filter(|seen| seen.path == "/api/v2/logs").count()
+    };
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(!is_fine && n_logs() == 0, "{stderr}");
+    for part in [
+        "holds to 127.0.0.1:",
+        ": 1 trace, and 1 request with statistics or log lines.\n",
+        "Without --forward-logs 1 request with log lines of ",
+        "says so now",
+        "`modtrace-tui open --forward datadog --forward-logs ",
+    ] {
+        assert!(stderr.contains(part), "{part} in {stderr}");
+    }
+    let unsent = read(&file)["forward"]["unsent"].clone();
+    assert_eq!(
+        (unsent.as_array().unwrap().len(), &unsent[0]["body"]),
+        (1, &json!("W10="))
+    );
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &["--forward-logs"]);
+    assert!(is_fine && n_logs() == 1, "{stderr}");
+    assert_eq!(read(&file)["forward"]["unsent"], json!([]));
+    check_each_once(&intake, 1);
+}
+
+#[test]
 fn only_what_the_simulated_agent_kept_goes_if_that_is_asked() {
     let intake = MockAgent::start(|_, _| taken());
     let program = Headless::start(&[]);
@@ -177,7 +215,8 @@ fn check_unmarked(file: &Path, arguments: &[&str], why: &str) {
     let before = fs::read(file).unwrap();
     let (stderr, _) = reopen(file, &intake.url(), arguments);
     assert!(!spans(&intake).is_empty());
-    for part in [why, "cannot say so, and would send the same again"] {
+    let cannot = format!("cannot say so, because {why}, and would send the same again");
+    for part in [&cannot, "opened so again, it sends the same again"] {
         assert!(stderr.contains(part), "{part} in {stderr}");
     }
     assert_eq!(fs::read(file).unwrap(), before);
@@ -189,21 +228,110 @@ fn a_file_that_cannot_be_written_again_whole_is_left_alone() {
     let whole = scratch.path("all.json");
     let text = fs::read_to_string(&whole).unwrap();
     let (half, _) = text.split_at(text.len() / 2);
-    let too_large = "not all of it fits into --memory";
-    check_unmarked(&whole, &["--memory", "64KiB"], too_large);
+    let not_all =
+        "not all of its spans and lines are held (one comes twice, or --memory is too small)";
+    check_unmarked(&whole, &["--memory", "64KiB"], not_all);
+    let twice = scratch.path("twice.json");
+    let spans = text.lines().filter(|line| line.starts_with("{\"span_id"));
+    let span = spans.clone().next().unwrap();
+    fs::write(&twice, text.replacen(span, &format!("{span},{span}"), 1)).unwrap();
+    check_unmarked(&twice, &[], not_all);
     let cut = scratch.path("cut.json");
     fs::write(&cut, half).unwrap();
     check_unmarked(&cut, &[], "it is damaged");
     let chunks = scratch.path("chunks.json");
     fs::write(&chunks, r#"[[{"trace_id":1,"span_id":2,"name":"n"}]]"#).unwrap();
-    check_unmarked(&chunks, &[], "spans as an agent takes them");
+    check_unmarked(
+        &chunks,
+        &[],
+        "it holds nothing but spans as an agent takes them",
+    );
     let newer = scratch.path("newer.json");
-    fs::write(
-        &newer,
-        text.replacen("\"span_id\":", "\"new\":1,\"span_id\":", 1),
-    )
-    .unwrap();
-    check_unmarked(&newer, &[], "not all of it is kept");
+    for (from, to) in [
+        ("\"span_id\":", "\"new\":1,\"span_id\":"),
+        ("\"trace_id\":", "\"note\":\"mine\",\"trace_id\":"),
+        ("\"findings\":[]", "\"findings\":[],\"annotations\":{}"),
+        ("\"findings\":[]", "\"findings\":[{}]"),
+    ] {
+        fs::write(&newer, text.replacen(from, to, 1)).unwrap();
+        check_unmarked(&newer, &[], "not all of it is kept");
+    }
+}
+
+#[test]
+fn a_file_that_somebody_changes_while_it_is_sent_is_left_as_they_made_it() {
+    let scratch = captured(3);
+    let file = scratch.path("all.json");
+    let other = scratch.path("other.json");
+    fs::write(&other, "mine").unwrap();
+    let (from, to) = (other.clone(), file.clone());
+    let intake = MockAgent::start(move |_, _| {
+        let _only_once = fs::rename(&from, &to);
+        Plan::Refuse(400, "")
+    });
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(!is_fine && !stderr.contains("still in"), "{stderr}");
+    assert!(
+        stderr.contains("--spill FILE would have kept it"),
+        "{stderr}"
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+
+    let scratch = captured(3);
+    let file = scratch.path("all.json");
+    let to = file.clone();
+    let intake = MockAgent::start(move |_, _| {
+        fs::write(&to, "mine").unwrap();
+        taken()
+    });
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    let changed =
+        "all.json cannot say so, because it was changed meanwhile, and would send the same again.";
+    assert!(is_fine && stderr.contains(changed), "{stderr}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+}
+
+#[test]
+fn a_file_that_nobody_may_write_is_not_sent() {
+    let intake = MockAgent::start(|_, _| taken());
+    let scratch = captured(1);
+    let file = scratch.path("all.json");
+    let mut permissions = fs::metadata(&file).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(&file, permissions).unwrap();
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(
+        !is_fine && stderr.contains("is to say what was sent of it"),
+        "{stderr}"
+    );
+    assert_eq!(intake.n_asked(), 0);
+}
+
+#[test]
+fn of_two_programs_that_send_a_file_the_second_sends_nothing() {
+    let scratch = captured(3);
+    let file = scratch.path("all.json");
+    let second = Arc::new(Mutex::new(None));
+    let (told, path) = (Arc::clone(&second), file.clone());
+    let other = MockAgent::start(|_, _| taken());
+    let other_url = other.url();
+    let intake = MockAgent::start(move |n_before, _| {
+        if n_before == 0 {
+            *told.lock().unwrap() = Some(reopen(&path, &other_url, &[]));
+        }
+        taken()
+    });
+    let (stderr, is_fine) = reopen(&file, &intake.url(), &[]);
+    assert!(is_fine, "{stderr}");
+    check_each_once(&intake, 3);
+    let (stderr, is_fine) = second.lock().unwrap().take().unwrap();
+    let expected = format!(
+        "error: {} is being sent already: wait until the other modtrace-tui has ended, or stop it\n",
+        file.display()
+    );
+    assert_eq!((stderr, is_fine), (expected, false));
+    assert_eq!(other.n_asked(), 0);
+    assert_eq!(forwarded(&file), vec![json!("all"); 3]);
 }
 
 #[test]
@@ -237,7 +365,8 @@ fn the_screen_shows_the_file_while_it_is_sent_and_says_so_at_the_end() {
     let open = [program, "open", "--forward", "datadog", &file_name];
     let words = [&["env", &key, &url][..], &open].concat();
     let mut screen = Screen::start_command(&words, 36, 120);
-    screen.wait_for(|text| text.contains("datadog datadoghq.com"));
+    screen
+        .wait_for(|text| text.contains("datadog datadoghq.com") && text.contains("Sending what "));
     wait_until("the spans came", || spans(&intake).len() == 3);
     screen.press("q");
     assert_eq!(screen.exit_code(), 0);

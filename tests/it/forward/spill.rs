@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 
 use super::agent::{MockAgent, Plan};
 use super::datadog::{
-    check_each_once, check_no_key, check_secret, hits, plain, spans, start_with, taken,
+    KEY, check_each_once, check_no_key, check_secret, hits, plain, spans, start_with, taken,
 };
 use super::reopen::{forwarded, reopen};
 use super::{span, wait_until};
+use crate::pty::screen::Screen;
 use crate::support::{Headless, Scratch, post};
 
 /// An address where nobody listens.
@@ -70,7 +71,7 @@ fn what_a_dead_intake_did_not_get_is_kept_and_sent_later_once() {
     check_secret(&finished);
     check_no_key(&fs::read_to_string(&file).unwrap());
     let expected = format!(
-        "; it is kept in {0}, and `modtrace-tui open --forward datadog {0}` sends it.",
+        "; it is kept in {0}, and `modtrace-tui open --forward datadog --forward-logs {0}` sends it.",
         file.display()
     );
     assert!(
@@ -215,4 +216,61 @@ fn what_is_sent_later_waits_for_room_however_much_it_is() {
     assert!(is_fine, "{stderr}");
     check_each_once(&intake, 3);
     assert_eq!((hits(&intake), lines(&intake).len()), (3, 30_000));
+}
+
+/// A file of a span, and an intake that refuses it once a directory is gone.
+fn refused_and_removed(scratch: &Scratch) -> (PathBuf, PathBuf, MockAgent) {
+    let chunks = scratch.path("chunks.json");
+    fs::write(&chunks, r#"[[{"trace_id":1,"span_id":2,"name":"n"}]]"#).unwrap();
+    let gone = scratch.path("gone");
+    fs::create_dir(&gone).unwrap();
+    let directory = gone.clone();
+    let intake = MockAgent::start(move |_, _| {
+        let _only_once = fs::remove_dir_all(&directory);
+        Plan::Refuse(400, "")
+    });
+    (chunks, gone, intake)
+}
+
+#[test]
+fn what_did_not_arrive_is_said_also_where_nothing_can_be_written() {
+    let scratch = Scratch::new();
+    let (chunks, gone, intake) = refused_and_removed(&scratch);
+    let spill = gone.join("unsent.json").display().to_string();
+    let export = gone.join("all.json").display().to_string();
+    let arguments = ["--spill", &spill, "--export", &export];
+    let (stderr, is_fine) = reopen(&chunks, &intake.url(), &arguments);
+    assert!(!is_fine, "{stderr}");
+    for part in [
+        "1 span of 1 trace and 1 request with statistics or log lines did not arrive",
+        "it is still in ",
+        "unsent.json cannot be written",
+    ] {
+        assert!(stderr.contains(part), "{part} in {stderr}");
+    }
+}
+
+#[test]
+fn the_screen_says_and_writes_all_there_is_before_it_fails() {
+    let scratch = Scratch::new();
+    let (chunks, gone, intake) = refused_and_removed(&scratch);
+    let export = scratch.path("all.json");
+    let variables = [
+        format!("DD_API_KEY={KEY}"),
+        format!("DD_APM_DD_URL={}", intake.url()),
+    ];
+    let spill = gone.join("unsent.json").display().to_string();
+    let (file, export_name) = (chunks.display().to_string(), export.display().to_string());
+    let program = env!("CARGO_BIN_EXE_modtrace-tui");
+    let open = [program, "open", "--forward", "datadog", &file];
+    let options = ["--spill", &spill, "--export", &export_name];
+    let words = [&["env", &variables[0], &variables[1]][..], &open, &options].concat();
+    let mut screen = Screen::start_command(&words, 36, 200);
+    wait_until("it was refused", || !gone.exists());
+    screen.press("q");
+    assert_eq!(screen.exit_code(), 1);
+    screen.wait_for(|text| {
+        text.contains("did not arrive at Datadog") && text.contains("unsent.json cannot be written")
+    });
+    assert_eq!(forwarded(&export), [json!([])]);
 }
