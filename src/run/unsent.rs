@@ -209,7 +209,8 @@ pub(super) fn keep(settings: &Settings, store: &Store, file: Option<&SentFile>) 
     let ByHand::To(target) = &settings.by_hand else {
         return Ending::default();
     };
-    let missing = store.missing();
+    let mut missing = store.missing();
+    let n_refused = std::mem::take(&mut missing.n_refused_spans);
     let (mut ending, mut kept) = match file {
         Some(file) => mark(file, store, target),
         None => (Ending::default(), Kept::Nowhere),
@@ -237,6 +238,13 @@ pub(super) fn keep(settings: &Settings, store: &Store, file: Option<&SentFile>) 
         };
         let missing = said_missing(&missing, target, store);
         ending.missing = Some(format!("{missing}; {where_kept}."));
+    }
+    if n_refused > 0 {
+        let refused = said_refused(n_refused, target);
+        ending.missing = Some(match ending.missing {
+            Some(missing) => format!("{missing} {refused}"),
+            None => refused,
+        });
     }
     ending
 }
@@ -313,6 +321,14 @@ fn said_missing(missing: &Missing, target: &DatadogTarget, store: &Store) -> Str
         those(parts, " and "),
         target.settings.site,
         why.unwrap_or_default()
+    )
+}
+
+/// What was not sent and never will be: a sentence.
+fn said_refused(n_spans: u64, target: &DatadogTarget) -> String {
+    let (spans, site) = (plural(n_spans, "span"), &target.settings.site);
+    format!(
+        "{spans} did not go to Datadog ({site}), because no intake takes what has no id, or is larger than a payload may be."
     )
 }
 

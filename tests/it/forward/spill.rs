@@ -274,3 +274,18 @@ fn the_screen_says_and_writes_all_there_is_before_it_fails() {
     });
     assert_eq!(forwarded(&export), [json!([])]);
 }
+
+#[test]
+fn what_no_intake_takes_is_said_and_nothing_is_said_to_be_done() {
+    let scratch = Scratch::new();
+    let chunks = scratch.path("chunks.json");
+    fs::write(&chunks, r#"[[{"trace_id":1,"span_id":0,"name":"n"}]]"#).unwrap();
+    let intake = MockAgent::start(|_, _| taken());
+    let (stderr, is_fine) = reopen(&chunks, &intake.url(), &[]);
+    assert!(!is_fine && intake.n_asked() == 0, "{stderr}");
+    assert!(stderr.contains("1 span did not go to Datadog"), "{stderr}");
+    assert!(
+        !stderr.contains("left to be sent") && !stderr.contains("kept"),
+        "{stderr}"
+    );
+}
