@@ -101,7 +101,7 @@
 //! | inbox | handlers → loop | 256 items, 64 MiB decoded | wait up to 1 s, then 429 and count |
 //! | outbox | a child's lines, stdin's → inbox | 8 MiB | the lines are dropped, and counted |
 //! | outbox | a file's lines → inbox | one batch | the file waits |
-//! | forward | handlers, loop → forward thread | 64 requests, 32 MiB | spans for Datadog stay in the store until there is room; else it is not sent, counted, one notice a minute |
+//! | forward | handlers, loop → forward thread | 64 requests, 32 MiB; for Datadog that is for spans, statistics and log lines have 16 requests, 8 MiB each beside it | spans for Datadog stay in the store until there is room; else it is not sent, counted, one notice a minute |
 //! | frames | loop → writer thread | 1 | no frame is computed |
 //! | lines of `--headless` | loop → writer thread | 16 pieces, then 4 MiB | the line is left out, and counted |
 //! | store | | `--memory` | the oldest whole trace goes with its lines, and is counted; lines of no trace first, beyond a quarter |

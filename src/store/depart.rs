@@ -95,6 +95,7 @@ impl Store {
             return;
         }
         let Some(entry) = self.trace(key) else { return };
+        let verdict = which.verdict(verdict);
         let n_new = u32::try_from(inserted.n_new).unwrap_or(u32::MAX);
         let all = u32::try_from(entry.n_spans()).unwrap_or(u32::MAX);
         let new = (all.saturating_sub(n_new)..all).map(SpanIndex);

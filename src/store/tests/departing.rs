@@ -482,3 +482,20 @@ fn what_clients_count_goes_on_but_not_by_hand() {
     });
     assert_eq!(n_requests, [1, 1, 0]);
 }
+
+#[test]
+fn what_the_simulated_agent_drops_goes_unless_only_what_it_keeps_is_to() {
+    let rejected = serde_json::json!({
+        "trace_id": 7, "span_id": 1, "parent_id": 0, "start": 10, "duration": 5,
+        "service": "s", "name": "n", "resource": "r", "metrics": {"_sampling_priority_v1": -1},
+    });
+    let gone = [Which::All, Which::Sampled].map(|which| {
+        let mut store = store(which);
+        deliver_written(&mut store, &rejected);
+        let verdict = only_trace(&store).verdict();
+        assert!(verdict.is_some_and(|verdict| !verdict.is_kept()));
+        let (gone, n_counted) = gone_and_counted(&mut store);
+        (gone.len(), n_counted)
+    });
+    assert_eq!(gone, [(1, 1), (0, 1)]);
+}

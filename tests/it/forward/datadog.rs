@@ -113,7 +113,8 @@ pub(super) fn check_each_once(intake: &MockAgent, n_spans: u32) {
 fn every_span_arrives_once_with_its_counts_also_what_came_twice() {
     let intake = MockAgent::start(|_, _| taken());
     let program = start(&intake, &["--forward-tag", "team:vision"]);
-    for id in 1..=20 {
+    // More than the simulated Agent would keep.
+    for id in 1..=400 {
         assert_eq!(
             post(program.url(), "/v0.4/traces", "", &span(id)).status,
             200
@@ -121,7 +122,7 @@ fn every_span_arrives_once_with_its_counts_also_what_came_twice() {
     }
     // A client that got no answer sends again.
     assert_eq!(
-        post(program.url(), "/v0.4/traces", "", &span(20)).status,
+        post(program.url(), "/v0.4/traces", "", &span(400)).status,
         200
     );
     let finished = program.finish();
@@ -130,8 +131,8 @@ fn every_span_arrives_once_with_its_counts_also_what_came_twice() {
         "{}",
         finished.stderr
     );
-    check_each_once(&intake, 20);
-    assert_eq!(hits(&intake), 20);
+    check_each_once(&intake, 400);
+    assert_eq!(hits(&intake), 400);
     for payload in payloads(&intake) {
         assert!(payload.host_name.is_empty());
         let mut chunks = payload
@@ -147,7 +148,7 @@ fn every_span_arrives_once_with_its_counts_also_what_came_twice() {
             &counters["forward_failed"],
             &counters["forward_dropped"]
         ),
-        (&20.into(), &0.into(), &0.into())
+        (&400.into(), &0.into(), &0.into())
     );
     check_secret(&finished);
 }
