@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read as _;
-use std::net::TcpListener;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::read::GzDecoder;
 use libdd_trace_protobuf::pb;
@@ -236,22 +237,25 @@ fn only_what_the_simulated_agent_keeps_goes_if_that_is_asked_and_all_is_counted(
 
 #[test]
 fn an_intake_that_is_dead_for_a_while_gets_everything_once_it_is_back() {
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = gone.local_addr().unwrap();
-    drop(gone);
-    let program = start_with(&format!("http://{address}"), &[], &[]);
+    // Its port stays bound: freed, it might be another's by then.
+    let is_back = Arc::new(AtomicBool::new(false));
+    let looked_at = Arc::clone(&is_back);
+    let intake = MockAgent::start(move |_, _| {
+        if looked_at.load(Ordering::Relaxed) {
+            taken()
+        } else {
+            Plan::Reset
+        }
+    });
+    let program = start(&intake, &[]);
     for id in 1..=20 {
         assert_eq!(
             post(program.url(), "/v0.4/traces", "", &span(id)).status,
             200
         );
     }
-    let log = program.path("modtrace-tui/modtrace-tui.log");
-    wait_until("it was tried", || {
-        let log = fs::read_to_string(&log).unwrap_or_default();
-        log.contains("cannot be reached")
-    });
-    let intake = MockAgent::start_on(TcpListener::bind(address).unwrap(), |_, _| taken());
+    wait_until("it was tried again", || intake.n_asked() > 1);
+    is_back.store(true, Ordering::Relaxed);
     wait_until("the spans came", || !payloads(&intake).is_empty());
     let finished = program.finish();
     check_each_once(&intake, 20);
