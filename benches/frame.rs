@@ -173,16 +173,7 @@ fn taken(builder: &mut ChunkBuilder) -> Request {
             note: "".into(),
             announced_chunks: 1,
         },
-        brought: modtrace_tui::ingest::Brought::Spans(Received {
-            at,
-            via: Via::Http,
-            payload,
-            client_dropped_p0_traces: 0,
-            client_dropped_p0_spans: 0,
-            client_computed_stats: false,
-            client_computed_top_level: false,
-            relay: None,
-        }),
+        brought: modtrace_tui::ingest::Brought::Spans(Received::new(at, Via::Http, payload)),
     }
 }
 

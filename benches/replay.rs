@@ -40,16 +40,11 @@ fn received(seed: u64) -> Received {
     let mut builder = ChunkBuilder::default();
     let body = payload::encode(Format::V04, Tags::Light, N_TRACES, seed);
     let second = i64::try_from(seed).unwrap();
-    Received {
-        at: UnixNanos(1_795_176_000_000_000_000 + second * 1_000_000_000),
-        via: Via::Http,
-        payload: v04::decode(&body, &mut builder).unwrap(),
-        client_dropped_p0_traces: 0,
-        client_dropped_p0_spans: 0,
-        client_computed_stats: false,
-        client_computed_top_level: false,
-        relay: None,
-    }
+    Received::new(
+        UnixNanos(1_795_176_000_000_000_000 + second * 1_000_000_000),
+        Via::Http,
+        v04::decode(&body, &mut builder).unwrap(),
+    )
 }
 
 fn filled() -> Store {

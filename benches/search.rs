@@ -60,16 +60,11 @@ fn filled_with(tags: Tags, n_payloads: u64) -> Store {
     let mut builder = ChunkBuilder::default();
     for seed in 0..n_payloads {
         let payload = encoded(tags, seed);
-        let received = Received {
-            at: UnixNanos(1),
-            via: Via::Http,
-            payload: v04::decode(&payload, &mut builder).unwrap(),
-            client_dropped_p0_traces: 0,
-            client_dropped_p0_spans: 0,
-            client_computed_stats: false,
-            client_computed_top_level: false,
-            relay: None,
-        };
+        let received = Received::new(
+            UnixNanos(1),
+            Via::Http,
+            v04::decode(&payload, &mut builder).unwrap(),
+        );
         store.insert(received, Now::default());
     }
     store

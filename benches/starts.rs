@@ -76,21 +76,16 @@ impl Work {
         }
         builder.writer().close(opened);
         let chunks = builder.finish();
-        Received {
-            at: UnixNanos(1),
-            via: Via::Http,
-            payload: TracerPayload {
+        Received::new(
+            UnixNanos(1),
+            Via::Http,
+            TracerPayload {
                 tracer: TracerInfo::default().into(),
                 n_chunks: chunks.len(),
                 chunks,
                 form: PayloadForm::default(),
             },
-            client_dropped_p0_traces: 0,
-            client_dropped_p0_spans: 0,
-            client_computed_stats: false,
-            client_computed_top_level: false,
-            relay: None,
-        }
+        )
     }
 }
 

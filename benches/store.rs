@@ -211,16 +211,7 @@ fn deliveries(tags: Tags) -> Vec<TracerPayload> {
 
 fn fill(store: &mut Store, payloads: Vec<TracerPayload>) {
     for payload in payloads {
-        let received = Received {
-            at: UnixNanos(1),
-            via: Via::Http,
-            payload,
-            client_dropped_p0_traces: 0,
-            client_dropped_p0_spans: 0,
-            client_computed_stats: false,
-            client_computed_top_level: false,
-            relay: None,
-        };
+        let received = Received::new(UnixNanos(1), Via::Http, payload);
         store.insert(received, Now::default());
     }
 }

@@ -233,6 +233,22 @@ pub struct Received {
     pub relay: Option<RelaySource>,
 }
 
+impl Received {
+    /// Spans of which no header says more.
+    pub fn new(at: UnixNanos, via: Via, payload: TracerPayload) -> Self {
+        Self {
+            at,
+            via,
+            payload,
+            client_dropped_p0_traces: 0,
+            client_dropped_p0_spans: 0,
+            client_computed_stats: false,
+            client_computed_top_level: false,
+            relay: None,
+        }
+    }
+}
+
 /// The request of a payload, read to its end.
 #[derive(Debug)]
 pub struct RequestBody<'a> {

@@ -48,16 +48,7 @@ fn insert(format: Format, bodies: &[Vec<u8>]) {
     let mut decoder = Decoder::new(format);
     let mut store = Store::new(1 << 30);
     for body in bodies {
-        let received = Received {
-            at: UnixNanos(1),
-            via: Via::Http,
-            payload: decoder.decode(body),
-            client_dropped_p0_traces: 0,
-            client_dropped_p0_spans: 0,
-            client_computed_stats: false,
-            client_computed_top_level: false,
-            relay: None,
-        };
+        let received = Received::new(UnixNanos(1), Via::Http, decoder.decode(body));
         store.insert(received, Now::default());
     }
 }

@@ -330,16 +330,7 @@ impl<'s> Reading<'s> {
             form: crate::trace::PayloadForm::default(),
         };
         let n_spans = count(payload.n_spans());
-        let received = Received {
-            at: self.now.wall,
-            via: Via::File,
-            payload,
-            client_dropped_p0_traces: 0,
-            client_dropped_p0_spans: 0,
-            client_computed_stats: false,
-            client_computed_top_level: false,
-            relay: None,
-        };
+        let received = Received::new(self.now.wall, Via::File, payload);
         self.store.insert(received, self.now);
         n_spans
     }

@@ -39,10 +39,10 @@ fn opened(file: &str) -> Store {
 
 pub(crate) fn deliver(store: &mut Store, chunks: Vec<TraceChunk>) {
     let n_chunks = chunks.len();
-    let received = Received {
-        at: UnixNanos(1_795_205_182_950_551_406),
-        via: Via::Http,
-        payload: TracerPayload {
+    let received = Received::new(
+        UnixNanos(1_795_205_182_950_551_406),
+        Via::Http,
+        TracerPayload {
             tracer: TracerInfo {
                 language: "python".into(),
                 language_version: "3.11.7".into(),
@@ -54,12 +54,7 @@ pub(crate) fn deliver(store: &mut Store, chunks: Vec<TraceChunk>) {
             n_chunks,
             form: crate::trace::PayloadForm::default(),
         },
-        client_dropped_p0_traces: 0,
-        client_dropped_p0_spans: 0,
-        client_computed_stats: false,
-        client_computed_top_level: false,
-        relay: None,
-    };
+    );
     store.insert(received, Now::default());
 }
 

@@ -37,7 +37,7 @@ impl Which {
 }
 
 /// How spans are made ready.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CourierSettings {
     /// How payloads are made.
     pub payload: PayloadSettings,

@@ -37,6 +37,16 @@ pub struct PayloadSettings {
     pub bytes_max: usize,
 }
 
+impl Default for PayloadSettings {
+    fn default() -> Self {
+        Self {
+            agent: AgentFacts::default(),
+            coding: Coding::default(),
+            bytes_max: PAYLOAD_BYTES_MAX,
+        }
+    }
+}
+
 /// What did not go, by its reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {

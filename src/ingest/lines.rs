@@ -351,16 +351,7 @@ impl Parser {
             Ok(payload) => payload,
             Err(error) => return self.refused(n_bytes, error.to_string(), at),
         };
-        let received = Received {
-            at,
-            via: self.via(),
-            payload,
-            client_dropped_p0_traces: 0,
-            client_dropped_p0_spans: 0,
-            client_computed_stats: false,
-            client_computed_top_level: false,
-            relay: None,
-        };
+        let received = Received::new(at, self.via(), payload);
         let brought = Brought::Spans(received);
         let mut record = self.record(n_bytes, at);
         record.status = 200;

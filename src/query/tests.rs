@@ -95,21 +95,16 @@ fn send(store: &mut Store, samples: &[Sample]) {
         sample.write(&mut builder);
     }
     let chunks = builder.finish();
-    let received = Received {
-        at: UnixNanos(1),
-        via: Via::Uds,
-        payload: TracerPayload {
+    let received = Received::new(
+        UnixNanos(1),
+        Via::Uds,
+        TracerPayload {
             tracer: TracerInfo::default().into(),
             n_chunks: chunks.len(),
             form: crate::trace::PayloadForm::default(),
             chunks,
         },
-        client_dropped_p0_traces: 0,
-        client_dropped_p0_spans: 0,
-        client_computed_stats: false,
-        client_computed_top_level: false,
-        relay: None,
-    };
+    );
     store.insert(received, Now::default());
 }
 

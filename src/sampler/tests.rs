@@ -122,16 +122,7 @@ fn delivery(chunks: &[(u64, Option<i8>, bool)], span: u64) -> TracerPayload {
 }
 
 fn receive(store: &mut Store, at: i64, payload: TracerPayload) {
-    let received = Received {
-        at: UnixNanos(at),
-        via: Via::Http,
-        payload,
-        client_dropped_p0_traces: 0,
-        client_dropped_p0_spans: 0,
-        client_computed_stats: false,
-        client_computed_top_level: false,
-        relay: None,
-    };
+    let received = Received::new(UnixNanos(at), Via::Http, payload);
     store.insert(received, Now::default());
 }
 

@@ -41,9 +41,7 @@ impl Departure {
             tracer: Arc::clone(tracer),
         }
     }
-}
 
-impl Departure {
     /// Of spans that came some time ago. How their chunk came is no longer known, but for what follows from
     /// it; who sent it only of the first one of a trace.
     pub(super) fn later(entry: &TraceEntry, part: &Part, counted_by: CountedBy, now: Now) -> Self {

@@ -107,21 +107,16 @@ fn tagged_chunk(id: TraceId, spans: &[Plan], container: &str) -> TraceChunk {
 
 fn received(chunks: Vec<TraceChunk>) -> Received {
     let n_chunks = chunks.len();
-    Received {
-        at: UnixNanos(1),
-        via: Via::Http,
-        payload: TracerPayload {
+    Received::new(
+        UnixNanos(1),
+        Via::Http,
+        TracerPayload {
             tracer: TracerInfo::default().into(),
             chunks,
             n_chunks,
             form: crate::trace::PayloadForm::default(),
         },
-        client_dropped_p0_traces: 0,
-        client_dropped_p0_spans: 0,
-        client_computed_stats: false,
-        client_computed_top_level: false,
-        relay: None,
-    }
+    )
 }
 
 /// Delivers spans of one trace; the key of the trace they came to.

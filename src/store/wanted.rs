@@ -1,6 +1,8 @@
 //! What is wanted sent to Datadog of what is held: chosen by the user, opened, or come back for lack of room. Sends
 //! nothing.
 
+use std::collections::BTreeSet;
+
 use super::depart::Departure;
 use super::departed::Departed;
 use super::{SpanIndex, Store, TraceEntry, TraceKey};
@@ -75,8 +77,7 @@ impl Store {
     /// as they are.
     pub fn want_opened_sent(&mut self) {
         if self.forwarding.courier.is_some() {
-            let keys = self.traces().map(TraceEntry::key);
-            let opened: Vec<_> = keys.collect();
+            let opened = self.entries.iter().map(TraceEntry::key);
             self.forwarding.want_as_they_came(opened);
             self.forwarding.want_unsent();
         }
@@ -85,12 +86,9 @@ impl Store {
     /// Takes spans back for which there is no room now: they go later.
     pub fn put_off(&mut self, tickets: &[Ticket]) {
         self.tell_each(tickets, Departed::give_back);
-        let keys: Vec<_> = tickets
-            .iter()
-            .map(|ticket| TraceKey(ticket.trace))
-            .collect();
-        let held = keys.into_iter().filter(|key| self.trace(*key).is_some());
-        let held: Vec<_> = held.collect();
+        let keys: BTreeSet<_> = tickets.iter().map(|ticket| ticket.trace).collect();
+        let held = keys.into_iter().map(TraceKey);
+        let held = held.filter(|key| self.entries.contains(*key));
         self.forwarding.want_as_they_came(held);
     }
 

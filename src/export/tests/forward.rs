@@ -7,22 +7,15 @@ use serde_json::{Value as Json, json};
 use super::generate::{Said, chunk, forward, span, went};
 use super::round_trip::{check_comes_back, plain_span};
 use super::*;
-use crate::forward::courier::{Courier, CourierSettings, LinesGo, Which};
-use crate::forward::payload::{PAYLOAD_BYTES_MAX, PayloadSettings};
-use crate::forward::{AddedTags, AgentFacts, Coding, Forwarded, Ticket};
+use crate::forward::courier::{Courier, CourierSettings, Which};
+use crate::forward::{Forwarded, Ticket};
 use crate::store::TraceKey;
 
 /// A store whose spans go on.
 fn forwarding() -> Store {
     let settings = CourierSettings {
-        payload: PayloadSettings {
-            agent: AgentFacts::default(),
-            coding: Coding::Gzip,
-            bytes_max: PAYLOAD_BYTES_MAX,
-        },
-        added: AddedTags::default(),
         which: Which::All,
-        lines: LinesGo::Nowhere,
+        ..CourierSettings::default()
     };
     Store::new(PLENTY)
         .with_courier(Courier::new(settings, UnixNanos(1)))

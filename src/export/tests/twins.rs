@@ -118,19 +118,14 @@ fn check_comes_back_whole(payload: TracerPayload, arrival: &Json, tracer: &Json)
         ..TracerInfo::default()
     };
     let mut store = Store::new(PLENTY);
-    let received = Received {
-        at: UnixNanos(7),
-        via: Via::Relay,
-        payload: TracerPayload {
+    let received = Received::new(
+        UnixNanos(7),
+        Via::Relay,
+        TracerPayload {
             tracer: TracerInfo::clone(&payload.tracer).or(&headers).into(),
             ..payload
         },
-        client_dropped_p0_traces: 0,
-        client_dropped_p0_spans: 0,
-        client_computed_stats: false,
-        client_computed_top_level: false,
-        relay: None,
-    };
+    );
     store.insert(received, Now::default());
     let file: Json = serde_json::from_str(&export(&store, "json")).unwrap();
     assert_eq!(file["traces"][0]["arrivals"][0], *arrival);

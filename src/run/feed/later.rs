@@ -30,9 +30,8 @@ pub(super) fn put_all_back(store: &mut Store, ready: Vec<IntakeRequest>, n_max: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forward::courier::{Courier, CourierSettings, LinesGo, Which};
-    use crate::forward::payload::{PAYLOAD_BYTES_MAX, PayloadSettings};
-    use crate::forward::{AddedTags, AgentFacts, Coding, Contents, Intake};
+    use crate::forward::courier::{Courier, CourierSettings, Which};
+    use crate::forward::{Contents, Intake};
     use crate::ingest::Received;
     use crate::trace::{ChunkBuilder, Now, UnixNanos, Via};
     use crate::wire::v04;
@@ -40,28 +39,13 @@ mod tests {
     /// A store with a span that is on its way.
     fn store() -> Store {
         let settings = CourierSettings {
-            payload: PayloadSettings {
-                agent: AgentFacts::default(),
-                coding: Coding::Gzip,
-                bytes_max: PAYLOAD_BYTES_MAX,
-            },
-            added: AddedTags::default(),
             which: Which::All,
-            lines: LinesGo::Nowhere,
+            ..CourierSettings::default()
         };
         let mut store = Store::new(1 << 20).with_courier(Courier::new(settings, UnixNanos(1)));
         let body = b"\x91\x91\x84\xa8trace_id\x01\xa7span_id\x02\xa4name\xa1n\xa7service\xa1s";
         let payload = v04::decode(body, &mut ChunkBuilder::default()).unwrap();
-        let received = Received {
-            at: UnixNanos(1),
-            via: Via::Http,
-            payload,
-            client_dropped_p0_traces: 0,
-            client_dropped_p0_spans: 0,
-            client_computed_stats: false,
-            client_computed_top_level: false,
-            relay: None,
-        };
+        let received = Received::new(UnixNanos(1), Via::Http, payload);
         store.insert(received, Now::default());
         store
     }

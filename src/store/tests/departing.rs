@@ -4,10 +4,7 @@ use libdd_trace_protobuf::pb::{AgentPayload, TracerPayload as ClientPayload};
 
 use super::*;
 use crate::forward::courier::{Courier, CourierSettings, LinesGo, Which};
-use crate::forward::payload::{PAYLOAD_BYTES_MAX, PayloadSettings};
-use crate::forward::{
-    AddedTags, AgentFacts, Coding, Contents, Forwarded, Intake, IntakeRequest, Ticket,
-};
+use crate::forward::{Contents, Forwarded, Intake, IntakeRequest, Ticket};
 use crate::store::{Offer, SpanIndex, Went};
 
 pub(super) fn courier(which: Which) -> Courier {
@@ -16,14 +13,9 @@ pub(super) fn courier(which: Which) -> Courier {
 
 pub(super) fn courier_with(which: Which, lines: LinesGo) -> Courier {
     let settings = CourierSettings {
-        payload: PayloadSettings {
-            agent: AgentFacts::default(),
-            coding: Coding::Gzip,
-            bytes_max: PAYLOAD_BYTES_MAX,
-        },
-        added: AddedTags::default(),
         which,
         lines,
+        ..CourierSettings::default()
     };
     Courier::new(settings, UnixNanos(1))
 }
@@ -246,26 +238,28 @@ fn deliver_written(store: &mut Store, span: &serde_json::Value) {
     assert_laws(store);
 }
 
+/// A span, with metrics that say whether it has ended.
+fn span_with(metrics: &serde_json::Value) -> serde_json::Value {
+    serde_json::json!({
+        "trace_id": 7, "span_id": 1, "parent_id": 0, "start": 10, "duration": 5,
+        "service": "s", "name": "n", "resource": "r", "metrics": metrics,
+    })
+}
+
 #[test]
 fn what_had_not_ended_goes_again_when_it_has() {
-    let written = |metrics: serde_json::Value| {
-        serde_json::json!({
-            "trace_id": 7, "span_id": 1, "parent_id": 0, "start": 10, "duration": 5,
-            "service": "s", "name": "n", "resource": "r", "metrics": metrics,
-        })
-    };
     for which in [Which::All, Which::ByHand] {
         let mut store = store(which);
         deliver_written(
             &mut store,
-            &written(serde_json::json!({"_dd.partial_version": 1})),
+            &span_with(&serde_json::json!({"_dd.partial_version": 1})),
         );
         let key = only_trace(&store).key();
         send(&mut store, key);
         let (snapshot, n_counted) = gone_and_counted(&mut store);
         assert_eq!((snapshot.len(), n_counted), (1, 0), "{which:?}");
         store.forwarded(&arrived(&snapshot));
-        deliver_written(&mut store, &written(serde_json::json!({})));
+        deliver_written(&mut store, &span_with(&serde_json::json!({})));
         assert_eq!(only_trace(&store).n_forwarded(), 0, "{which:?}");
         send(&mut store, key);
         let (ended, n_counted) = gone_and_counted(&mut store);
@@ -399,19 +393,13 @@ fn what_a_chunk_says_of_its_client_holds_for_those_behind_it() {
 
 #[test]
 fn what_becomes_of_a_snapshot_says_nothing_of_the_span_when_it_has_ended() {
-    let written = |metrics: serde_json::Value| {
-        serde_json::json!({
-            "trace_id": 7, "span_id": 1, "parent_id": 0, "start": 10, "duration": 5,
-            "service": "s", "name": "n", "resource": "r", "metrics": metrics,
-        })
-    };
     let mut store = store(Which::All);
     deliver_written(
         &mut store,
-        &written(serde_json::json!({"_dd.partial_version": 1})),
+        &span_with(&serde_json::json!({"_dd.partial_version": 1})),
     );
     let snapshot = tickets(&mut store);
-    deliver_written(&mut store, &written(serde_json::json!({})));
+    deliver_written(&mut store, &span_with(&serde_json::json!({})));
     let ended = tickets(&mut store);
     assert_eq!((snapshot.len(), ended.len()), (1, 1));
     // The newer one is refused before the older one arrives.

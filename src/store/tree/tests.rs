@@ -23,21 +23,16 @@ fn store_of(chunks: &[&[Sent]]) -> Store {
             builder.set_number(Field::Duration, duration.cast_unsigned());
         }
         let chunks = builder.finish();
-        let received = Received {
-            at: UnixNanos(0),
-            via: Via::Http,
-            payload: TracerPayload {
+        let received = Received::new(
+            UnixNanos(0),
+            Via::Http,
+            TracerPayload {
                 tracer: TracerInfo::default().into(),
                 n_chunks: chunks.len(),
                 form: crate::trace::PayloadForm::default(),
                 chunks,
             },
-            client_dropped_p0_traces: 0,
-            client_dropped_p0_spans: 0,
-            client_computed_stats: false,
-            client_computed_top_level: false,
-            relay: None,
-        };
+        );
         store.insert(received, Now::default());
     }
     store

@@ -146,21 +146,16 @@ pub(super) fn payload(chunks: Vec<TraceChunk>, now: Now) -> Inbound {
 /// A payload of traces that came some way.
 pub(super) fn payload_by(via: Via, chunks: Vec<TraceChunk>, now: Now) -> Inbound {
     let n_chunks = chunks.len();
-    let received = Received {
-        at: now.wall,
+    let received = Received::new(
+        now.wall,
         via,
-        payload: TracerPayload {
+        TracerPayload {
             tracer: TracerInfo::default().into(),
             chunks,
             n_chunks,
             form: crate::trace::PayloadForm::default(),
         },
-        client_dropped_p0_traces: 0,
-        client_dropped_p0_spans: 0,
-        client_computed_stats: false,
-        client_computed_top_level: false,
-        relay: None,
-    };
+    );
     let n_spans = received.payload.n_spans();
     let record = RequestRecord {
         via,

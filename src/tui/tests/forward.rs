@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::fixture::{at, chunk, payload, root, story};
 use super::terminal::{Seat, options};
-use crate::forward::courier::{Courier, CourierSettings, LinesGo, Which};
-use crate::forward::payload::{PAYLOAD_BYTES_MAX, PayloadSettings};
+use crate::forward::courier::{Courier, CourierSettings, Which};
 use crate::forward::retry::Attempt;
-use crate::forward::{AddedTags, AgentFacts, Coding, Exchange, Forwarded, Ticket};
+use crate::forward::{Exchange, Forwarded, Ticket};
 use crate::ingest::Inbound;
 use crate::store::{Store, TraceKey};
 use crate::trace::UnixNanos;
@@ -107,14 +106,8 @@ fn chooser(width: u16, height: u16) -> Seat {
 
 fn with_courier(which: Which) -> Store {
     let settings = CourierSettings {
-        payload: PayloadSettings {
-            agent: AgentFacts::default(),
-            coding: Coding::Gzip,
-            bytes_max: PAYLOAD_BYTES_MAX,
-        },
-        added: AddedTags::default(),
         which,
-        lines: LinesGo::Nowhere,
+        ..CourierSettings::default()
     };
     Store::new(64 << 20).with_courier(Courier::new(settings, UnixNanos(1)))
 }

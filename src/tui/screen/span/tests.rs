@@ -324,21 +324,16 @@ fn what_the_payload_says_of_the_tracer_and_of_the_chunk_is_shown() {
         ..crate::trace::TracerInfo::default()
     };
     let mut store = Store::new(1 << 20);
-    let received = crate::ingest::Received {
-        at: UnixNanos(0),
-        via: crate::trace::Via::Http,
-        payload: crate::trace::TracerPayload {
+    let received = crate::ingest::Received::new(
+        UnixNanos(0),
+        crate::trace::Via::Http,
+        crate::trace::TracerPayload {
             tracer: tracer.into(),
             chunks,
             n_chunks: 1,
             form: crate::trace::PayloadForm::default(),
         },
-        client_dropped_p0_traces: 0,
-        client_dropped_p0_spans: 0,
-        client_computed_stats: false,
-        client_computed_top_level: false,
-        relay: None,
-    };
+    );
     let keys = store.insert(received, Now::default());
     let mut pane = SpanPane::default();
     pane.show(keys[0], SpanIndex(0));
